@@ -1,0 +1,207 @@
+"""The one atomic writer, the checksums that readers verify, and locks.
+
+Every file appears whole or not at all: a temporary file in the same folder, fsync, replace, fsync
+of the folder. Every format carries the sha256 of its content, so a torn, swapped or edited file is
+named when it is read. Only `append_line` adds to a file; its reader drops a torn last line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genbench.errors import StoreError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_CHECKSUM = "sha256"
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replaces `path` by `content`, durably; whoever reads sees the old file or the new one.
+
+    Raises StoreError where the folder cannot be written or the disk is full; the old file stays.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename inside `folder` durable, where the system can (Windows cannot)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what a killed writer left in `folder`; call it only while holding its lock."""
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def sha256_of_json(value: Any) -> str:
+    """sha256, in hex, of the canonical JSON of `value`."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_of_arrays(arrays: Mapping[str, np.ndarray], also: Any = None) -> str:
+    """sha256, in hex, of names, types, shapes and bytes, and of the JSON of `also`."""
+    digest = hashlib.sha256(sha256_of_json(also).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        digest.update(array.reshape(-1).view("uint8").data)
+    return digest.hexdigest()
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Writes a JSON object with its own checksum; NaN and infinity are refused."""
+    content = {**record, _CHECKSUM: sha256_of_json(record)}
+    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that `write_json` wrote; raises StoreError if it is damaged or was edited."""
+    try:
+        record = json.loads(path.read_bytes())
+        checksum = record.pop(_CHECKSUM)
+        intact = checksum == sha256_of_json(record)
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise _altered(path) from error
+    if not intact:
+        raise _altered(path)
+    return record
+
+
+def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], note: Any = None) -> None:
+    """Writes named arrays as safetensors, with a JSON-able note and a checksum in the header."""
+    import numpy as np
+    from safetensors.numpy import save
+
+    dense = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    metadata = {_CHECKSUM: sha256_of_arrays(dense, note), "note": json.dumps(note)}
+    write_bytes(path, save(dense, metadata))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
+    """Arrays and note that `write_tensors` wrote; raises StoreError if they were altered."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 no mapping
+        note = json.loads(metadata["note"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise _altered(path) from error
+    if metadata.get(_CHECKSUM) != sha256_of_arrays(arrays, note):
+        raise _altered(path)
+    return arrays, note
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Writes named arrays as a deflated .npz with a checksum; equal arrays give equal bytes."""
+    import numpy as np
+
+    dense = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    buffer = io.BytesIO()
+    # as a mapping, since numpy's stub reads ** as its own keyword arguments
+    content: dict[str, Any] = {**dense, _CHECKSUM: np.asarray(sha256_of_arrays(dense))}
+    np.savez_compressed(buffer, **content)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Arrays that `write_arrays` wrote, never unpickled; raises StoreError if altered."""
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        checksum = str(arrays.pop(_CHECKSUM))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _altered(path) from error
+    if checksum != sha256_of_arrays(arrays):
+        raise _altered(path)
+    return arrays
+
+
+def _altered(path: Path) -> StoreError:
+    return StoreError(
+        f"{path} is damaged or was edited: its checksum does not match. "
+        "Delete that file and run the same command again."
+    )
+
+
+def append_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Adds one JSON line to a log; the only writing that is not a replacement."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(json.dumps(record).encode() + b"\n")
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a log, oldest first; a line torn by a kill is left out."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    records = []
+    for line in lines:
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            continue
+    return records
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds an exclusive lock, which the system frees if its owner dies."""
+    from filelock import FileLock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        lock.acquire()
+    except OSError as error:
+        raise StoreError(f"cannot lock {path}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
