@@ -17,12 +17,14 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from genbench.errors import StoreError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _CHECKSUM = "sha256"
 
@@ -107,9 +109,6 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], note: Any = None) -> None:
     """Writes named arrays as safetensors, with a JSON-able note and a checksum in the header."""
-    import numpy as np
-    from safetensors.numpy import save
-
     dense = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     metadata = {_CHECKSUM: sha256_of_arrays(dense, note), "note": json.dumps(note)}
     write_bytes(path, save(dense, metadata))
@@ -117,8 +116,6 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], note: Any = None
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
     """Arrays and note that `write_tensors` wrote; raises StoreError if they were altered."""
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
@@ -133,8 +130,6 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Writes named arrays as a deflated .npz with a checksum; equal arrays give equal bytes."""
-    import numpy as np
-
     dense = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     buffer = io.BytesIO()
     # as a mapping, since numpy's stub reads ** as its own keyword arguments
@@ -145,8 +140,6 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Arrays that `write_arrays` wrote, never unpickled; raises StoreError if altered."""
-    import numpy as np
-
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -193,8 +186,6 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds an exclusive lock, which the system frees if its owner dies."""
-    from filelock import FileLock
-
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)

@@ -1,0 +1,566 @@
+"""The command line: parse, call, print. Results on stdout, progress and errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from genbench import __version__
+from genbench.errors import GenbenchError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from genbench.run import Result, Run
+    from genbench.runner import Environment
+    from genbench.store import Store
+
+DEFAULTS = tomllib.loads((package_files("genbench") / "defaults.toml").read_text("utf-8"))
+_MODELS, _DATASETS, _METRICS, _SEEDS = (
+    ",".join(map(str, DEFAULTS[key])) for key in ("models", "datasets", "metrics", "seeds")
+)
+FORMATS = ("md", "latex", "csv", "json")
+
+app = typer.Typer(
+    name="genbench",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+list_app = typer.Typer(no_args_is_help=True, help="What is registered, and what was run.")
+data_app = typer.Typer(no_args_is_help=True, help="Dataset files: list, fetch, import, verify.")
+app.add_typer(list_app, name="list")
+app.add_typer(data_app, name="data")
+
+
+def main() -> None:
+    """The console script; a user's mistake ends in one paragraph and an exit code."""
+    try:
+        app()
+    except GenbenchError as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _names(kind: str) -> Callable[[str], list[str]]:
+    """Completes the last name of a comma-separated list from the registry."""
+
+    def complete(incomplete: str) -> list[str]:
+        from genbench import registry
+
+        before, comma, last = incomplete.rpartition(",")
+        return [before + comma + name for name in registry.names(kind) if name.startswith(last)]
+
+    return complete
+
+
+def _any_name(incomplete: str) -> list[str]:
+    from genbench import registry
+
+    return [name for kind in registry.KINDS for name in _names(kind)(incomplete)]
+
+
+def _preset_names(incomplete: str) -> list[str]:
+    return [name for name in ("smoke", "quick", "paper") if name.startswith(incomplete)]
+
+
+def _option(default_help: str, variable: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=default_help, envvar=f"GENBENCH_{variable}", **more)
+
+
+ResultsDir = Annotated[
+    Path, _option("Folder of results; runs live in its runs/.", "RESULTS_DIR", "--results-dir")
+]
+DataDir = Annotated[
+    Path | None, _option("Folder of datasets; default: the user's cache.", "DATA", "--data-dir")
+]
+Json = Annotated[bool, _option("Print one JSON document on stdout.", "JSON", "--json")]
+Models = Annotated[
+    str,
+    _option("Comma-separated.", "MODELS", "--models", "-m", autocompletion=_names("model")),
+]
+Datasets = Annotated[
+    str,
+    _option(
+        "One or several, comma-separated.",
+        "DATASET",
+        "--dataset",
+        "-d",
+        autocompletion=_names("dataset"),
+    ),
+]
+Metrics = Annotated[
+    str, _option("Comma-separated.", "METRICS", "--metrics", autocompletion=_names("metric"))
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"genbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _genbench(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    """Compares generative models by Parzen-window log-likelihood, in tables that can be re-run.
+
+    Start with `genbench run`: it needs no download and ends in a table.
+    """
+
+
+# --- run ---
+
+
+@app.command(
+    epilog="Examples:  genbench run  |  genbench run -m gan,dbn -d tfd  |  "
+    "genbench run -m gan -d mnist --preset quick --set gan.rate=0.05 --seeds 0,1,2"
+)
+def run(
+    models: Models = _MODELS,
+    dataset: Datasets = _DATASETS,
+    metrics: Metrics = _METRICS,
+    seeds: Annotated[str, _option("Comma-separated whole numbers.", "SEEDS", "--seeds")] = _SEEDS,
+    samples: Annotated[
+        int, _option("Samples drawn from each model.", "SAMPLES", "--samples", min=1)
+    ] = DEFAULTS["samples"],
+    preset: Annotated[
+        str,
+        _option(
+            "smoke, quick, paper, or another that a recipe names.",
+            "PRESET",
+            "--preset",
+            autocompletion=_preset_names,
+        ),
+    ] = DEFAULTS["preset"],
+    epochs: Annotated[
+        int | None, _option("Epochs, in place of the recipe's.", "EPOCHS", "--epochs", min=1)
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        _option("Training budget of each run; a run it cuts is marked.", "MINUTES", "--minutes"),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        _option("A hyperparameter: gan.rate=0.05. May be repeated.", "SET", "--set"),
+    ] = None,
+    device: Annotated[str, _option("auto, cpu, cuda or cuda:i.", "DEVICE", "--device")] = "auto",
+    workers: Annotated[int, _option("Trainings at a time.", "WORKERS", "--workers", min=1)] = 1,
+    threads: Annotated[
+        int | None,
+        _option("Threads per worker; default: cores // workers.", "THREADS", "--threads", min=1),
+    ] = None,
+    results_dir: ResultsDir = Path("results"),
+    data_dir: DataDir = None,
+    rerun: Annotated[bool, _option("Do again what is done.", "RERUN", "--rerun")] = False,
+    no_references: Annotated[
+        bool, _option("Only what --models names.", "NO_REFERENCES", "--no-references")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        _option("Print the plan and its estimated cost; nothing else.", "DRY_RUN", "--dry-run"),
+    ] = False,
+    quiet: Annotated[bool, _option("No progress, no notes.", "QUIET", "--quiet", "-q")] = False,
+    verbose: Annotated[
+        bool, _option("Where a failed run failed; times.", "VERBOSE", "--verbose", "-v")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train, sample, score, and print the table. The same command again resumes."""
+    from genbench.plan import Question, pending, plan
+    from genbench.runner import Environment, choose_device
+    from genbench.store import Store
+
+    choose_device(device)
+    question = Question(
+        models=_split(models, "--models"),
+        datasets=_split(dataset, "--dataset"),
+        metrics=_split(metrics, "--metrics"),
+        seeds=_whole_numbers(seeds),
+        samples=samples,
+        preset=preset,
+        references=() if no_references else DEFAULTS["references"],
+        overrides=_settings(settings or []),
+        epochs=epochs,
+        minutes=_positive(minutes),
+    )
+    environment = Environment(results_dir, _data_dir(data_dir), device, rerun)
+    runs = plan(question, environment.data_dir)
+    store = Store(results_dir)
+    todo = pending(runs, store, rerun)
+    console = _console()
+    if dry_run:
+        _print_cost(runs, todo, environment)
+        return
+    if todo:
+        store.prepare()
+        workers = min(workers, len({run.fit_key for run in todo}))
+        _work(todo, environment, workers, threads or max(1, _cores() // workers), console, quiet)
+    results = [result for result in (store.result(run) for run in runs) if result]
+    _outcomes(todo, store, console, quiet, verbose)
+    _print_table(results, "json" if as_json else "md", store, quiet)
+    if not quiet:
+        console.print(f"everything is in {store.runs}", highlight=False, markup=False)
+    if len(results) < len(runs) or any(result.status == "failed" for result in results):
+        raise typer.Exit(1)
+
+
+def _split(text: str, option: str) -> list[str]:
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if not found:
+        raise UsageError(f"{option} needs at least one name, got {text!r}")
+    return list(dict.fromkeys(found))
+
+
+def _whole_numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in _split(text, "--seeds")]
+    except ValueError:
+        raise UsageError(f"--seeds takes whole numbers such as 0,1,2; got {text!r}") from None
+
+
+def _positive(minutes: float | None) -> float | None:
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise UsageError(f"--minutes must be above 0, got {minutes}")
+    return minutes
+
+
+def _settings(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    from genbench.recipe import parse_setting
+
+    overrides: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        owner, key, value = parse_setting(text)
+        overrides.setdefault(owner, {})[key] = value
+    return overrides
+
+
+def _data_dir(given: Path | None) -> Path:
+    from platformdirs import user_cache_path
+
+    return given if given is not None else user_cache_path("genbench")
+
+
+def _cores() -> int:
+    """Cores this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _work(
+    todo: Sequence[Run],
+    environment: Environment,
+    workers: int,
+    threads: int,
+    console: Console,
+    quiet: bool,
+) -> None:
+    """Runs what is to be done and shows it; Ctrl-C and SIGTERM end the workers at once."""
+    from concurrent.futures import FIRST_COMPLETED, wait
+
+    from genbench.executors import Spawned
+    from genbench.progress import Watch
+    from genbench.runner import settle, submit_all
+    from genbench.store import Store
+
+    def stop(*_: object) -> NoReturn:
+        raise SystemExit(143)
+
+    live = console.is_terminal and not os.environ.get("CI") and not quiet
+    executor = Spawned(workers, threads)
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        futures = submit_all(todo, environment, executor)
+        store = Store(environment.results_dir)
+        with Watch(list(futures.values()), store, console, live, quiet) as watch:
+            waiting = set(futures)
+            while waiting:
+                done, waiting = wait(waiting, timeout=0.3, return_when=FIRST_COMPLETED)
+                watch.update()
+                for future in done:
+                    watch.finish(futures[future][0])
+                    settle(future, futures[future], environment)
+    except (KeyboardInterrupt, SystemExit):
+        executor.shutdown(cancel_futures=True)
+        typer.echo("Interrupted; the same command goes on from the last finished epoch.", err=True)
+        raise
+    except BaseException:
+        executor.shutdown(cancel_futures=True)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    executor.shutdown()
+
+
+def _outcomes(
+    done: Sequence[Run], store: Store, console: Console, quiet: bool, verbose: bool
+) -> None:
+    """A line for each run that was worked on."""
+    from genbench.progress import duration
+    from genbench.table import label
+
+    for run in done:
+        result = store.result(run)
+        record = store.provenance(run.folder)
+        if result is None or (quiet and result.status == "done"):
+            continue
+        name = f"{label(result)} on {run.data.name}, fold {run.data.fold}, seed {run.seed}"
+        spent = ", ".join(
+            f"{stage} {duration(seconds)}"
+            for stage, seconds in record.get("seconds", {}).items()
+            if seconds is not None
+        )
+        text = f"{name}: {result.status} ({spent})"
+        if result.status == "failed":
+            text += f": {result.error}"
+            if verbose:
+                text += "".join(f"\n    {line}" for line in record.get("traceback", []))
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_cost(runs: Sequence[Run], todo: Sequence[Run], environment: Environment) -> None:
+    """The plan, and what its trainings would cost, projected from one short epoch of each."""
+    from genbench.plan import by_training
+    from genbench.progress import duration
+    from genbench.runner import seconds_per_epoch
+
+    total = 0.0
+    for group in by_training(runs):
+        first = group[0]
+        left = [run for run in group if run in todo]
+        seconds, epochs = seconds_per_epoch(first, environment) if left else (0.0, 0)
+        total += seconds * epochs
+        cost = f"{epochs} epochs, about {duration(seconds * epochs)}" if left else "done"
+        typer.echo(
+            f"{first.model} on {first.data.name}, preset {first.preset}, seed {first.seed}, "
+            f"{len(group)} scores: {cost}"
+        )
+    typer.echo(
+        f"training in all, one after the other: about {duration(total)}; scoring not counted"
+    )
+
+
+# --- table ---
+
+
+def _is_current() -> Callable[[Result], bool]:
+    """Whether the installed code is what made a result."""
+    from genbench import registry
+
+    def same(kind: str, name: str, digest: str | None) -> bool:
+        try:
+            return registry.code_digest(registry.find(kind, name).module) == digest
+        except UsageError:
+            return False
+
+    return lambda result: (
+        same("model", result.model, result.code.get("model"))
+        and same("metric", result.metric, result.code.get("metric"))
+    )
+
+
+def _print_table(results: Sequence[Result], form: str, store: Store, quiet: bool) -> None:
+    from genbench import table
+
+    if form == "json":
+        typer.echo(table.as_json(results), nl=False)
+        return
+    is_current = _is_current()
+    for metric in dict.fromkeys(result.metric for result in results):
+        found = table.cells([r for r in results if r.metric == metric], is_current)
+        if form == "csv":
+            typer.echo(table.comma_separated(found), nl=False)
+            continue
+        references = DEFAULTS["references"]
+        shown = table.frame(found, references)
+        lines = [] if quiet else table.notes(found, references, _audit(results, store))
+        render = {"md": table.markdown, "latex": table.latex}[form]
+        typer.echo(render(shown, lines))
+
+
+def _audit(results: Sequence[Result], store: Store) -> list[str]:
+    """What the centroids say about the score, for every dataset on which both rows are there."""
+    from genbench import table
+
+    lines = []
+    for ours in (r for r in results if r.model == DEFAULTS["centroids"] and r.status == "done"):
+        for theirs in results:
+            twin = (ours.digest, ours.fold, ours.seed, ours.metric)
+            other = (theirs.digest, theirs.fold, theirs.seed, theirs.metric)
+            if theirs.model != DEFAULTS["training_images"] or twin != other:
+                continue
+            pair = store.per_example(ours), store.per_example(theirs)
+            if theirs.status == "done" and pair[0] is not None and pair[1] is not None:
+                lines.append(table.centroid_note(ours, theirs, *pair))
+    return [line for line in lines if line]
+
+
+@app.command(
+    epilog="Examples:  genbench table  |  genbench table --format latex -d mnist > table.tex"
+)
+def table(
+    form: Annotated[str, _option("md, latex, csv or json.", "FORMAT", "--format", "-f")] = "md",
+    models: Annotated[
+        str | None,
+        _option("Only these.", "MODELS", "--models", "-m", autocompletion=_names("model")),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        _option("Only these.", "DATASET", "--dataset", "-d", autocompletion=_names("dataset")),
+    ] = None,
+    results_dir: ResultsDir = Path("results"),
+    quiet: Annotated[bool, _option("No notes.", "QUIET", "--quiet", "-q")] = False,
+) -> None:
+    """Print the table of all results in a folder. Writes nothing."""
+    from genbench import registry
+    from genbench.store import Store
+
+    if form not in FORMATS:
+        raise UsageError(f"unknown format {form!r}; {registry.nearest(form, FORMATS)}")
+    store = Store(results_dir)
+    results = list(store)
+    for option, wanted, field in (("--models", models, "model"), ("--dataset", dataset, "dataset")):
+        if wanted is not None:
+            known = {getattr(result, field) for result in results}
+            names = [name.replace("-", "_") for name in _split(wanted, option)]
+            for name in names:
+                if name not in known:
+                    raise UsageError(
+                        f"no result of {field} {name!r}; {registry.nearest(name, known)}"
+                    )
+            results = [result for result in results if getattr(result, field) in names]
+    if not results:
+        raise UsageError(f"no results in {store.runs}; `genbench run` makes some")
+    _print_table(results, form, store, quiet)
+
+
+# --- list, info, check ---
+
+
+def _print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Rows as aligned columns, or as JSON."""
+    if as_json:
+        typer.echo(json.dumps(list(rows), indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        return
+    from tabulate import tabulate
+
+    cells = [list(row.values()) for row in rows]
+    typer.echo(tabulate(cells, headers=list(rows[0]), tablefmt="plain", disable_numparse=True))
+
+
+def _list_kind(kind: str, as_json: bool) -> None:
+    from genbench import registry
+
+    entries = registry.entries(kind)
+    _print_rows(
+        [
+            {"name": entry.name, "from": registry.owner(entry), "object": entry.value}
+            for entry in entries
+        ],
+        as_json,
+    )
+    twice = {entry.name for entry in entries if [e.name for e in entries].count(entry.name) > 1}
+    for name in sorted(twice):
+        typer.echo(f"Warning: {kind} {name!r} is registered twice and cannot be used", err=True)
+
+
+@list_app.command("models")
+def list_models(as_json: Json = False) -> None:
+    """Registered models."""
+    _list_kind("model", as_json)
+
+
+@list_app.command("datasets")
+def list_datasets(as_json: Json = False) -> None:
+    """Registered datasets."""
+    _list_kind("dataset", as_json)
+
+
+@list_app.command("metrics")
+def list_metrics(as_json: Json = False) -> None:
+    """Registered metrics."""
+    _list_kind("metric", as_json)
+
+
+@list_app.command("runs")
+def list_runs(results_dir: ResultsDir = Path("results"), as_json: Json = False) -> None:
+    """Results in a folder, done and failed."""
+    from genbench.store import Store
+
+    rows = [
+        {
+            "model": result.model,
+            "dataset": result.dataset,
+            "fold": result.fold,
+            "seed": result.seed,
+            "preset": result.preset,
+            "metric": result.metric,
+            "status": result.status,
+            "value": result.value if as_json or result.value is None else f"{result.value:.2f}",
+            "key": result.key if as_json else result.key[:12],
+        }
+        for result in Store(results_dir)
+    ]
+    _print_rows(rows, as_json)
+
+
+@app.command()
+def info(as_json: Json = False) -> None:
+    """Versions, CPU, GPU, threads: for bug reports."""
+    from genbench import provenance
+
+    machine = provenance.machine()
+    if as_json:
+        typer.echo(json.dumps(machine, indent=2))
+        return
+    for name, value in machine.items():
+        typer.echo(f"{name}: {json.dumps(value) if not isinstance(value, str) else value}")
+
+
+@app.command(epilog="Example:  genbench check gan")
+def check(
+    name: Annotated[
+        str, typer.Argument(help="A model, dataset or metric.", autocompletion=_any_name)
+    ],
+    data_dir: DataDir = None,
+) -> None:
+    """Run the contract tests on one registered thing, ours or a stranger's."""
+    from genbench import registry, testing
+
+    wanted = name.replace("-", "_")
+    kinds = [kind for kind in registry.KINDS if wanted in registry.names(kind)]
+    if not kinds:
+        known = [known for kind in registry.KINDS for known in registry.names(kind)]
+        raise UsageError(f"nothing is registered as {name!r}; {registry.nearest(wanted, known)}")
+    for kind in kinds:
+        if kind == "dataset":
+            passed = testing.check_dataset(wanted, _data_dir(data_dir))
+        else:
+            passed = {"model": testing.check_model, "metric": testing.check_metric}[kind](wanted)
+        for claim in passed:
+            typer.echo(f"ok  {claim}")
+        typer.echo(f"{kind} {wanted} keeps its contract: {len(passed)} checks passed")
+
+
+if __name__ == "__main__":
+    main()

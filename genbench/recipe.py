@@ -1,0 +1,138 @@
+"""The TOML beside a model -> the hyperparameters of one run.
+
+Tables are read in this order, later wins: [default], [dataset], [preset], [dataset.preset], and
+last what the user set. The preset `paper` adds nothing to [dataset]. Besides the hyperparameters of
+the model's constructor a recipe may hold the keys in `RUNNER_KEYS`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from genbench import registry
+from genbench.errors import UsageError
+
+PAPER = "paper"
+RUNNER_KEYS: dict[str, Any] = {
+    "select": str,  # the metric that chooses the epoch, on validation rows
+    "select_every": int,  # epochs between two looks
+    "select_samples": int,
+    "uses_validation": bool,  # whether fit is given the validation rows
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What one run of a model is told: for its constructor, and for the runner."""
+
+    preset: str
+    hyperparameters: Mapping[str, Any]
+    runner: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read(model: str) -> dict[str, Any]:
+    """The recipe file beside the model's module; an empty one where there is none."""
+    path = registry.source(registry.find("model", model).module).with_suffix(".toml")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"recipe {path.name} of {model!r} cannot be read: {error}") from error
+
+
+def presets(model: str) -> set[str]:
+    """The presets that a model's recipe names, and `paper`."""
+    tables = {name: table for name, table in read(model).items() if isinstance(table, dict)}
+    datasets = set(registry.names("dataset"))
+    nested = {key for table in tables.values() for key in table if isinstance(table[key], dict)}
+    return (tables.keys() - datasets - {"default"}) | nested | {PAPER}
+
+
+def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any]) -> Recipe:
+    """The recipe of `model` on `dataset`, checked against the constructor.
+
+    A preset that changes nothing for this model and dataset is recorded as `paper`.
+    Raises UsageError for an unknown or ill-typed key, with the nearest known one.
+    """
+    tables = read(model)
+    if not {"default", dataset} & tables.keys() and tables:
+        known = tables.keys() & set(registry.names("dataset"))
+        raise UsageError(
+            f"{model!r} has no recipe for dataset {dataset!r}; it has some for: "
+            f"{', '.join(sorted(known))}"
+        )
+    plain = _merged(tables, ("default",), (dataset,))
+    asked = _merged(tables, ("default",), (dataset,), (preset,), (dataset, preset))
+    values = {**asked, **overrides}
+    hyperparameters = {key: value for key, value in values.items() if key not in RUNNER_KEYS}
+    runner = {key: value for key, value in values.items() if key in RUNNER_KEYS}
+    hints = constructor(registry.load("model", model))
+    check_values(model, hyperparameters, hints, also=RUNNER_KEYS)
+    check_values(model, runner, RUNNER_KEYS)
+    return Recipe(PAPER if asked == plain else preset, hyperparameters, runner)
+
+
+def _merged(tables: Mapping[str, Any], *paths: Sequence[str]) -> dict[str, Any]:
+    """The plain values of the tables at these paths, later over earlier."""
+    merged: dict[str, Any] = {}
+    for path in paths:
+        table: Any = tables
+        for name in path:
+            table = table.get(name, {})
+        merged |= {key: value for key, value in table.items() if not isinstance(value, dict)}
+    return merged
+
+
+def constructor(cls: type) -> dict[str, Any]:
+    """Names and types of what a class is built from, `shape` aside."""
+    parameters = list(inspect.signature(cls).parameters.values())
+    hints = get_type_hints(cls.__init__)
+    return {p.name: hints.get(p.name, Any) for p in parameters if p.name not in ("self", "shape")}
+
+
+def defaults(cls: type) -> dict[str, Any]:
+    """The default settings of a class, by name."""
+    parameters = inspect.signature(cls).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def check_values(
+    owner: str, values: Mapping[str, Any], hints: Mapping[str, Any], also: Mapping[str, Any] = {}
+) -> None:
+    """Raises UsageError where a key is not in `hints` or a value is not of its type."""
+    for key, value in values.items():
+        if key not in hints:
+            known = registry.nearest(key, {*hints, *also})
+            raise UsageError(f"{owner!r} has no hyperparameter {key!r}; {known}")
+        try:
+            strict = ConfigDict(strict=True, arbitrary_types_allowed=True)
+            TypeAdapter(hints[key], config=strict).validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise UsageError(f"{owner}.{key} = {value!r}: {reason}") from error
+
+
+def parse_setting(text: str) -> tuple[str, str, Any]:
+    """`gan.rate=0.05` -> ("gan", "rate", 0.05); a value that is no TOML is a string.
+
+    >>> parse_setting("gan.rate=0.05")
+    ('gan', 'rate', 0.05)
+    >>> parse_setting("gan.update=alternating")
+    ('gan', 'update', 'alternating')
+    """
+    target, equals, value = text.partition("=")
+    owner, dot, key = target.strip().partition(".")
+    if not (equals and dot and owner and key):
+        raise UsageError(f"--set takes NAME.KEY=VALUE, such as gan.rate=0.05; got {text!r}")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    return owner.replace("-", "_"), key.strip(), parsed

@@ -1,0 +1,176 @@
+"""The question and the answer, as plain data.
+
+A run asks for one score: a model with its hyperparameters, on one fold of a dataset, with one seed,
+by one metric. Its keys are nested, `fit_key` < `sample_key` < `score_key`, and hold everything that
+the answer depends on; equal keys share the work. Device, versions and times are not in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from genbench.files import sha256_of_json
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which rows a run sees: sha256 of each part, and what a table must say of the dataset."""
+
+    name: str
+    fold: int
+    folds: int
+    train: str
+    valid: str
+    test: str
+    digest: str
+    caveat: str
+    levels: int | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One score that is asked for.
+
+    samples: how many are asked of the model. sampling: names of the hyperparameters that only
+    sampling reads. selection: the metric that chooses the epoch, how often and by how many samples,
+    or empty. code: sha256 by role ("model", "metric", "select"). minutes: the training budget.
+    """
+
+    model: str
+    data: Data
+    seed: int
+    preset: str
+    metric: str
+    samples: int
+    hyperparameters: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    code: Mapping[str, str]
+    sampling: tuple[str, ...] = ()
+    selection: Mapping[str, Any] = field(default_factory=dict)
+    uses_validation: bool = False
+    minutes: float | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def fit_key(self) -> str:
+        """sha256 of what the trained weights depend on."""
+        trained_on = {"train": self.data.train}
+        if self.uses_validation or self.selection:
+            trained_on["valid"] = self.data.valid
+        fitted = {k: v for k, v in self.hyperparameters.items() if k not in self.sampling}
+        return sha256_of_json(
+            {
+                "model": self.model,
+                "dataset": self.data.name,
+                "seed": self.seed,
+                "hyperparameters": fitted,
+                "code": {role: self.code[role] for role in self.code if role != "metric"},
+                "data": trained_on,
+                "uses_validation": self.uses_validation,
+                "selection": dict(self.selection),
+                "minutes": self.minutes,
+            }
+        )
+
+    @cached_property
+    def sample_key(self) -> str:
+        """sha256 of what the samples depend on."""
+        drawn = {k: v for k, v in self.hyperparameters.items() if k in self.sampling}
+        return sha256_of_json(
+            {
+                "fit": self.fit_key,
+                "samples": self.samples,
+                "sampling": drawn,
+                "levels": self.data.levels,
+            }
+        )
+
+    @cached_property
+    def score_key(self) -> str:
+        """sha256 of what the score, and the row it stands in, depend on."""
+        return sha256_of_json(
+            {
+                "sample": self.sample_key,
+                "metric": self.metric,
+                "settings": dict(self.settings),
+                "code": self.code["metric"],
+                "data": asdict(self.data),
+                "preset": self.preset,
+                "overrides": dict(self.overrides),
+            }
+        )
+
+    @property
+    def fit_folder(self) -> Path:
+        """Where the training is kept, inside the folder of runs."""
+        name = f"seed-{self.seed}-{self.fit_key[:12]}"
+        return Path(self.data.name) / self.model / name
+
+    @property
+    def sample_folder(self) -> Path:
+        """Where the samples are kept, inside the training's folder."""
+        return self.fit_folder / f"samples-{self.samples}-{self.sample_key[:12]}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the score is kept, inside the samples' folder."""
+        return self.sample_folder / f"{self.metric}-fold-{self.data.fold}-{self.score_key[:12]}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer to a run: a function of its keys on one machine and thread count.
+
+    status: "done" or "failed"; then `value` and `stderr` are None and `error` says why.
+    kind: "mean" or "binary", what the samples are. scored: how many samples there were.
+    cut: whether a time budget ended the training.
+    """
+
+    model: str
+    dataset: str
+    fold: int
+    folds: int
+    seed: int
+    preset: str
+    overrides: Mapping[str, Any]
+    metric: str
+    samples: int
+    status: str
+    key: str
+    code: Mapping[str, str]
+    digest: str
+    caveat: str
+    value: float | None = None
+    stderr: float | None = None
+    unit: str = ""
+    higher_is_better: bool = True
+    kind: str = ""
+    scored: int = 0
+    cut: bool = False
+    error: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def answer(run: Run, status: str, **values: Any) -> Result:
+    """The result of `run`, with what it asked for filled in."""
+    return Result(
+        model=run.model,
+        dataset=run.data.name,
+        fold=run.data.fold,
+        folds=run.data.folds,
+        seed=run.seed,
+        preset=run.preset,
+        overrides=dict(run.overrides),
+        metric=run.metric,
+        samples=run.samples,
+        status=status,
+        key=run.score_key,
+        code=dict(run.code),
+        digest=run.data.digest,
+        caveat=run.data.caveat,
+        **values,
+    )

@@ -1,0 +1,123 @@
+"""Runs -> results: one training at a time, on one device, failures recorded."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from genbench import provenance
+from genbench.errors import ModelError, UsageError
+from genbench.plan import by_training, pending
+from genbench.precision import float32_products
+from genbench.run import Run, answer
+from genbench.stages import Work
+from genbench.store import Store
+from genbench.timing import timed
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where and on what runs are executed; nothing in it changes a key."""
+
+    results_dir: Path
+    data_dir: Path
+    device: str = "auto"
+    rerun: bool = False
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is the first GPU, or the CPU; raises UsageError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise UsageError(f"device must be auto, cpu, cuda or cuda:i, got {name!r}")
+    there = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= there:
+        raise UsageError(f"device {name!r} is not there: torch sees {there} CUDA devices")
+    return device
+
+
+def execute(runs: Sequence[Run], environment: Environment) -> list[str]:
+    """Trains, samples and scores runs that share one training; returns their keys.
+
+    What the store holds is not done again. An exception becomes the failed result of the runs it
+    kept from being done; the others go on.
+    """
+    store = Store(environment.results_dir)
+    device = choose_device(environment.device)
+    with store.lock(runs[0]), torch.device(device), float32_products():
+        if environment.rerun:
+            store.discard(runs[0])
+        todo = pending(runs, store)
+        for run in todo:
+            store.sweep(run)
+        work = Work(runs[0], store, environment.data_dir, device)
+        for run in todo:
+            with timed(device) as clock:
+                try:
+                    work.score(run)
+                    continue
+                except Exception as error:  # whatever a model raises is this run's result
+                    failure = error
+            fail(store, run, failure, clock.seconds)
+            if not work.trained:  # the others would fail in the same way
+                for other in todo[todo.index(run) + 1 :]:
+                    fail(store, other, failure, clock.seconds)
+                break
+    return [run.score_key for run in runs]
+
+
+def fail(store: Store, run: Run, error: BaseException, seconds: float | None) -> None:
+    """Records that a run failed, why, where and after how long; no path is kept."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{Path(f.filename).name}:{f.lineno} in {f.name}" for f in frames]
+    message = f"{type(error).__name__}: {error}"
+    record = {**provenance.machine(), "seconds": {"until_failure": seconds}, "traceback": where}
+    store.put(run, answer(run, "failed", error=message), record)
+
+
+def submit_all(
+    runs: Sequence[Run], environment: Environment, executor: Executor
+) -> dict[Future[list[str]], list[Run]]:
+    """Hands each training, with all that hangs on it, to the executor; results go to the store."""
+    return {executor.submit(execute, group, environment): group for group in by_training(runs)}
+
+
+def settle(future: Future[list[str]], group: Sequence[Run], environment: Environment) -> None:
+    """Records the runs of a worker that died as failed; raises what else went wrong in it."""
+    try:
+        future.result()
+    except BrokenProcessPool:
+        store = Store(environment.results_dir)
+        death = ModelError(
+            "the worker process died (killed, out of memory, or a crash in native code); "
+            "the same command goes on from the last finished epoch"
+        )
+        with store.lock(group[0]):
+            for run in pending(group, store):
+                fail(store, run, death, None)
+
+
+def seconds_per_epoch(run: Run, environment: Environment, rows: int = 500) -> tuple[float, int]:
+    """Projected seconds of one epoch, from one over `rows` training rows, and how many there are.
+
+    Writes nothing. Sampling and scoring are not in it.
+    """
+    device = choose_device(environment.device)
+    with torch.device(device), float32_products():
+        work = Work(run, Store(environment.results_dir), environment.data_dir, device)
+        train = work.split(run.data.fold).train
+        model = work.build()
+        with work.seeded("fit", 1), timed(device) as clock:
+            epoch = next(model.fit(train[:rows], train[:0]), None)
+    return clock.seconds * len(train) / min(rows, len(train)), epoch.total if epoch else 0

@@ -1,0 +1,331 @@
+"""Results -> the table: models down, datasets across, "value ± error", published values beside.
+
+`cells` gives numbers, one row for each model and dataset; `markdown`, `latex` and `comma_separated`
+render them. Nothing that is missing, failed, unverified or made by other code is left unsaid.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+
+from genbench import statistics
+from genbench.run import Result
+
+MISSING = "–"
+_OVER = {
+    "examples": "standard error over the test examples of one run",
+    "folds": "standard error over the folds",
+    "seeds": "standard error over the seeds",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one dataset: the mean over its folds and seeds, and what it is the mean of."""
+
+    label: str
+    head: str
+    value: float | None
+    error: float | None
+    over: str
+    status: str
+    results: Sequence[Result]
+
+    @property
+    def text(self) -> str:
+        """What the table shows."""
+        if self.value is None or self.error is None:
+            return self.status
+        return value_and_error(self.value, self.error)
+
+
+def value_and_error(value: float, error: float) -> str:
+    """Both rounded to the error's second digit, never beyond the units.
+
+    >>> value_and_error(241.1892, 2.1314)
+    '241.2 ± 2.1'
+    >>> value_and_error(-2057.3, 26.4)
+    '-2057 ± 26'
+    """
+    if not math.isfinite(error) or error <= 0:
+        return f"{value:.2f}" if error == 0 else f"{value:.2f} ± ?"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    if round(error, decimals) >= 10 ** (2 - decimals):  # 0.0996 is 0.10, not 0.100
+        decimals = max(0, decimals - 1)
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+
+
+# --- numbers ---
+
+
+def label(result: Result, stale: bool = False) -> str:
+    """A row's name: the model, and whatever of its run is not the default."""
+    marks = [result.preset] if result.preset != "paper" else []
+    marks += [f"{key}={value}" for key, value in sorted(result.overrides.items())]
+    marks += [f"{result.samples} samples"] if result.samples != 10_000 else []
+    marks += [f"code {_code(result)[:8]}"] if stale else []
+    return f"{result.model} [{', '.join(marks)}]" if marks else result.model
+
+
+def _code(result: Result) -> str:
+    return "".join(result.code[role][:4] for role in sorted(result.code))
+
+
+def head(result: Result) -> str:
+    """A column's head: the dataset, and what must be said of its data."""
+    return f"{result.dataset} ({result.caveat})" if result.caveat else result.dataset
+
+
+def cells(results: Iterable[Result], is_current: Callable[[Result], bool]) -> list[Cell]:
+    """The cells of a table, rows and columns in the order in which they first appear."""
+    rows: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        key = (label(result, stale=not is_current(result)), head(result))
+        rows.setdefault(key, []).append(result)
+    return [_cell(*key, found) for key, found in rows.items()]
+
+
+def _cell(name: str, column: str, results: list[Result]) -> Cell:
+    """Folds first, then seeds: no mean over folds that are missing or failed."""
+    by_seed = groupby(sorted(results, key=lambda r: (r.seed, r.fold)), key=lambda r: r.seed)
+    failed = sum(result.status == "failed" for result in results)
+    means, error, over = [], math.nan, "examples"
+    for _, found in by_seed:
+        done = {result.fold: result for result in found if result.status == "done"}
+        if len(done) < results[0].folds:
+            continue
+        values = [float(result.value or 0.0) for result in done.values()]
+        if len(values) > 1:
+            (mean, error), over = statistics.mean_and_error(values), "folds"
+        else:
+            mean, error = values[0], float(done[0].stderr or 0.0)
+        means.append(mean)
+    if not means or failed:
+        folds = results[0].folds
+        status = "failed" if failed else f"{len(results)} of {folds} folds"
+        return Cell(name, column, None, None, over, status, results)
+    value = means[0]
+    if len(means) > 1:
+        (value, error), over = statistics.mean_and_error(means), "seeds"
+    return Cell(name, column, value, error, over, "done", results)
+
+
+def published() -> pd.DataFrame:
+    """Values from the literature, each with its source."""
+    return pd.read_csv(str(package_files("genbench") / "published.csv"))
+
+
+def _published(cell: Cell) -> Mapping[str, Any] | None:
+    """The published value that belongs beside a cell, none where the data are not canonical."""
+    first = cell.results[0]
+    if first.caveat:
+        return None
+    table = published()
+    same = (table.model == first.model) & (table.dataset == first.dataset)
+    found = table[same & (table.metric == first.metric)]
+    return None if found.empty else found.iloc[0].to_dict()
+
+
+# --- the frame of strings ---
+
+
+def frame(found: Sequence[Cell], references: Sequence[str]) -> pd.DataFrame:
+    """What is shown: a row for each model, untrained rows last, missing cells as a dash."""
+    labels = list(dict.fromkeys(cell.label for cell in found))
+    untrained = {cell.label for cell in found if cell.results[0].model in references}
+    labels.sort(key=lambda name: name in untrained)
+    columns: dict[str, dict[str, str]] = {}
+    for cell in found:
+        columns.setdefault(cell.head, {})[cell.label] = cell.text
+        paper = _published(cell)
+        if paper:
+            text = f"{paper['value']:g} ± {paper['stderr']:g}"
+            columns.setdefault(f"{cell.head}, published", {})[cell.label] = text
+    ordered = sorted(columns, key=lambda name: list(columns).index(name.split(", published")[0]))
+    shown = pd.DataFrame({name: columns[name] for name in ordered}, index=labels)
+    blank = [name for name in shown if str(name).endswith(", published")]
+    shown[blank] = shown[blank].fillna("")
+    shown = shown.fillna(MISSING)
+    shown.insert(0, "model", shown.index)
+    shown.attrs["untrained"] = len([name for name in labels if name in untrained])
+    return shown.reset_index(drop=True)
+
+
+def notes(found: Sequence[Cell], references: Sequence[str], audit: Sequence[str] = ()) -> list[str]:
+    """The sentences under a table: what each number means and what is wrong with it."""
+    lines = []
+    units = sorted({r.unit for cell in found for r in cell.results if r.unit})
+    for over in dict.fromkeys(cell.over for cell in found if cell.value is not None):
+        lines.append(f"mean log-likelihood of the test set in {', '.join(units)}; ± {_OVER[over]}")
+    if any(cell.results[0].model in references for cell in found):
+        lines.append(f"{', '.join(references)}: reference rows, untrained; no floor, no ceiling")
+    lines += [_protocol(cell) for cell in found if cell.value is not None]
+    for cell in found:
+        for result in cell.results:
+            where = f"{cell.label} on {cell.head}, fold {result.fold}, seed {result.seed}"
+            if result.status == "failed":
+                lines.append(f"{where} failed: {result.error}")
+            lines += [f"{where}: {text}" for text in result.details.get("warnings", [])]
+            if result.cut:
+                lines.append(f"{where}: training was cut by the time budget")
+    lines += [
+        f"{cell.label} on {cell.head} was made by other code than the installed one"
+        for cell in found
+        if "[code " in cell.label or ", code " in cell.label
+    ]
+    lines += audit
+    for cell in found:
+        paper = _published(cell)
+        if paper:
+            lines.append(f"published {cell.results[0].model} on {cell.head}: {paper['source']}")
+    return list(dict.fromkeys(lines))
+
+
+def _protocol(cell: Cell) -> str:
+    """How a number came about: preset, seeds, sigma, samples."""
+    first = cell.results[0]
+    seeds = sorted({result.seed for result in cell.results})
+    sigmas = sorted({r.details["sigma"] for r in cell.results if "sigma" in r.details})
+    parts = [f"preset {first.preset}", f"seed {', '.join(map(str, seeds))}"]
+    if first.folds > 1:
+        parts.append(f"{first.folds} folds")
+    if sigmas:
+        parts.append(f"sigma {', '.join(f'{sigma:.4g}' for sigma in sigmas)}")
+    distinct = first.details.get("distinct", first.scored)
+    parts.append(f"{first.scored} samples, {distinct} distinct ({first.kind})")
+    epochs = first.details.get("training", {})
+    if epochs.get("epochs"):
+        parts.append(f"epoch {epochs['epoch']} of {epochs['epochs']}")
+    return f"{cell.label} on {cell.head}: {', '.join(parts)}"
+
+
+def centroid_note(centroids: Result, images: Result, ours: Any, theirs: Any) -> str | None:
+    """A warning where centroids outscore the images themselves by more than two paired errors."""
+    difference, error = statistics.paired_difference(ours, theirs)
+    if not difference > 2 * error:
+        return None
+    rows = centroids.details.get("training", {}).get("rows", "the")
+    return (
+        f"on {head(centroids)}, {centroids.scored} {centroids.model} centroids of {rows} training "
+        f"images outscore {images.scored} of those images by {value_and_error(difference, error)} "
+        f"{centroids.unit} (paired over test examples): likelihood here does not mean better "
+        "samples"
+    )
+
+
+# --- renderings ---
+
+
+def markdown(shown: pd.DataFrame, lines: Sequence[str]) -> str:
+    """The table in Markdown, untrained rows under a heading of their own, notes below."""
+    safe = shown.map(_escape_markdown)
+    safe.columns = [_escape_markdown(str(name)) for name in shown.columns]
+    models = len(safe) - shown.attrs["untrained"]
+    if 0 < models < len(safe):
+        rule = pd.DataFrame([["*untrained*"] + [""] * (safe.shape[1] - 1)], columns=safe.columns)
+        safe = pd.concat([safe.iloc[:models], rule, safe.iloc[models:]])
+    align = ["left"] + ["right"] * (safe.shape[1] - 1)
+    text = safe.to_markdown(index=False, disable_numparse=True, colalign=align)
+    return f"{text}\n\n" + "".join(f"- {_escape_markdown(line)}\n" for line in lines)
+
+
+def _escape_markdown(text: str) -> str:
+    for special in "\\`*<>|":
+        text = text.replace(special, f"\\{special}")
+    return text.replace("\n", " ")
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "–": "--",
+    "…": r"\ldots{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "\n": " ",
+}
+
+
+def escape_latex(text: str) -> str:
+    r"""Text that LaTeX prints as it stands.
+
+    >>> escape_latex("50% of \\input{x}")
+    '50\\% of \\textbackslash{}input\\{x\\}'
+    """
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def latex(shown: pd.DataFrame, lines: Sequence[str]) -> str:
+    r"""The table for booktabs, notes below it; `\usepackage{booktabs}` is all it needs."""
+    safe = shown.map(escape_latex)
+    safe.columns = [escape_latex(str(name)) for name in shown.columns]
+    text = safe.to_latex(index=False, escape=False, column_format="l" + "r" * (safe.shape[1] - 1))
+    models = len(safe) - shown.attrs["untrained"]
+    if 0 < models < len(safe):
+        body = text.splitlines()
+        first = body.index(r"\midrule") + 1
+        body.insert(first + models, r"\midrule")
+        text = "\n".join(body) + "\n"
+    below = "".join(f"{escape_latex(line)}.\\\\\n" for line in lines)
+    return (
+        "\\begin{table}\n\\centering\n" + text + "\n\\medskip\n\\parbox{\\linewidth}"
+        "{\\footnotesize\n" + below + "}\n\\end{table}\n"
+    )
+
+
+def comma_separated(found: Sequence[Cell]) -> str:
+    """One line for each cell, numbers unrounded; text cannot become a spreadsheet's formula."""
+    rows = []
+    for cell in found:
+        first, paper = cell.results[0], _published(cell) or {}
+        rows.append(
+            {
+                "model": cell.label,
+                "dataset": cell.head,
+                "metric": first.metric,
+                "value": cell.value,
+                "error": cell.error,
+                "error_over": cell.over,
+                "unit": first.unit,
+                "status": cell.status,
+                "preset": first.preset,
+                "seeds": " ".join(sorted({str(r.seed) for r in cell.results})),
+                "samples": first.scored,
+                "sigma": " ".join(
+                    sorted({f"{r.details['sigma']:.6g}" for r in cell.results if r.details})
+                ),
+                "published": paper.get("value"),
+                "published_error": paper.get("stderr"),
+                "source": paper.get("source", ""),
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.map(_no_formula).to_csv(index=False)
+
+
+def _no_formula(value: Any) -> Any:
+    dangerous = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{value}" if dangerous else value
+
+
+def as_json(results: Sequence[Result]) -> str:
+    """An array with an object for each score."""
+    rows = [{**vars(result)} for result in results]
+    return json.dumps(rows, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"

@@ -1,0 +1,304 @@
+"""Contract tests for models, datasets and metrics, ours and a stranger's alike.
+
+Each `check_*` takes a registered name or a class and returns the claims that hold, in the order in
+which they were tried; the first that does not raises CheckError with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genbench import recipe, registry
+from genbench.errors import DataError, GenbenchError
+from genbench.protocols import Epoch, Score
+from genbench.seeding import seeded
+
+SHAPES = ((1, 4, 4), (1, 5, 6))
+
+
+class CheckError(GenbenchError):
+    """A contract that is not kept."""
+
+
+def _require(holds: bool, claim: str, reason: str) -> str:
+    if not holds:
+        raise CheckError(f"{claim}: no, {reason}")
+    return claim
+
+
+def pictures(shape: tuple[int, ...], n: int, seed: int) -> Tensor:
+    """n made-up 8-bit pictures (n, d) in [0, 1]: two kinds of blob with a constant border."""
+    with seeded("pictures", seed):
+        d = math.prod(shape)
+        kinds = torch.rand(2, d)
+        rows = kinds[torch.randint(2, (n,))] + 0.1 * torch.randn(n, d)
+    rows[:, 0], rows[:, -1] = 0.0, 1.0
+    return (rows.clamp(0, 1) * 255).round() / 255
+
+
+# --- models ---
+
+
+def check_model(model: str | type, **hyperparameters: Any) -> list[str]:
+    """The claims of `protocols.GenerativeModel` that types cannot state; seconds of work.
+
+    A registered name is built from its recipe's smoke preset, a class from `hyperparameters`.
+    Raises CheckError with the first claim that does not hold and why.
+    """
+    cls = registry.load("model", model) if isinstance(model, str) else model
+    if isinstance(model, str):
+        hyperparameters = {**_smoke(model), **hyperparameters}
+    return list(_model_claims(cls, hyperparameters))
+
+
+def _smoke(model: str) -> dict[str, Any]:
+    """The cheapest recipe of a model for pictures: [default], or else its first dataset's."""
+    tables = recipe.read(model)
+    datasets = [name for name in tables if name in registry.names("dataset")]
+    dataset = datasets[0] if datasets and "default" not in tables else "default"
+    preset = "smoke" if "smoke" in recipe.presets(model) else recipe.PAPER
+    return dict(recipe.resolve(model, dataset, preset, {}).hyperparameters)
+
+
+def _model_claims(cls: Any, hyperparameters: Mapping[str, Any]) -> Iterator[str]:
+    for shape in SHAPES:
+        try:
+            yield from _claims_for_shape(cls, hyperparameters, shape)
+        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+            claim = f"works for pictures of shape {shape}"
+            raise CheckError(f"{claim}: no, {type(error).__name__}: {error}") from error
+
+
+def _claims_for_shape(
+    cls: Any, hyperparameters: Mapping[str, Any], shape: tuple[int, ...]
+) -> Iterator[str]:
+    train, valid, d = pictures(shape, 60, 0), pictures(shape, 20, 1), math.prod(shape)
+    original = train.clone()
+
+    def build() -> Any:
+        with seeded("build"):
+            return cls(shape, **hyperparameters)
+
+    def drawn(model: Any, n: int = 7) -> Tensor:
+        with seeded("sample"):
+            return model.sample(n)
+
+    model = build()
+    kind = getattr(model, "samples", None)
+    yield _require(kind in ("mean", "binary"), "says what its samples are", f"samples = {kind!r}")
+    states, epochs = [], []
+    for epoch in steps(model, train, valid):
+        epochs.append(epoch)
+        states.append({name: value.clone() for name, value in model.state_dict().items()})
+    reason = f"its epochs were {[(e.index, e.total) for e in epochs]}"
+    counted = [e.index for e in epochs] == list(range(1, len(epochs) + 1))
+    yield _require(
+        counted and all(e.total == len(epochs) for e in epochs),
+        f"fit counts its epochs from 1 to their total, {shape}",
+        reason,
+    )
+    finite = all(math.isfinite(loss) for e in epochs for loss in e.losses.values())
+    yield _require(finite, f"losses are finite, {shape}", f"got {[e.losses for e in epochs]}")
+    unchanged = torch.equal(train, original)
+    yield _require(
+        unchanged, f"fit leaves its input alone, {shape}", "it changed the training rows"
+    )
+    state = model.state_dict()
+    flat = all(isinstance(value, Tensor) for value in state.values())
+    yield _require(flat, f"state_dict is flat and holds tensors, {shape}", f"{list(state)}")
+
+    rows = drawn(model)
+    yield from _sample_claims(rows, kind, d, shape)
+    one = drawn(model, 1)
+    yield _require(len(one) == 1, f"gives one sample where one is asked, {shape}", f"{len(one)}")
+    yield _require(
+        torch.equal(drawn(model), rows)
+        and _equal(model.state_dict(), states[-1] if states else state),
+        f"sampling changes nothing in the model, {shape}",
+        "a second call with the same seed gave other samples, or the state changed",
+    )
+
+    again = build()
+    for _ in steps(again, train, valid):
+        pass
+    yield _require(
+        _equal(again.state_dict(), state) and torch.equal(drawn(again), rows),
+        f"the same seed gives the same bytes, {shape}",
+        "two trainings from one seed differ: draw only from torch's global generator",
+    )
+    for stop in sorted({1, len(epochs) // 2, len(epochs) - 1} - {0, -1, len(epochs)}):
+        resumed = build()
+        resumed.load_state_dict(states[stop - 1])
+        for _ in steps(resumed, train, valid, done=stop):
+            pass
+        yield _require(
+            _equal(resumed.state_dict(), state) and torch.equal(drawn(resumed), rows),
+            f"resumed after epoch {stop} of {len(epochs)} it ends as if uninterrupted, {shape}",
+            "the state or the samples differ: something is missing in state_dict",
+        )
+    finished = build()
+    finished.load_state_dict({k: v for k, v in state.items() if not k.startswith("train.")})
+    yield _require(
+        torch.equal(drawn(finished), rows),
+        f"the weights without `train.` are all that sampling needs, {shape}",
+        "the samples differ",
+    )
+    left = len(list(steps(model, train, valid, done=len(epochs))))
+    yield _require(left == 0, f"a finished model trains no further, {shape}", f"{left} more epochs")
+    other = build()
+    for _ in steps(other, 1 - pictures(shape, 60, 2), valid):
+        pass
+    yield _require(
+        not torch.equal(drawn(other), rows),
+        f"other data give other samples, {shape}",
+        "the samples are the same whatever it is trained on",
+    )
+    notes = model.notes() if hasattr(model, "notes") else {}
+    yield _require(_is_json(notes), f"notes are JSON-able, {shape}", f"{notes!r}")
+
+
+def _sample_claims(rows: Tensor, kind: str | None, d: int, shape: tuple[int, ...]) -> Iterator[str]:
+    fits = rows.ndim == 2 and rows.shape[1] == d and rows.dtype == torch.float32
+    got = f"got shape {tuple(rows.shape)}, {rows.dtype}"
+    yield _require(fits, f"samples are float32 rows of d = {d}", got)
+    enough = 1 <= len(rows) <= 7
+    yield _require(
+        enough, f"gives at most what is asked and never nothing, {shape}", got + " for 7"
+    )
+    yield _require(bool(rows.isfinite().all()), f"samples are finite, {shape}", "NaN or infinity")
+    low, high = float(rows.min()), float(rows.max())
+    inside = low >= 0 and high <= 1
+    yield _require(inside, f"samples lie in the data's range, {shape}", f"from {low} to {high}")
+    honest = kind == "mean" or bool(((rows == 0) | (rows == 1)).all())
+    yield _require(honest, f"binary samples are 0 or 1, {shape}", "other values were found")
+
+
+def steps(model: Any, train: Tensor, valid: Tensor, done: int = 0) -> Iterator[Epoch]:
+    """The epochs of `fit` as the runner drives them, seeded one by one; at most 1,000."""
+    epochs = model.fit(train, valid)
+    while done < 1000:
+        done += 1
+        with seeded("fit", done):
+            epoch = next(epochs, None)
+        if epoch is None:
+            return
+        yield epoch
+
+
+def _equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(
+        torch.equal(one[name], other[name]) and one[name].dtype == other[name].dtype for name in one
+    )
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+# --- datasets ---
+
+
+def check_dataset(dataset: str | type, data_dir: Path) -> list[str]:
+    """The claims of `protocols.Dataset`; raises CheckError, or DataError if files are missing."""
+    cls = registry.load("dataset", dataset) if isinstance(dataset, str) else dataset
+    return list(_dataset_claims(cls, data_dir))
+
+
+def _dataset_claims(cls: Any, data_dir: Path) -> Iterator[str]:
+    source, again = cls(data_dir), cls(data_dir)
+    d, (low, high) = math.prod(source.shape), source.range
+    hexadecimal = len(source.digest) == 64 and set(source.digest) <= set("0123456789abcdef")
+    yield _require(hexadecimal, "digest is a sha256 in hex", f"got {source.digest!r}")
+    yield _require(source.digest == again.digest, "digest is stable", "two readings differ")
+    yield _require(source.folds >= 1, "has at least one fold", f"got {source.folds}")
+    for fold in islice(range(source.folds), 2):
+        split, twin = source.split(fold), again.split(fold)
+        for part in ("train", "valid", "test"):
+            rows, name = getattr(split, part), f"{part} of fold {fold}"
+            fits = rows.ndim == 2 and rows.shape[1] == d and rows.dtype == torch.float32
+            got = f"got {tuple(rows.shape)}, {rows.dtype}"
+            yield _require(fits and len(rows) > 0, f"{name} is float32 (n, {d}), n > 0", got)
+            least, most = float(rows.min()), float(rows.max())
+            inside = low <= least and most <= high and bool(rows.isfinite().all())
+            yield _require(inside, f"{name} lies in {source.range}", f"from {least} to {most}")
+            same = torch.equal(rows, getattr(twin, part))
+            yield _require(same, f"{name} is the same at every reading", "two readings differ")
+            labels = getattr(split, f"{part}_labels")
+            fits = labels is None or (labels.shape == (len(rows),) and labels.dtype == torch.int64)
+            yield _require(fits, f"labels of {name} are int64, one a row", f"got {labels!r}")
+            if source.levels is not None:
+                steps_off = (rows * (source.levels - 1)).frac().abs()
+                off = float(torch.minimum(steps_off, 1 - steps_off).max())
+                claim = f"{name} has {source.levels} levels"
+                yield _require(off < 1e-3, claim, f"a value is {off:.3g} of a level off")
+    for fold in (-1, source.folds):
+        refused = False
+        try:
+            source.split(fold)
+        except DataError:
+            refused = True
+        yield _require(refused, f"fold {fold} is refused with a DataError", "it was accepted")
+
+
+# --- metrics ---
+
+
+def check_metric(metric: str | type) -> list[str]:
+    """The claims of `protocols.Metric`; raises CheckError with the first that does not hold."""
+    cls = registry.load("metric", metric) if isinstance(metric, str) else metric
+    return list(_metric_claims(cls))
+
+
+def _metric_claims(cls: Any) -> Iterator[str]:
+    missing = recipe.constructor(cls).keys() - recipe.defaults(cls).keys()
+    yield _require(not missing, "every setting has a default", f"{sorted(missing)} have none")
+    settings = recipe.defaults(cls)
+    yield _require(_is_json(settings), "its settings are JSON-able", f"{settings}")
+    metric = cls()
+    shape = SHAPES[0]
+    samples, valid, test = (pictures(shape, n, 0) for n in (80, 40, 30))
+    originals = [rows.clone() for rows in (samples, valid, test)]
+
+    def scored(samples: Tensor, test: Tensor) -> Score:
+        with seeded("score"):
+            if "train" in cls.__call__.__code__.co_varnames:
+                return metric(samples, valid, test, train=valid)
+            return metric(samples, valid, test)
+
+    score = scored(samples, test)
+    finite = math.isfinite(score.value) and math.isfinite(score.stderr) and score.stderr >= 0
+    yield _require(finite, "value and stderr are numbers", f"{score.value} ± {score.stderr}")
+    yield _require(isinstance(metric.unit, str), "unit is a word", f"got {metric.unit!r}")
+    yield _require(_is_json(dict(score.details)), "details are JSON-able", f"{score.details}")
+    same = all(map(torch.equal, (samples, valid, test), originals))
+    yield _require(same, "it leaves its input alone", "it changed its input")
+    again = scored(samples, test)
+    yield _require(again.value == score.value, "the same input gives the same value", "it differs")
+    order = torch.arange(len(test)).flip(0)
+    turned = scored(samples, test[order])
+    close = math.isclose(turned.value, score.value, rel_tol=1e-6, abs_tol=1e-6)
+    yield _require(close, "the order of the test rows does not matter", f"{turned.value}")
+    if score.per_example is not None:
+        fits = score.per_example.shape == (len(test),)
+        yield _require(
+            fits, "per_example has a value for each test row", f"{score.per_example.shape}"
+        )
+        follows = turned.per_example is not None and torch.allclose(
+            turned.per_example, score.per_example[order], rtol=1e-6, atol=1e-6
+        )
+        yield _require(follows, "per_example keeps the order of the test rows", "it does not")
+    worse = scored(pictures(shape, 80, 3), test)
+    falls = worse.value < score.value if metric.higher_is_better else worse.value > score.value
+    yield _require(falls, "samples of other data score worse", f"{worse.value} and {score.value}")
