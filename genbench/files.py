@@ -110,22 +110,23 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], note: Any = None) -> None:
     """Writes named arrays as safetensors, with a JSON-able note and a checksum in the header."""
     dense = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    metadata = {_CHECKSUM: sha256_of_arrays(dense, note), "note": json.dumps(note)}
-    write_bytes(path, save(dense, metadata))
+    # one entry, since several would stand in the header in any order
+    about = {_CHECKSUM: sha256_of_arrays(dense, note), "note": note}
+    write_bytes(path, save(dense, {"genbench": json.dumps(about, sort_keys=True)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
     """Arrays and note that `write_tensors` wrote; raises StoreError if they were altered."""
     try:
         with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
+            about = json.loads((file.metadata() or {})["genbench"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 no mapping
-        note = json.loads(metadata["note"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        intact = about[_CHECKSUM] == sha256_of_arrays(arrays, about["note"])
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise _altered(path) from error
-    if metadata.get(_CHECKSUM) != sha256_of_arrays(arrays, note):
+    if not intact:
         raise _altered(path)
-    return arrays, note
+    return arrays, about["note"]
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:

@@ -72,7 +72,9 @@ class Watch:
         self._bars.update(self._tasks[key], state=state)
         if self._lines and any(_worth_a_line(event) for event in new):
             where = f"epoch {epochs[-1]['epoch']}/{epochs[-1]['of']}, " if epochs else ""
-            self._console.print(f"{name}: {where}{state}", highlight=False, markup=False)
+            self._console.print(
+                f"{name}: {where}{state}", highlight=False, markup=False, soft_wrap=True
+            )
 
     def finish(self, run: Run) -> None:
         """Takes a finished training's bar away."""

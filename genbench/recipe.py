@@ -73,9 +73,15 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
     values = {**asked, **overrides}
     hyperparameters = {key: value for key, value in values.items() if key not in RUNNER_KEYS}
     runner = {key: value for key, value in values.items() if key in RUNNER_KEYS}
-    hints = constructor(registry.load("model", model))
-    check_values(model, hyperparameters, hints, also=RUNNER_KEYS)
+    cls = registry.load("model", model)
+    check_values(model, hyperparameters, constructor(cls), also=RUNNER_KEYS)
     check_values(model, runner, RUNNER_KEYS)
+    for name in constructor(cls):
+        if name not in hyperparameters and name not in defaults(cls):
+            raise UsageError(
+                f"{model!r} needs a value for {name!r} on {dataset!r}: "
+                f"give it in the recipe or by --set {model}.{name}=..."
+            )
     return Recipe(PAPER if asked == plain else preset, hyperparameters, runner)
 
 

@@ -1,0 +1,1 @@
+"""A stranger's package: what somebody outside the project would write and register."""

@@ -1,0 +1,297 @@
+"""Runs end to end, in process: resumed equals uninterrupted, failures stay their own."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from genbench import files, runner, stages
+from genbench.errors import StoreError
+from genbench.executors import Spawned
+from genbench.plan import Question, by_training, pending, plan
+from genbench.run import Run
+from genbench.runner import Environment, execute, settle, submit_all
+from genbench.seeding import seeded
+from genbench.store import Store
+
+pytestmark = pytest.mark.usefixtures("strangers")
+
+
+def planned(tmp_path: Path, *models: str, **question) -> list[Run]:
+    asked = {"samples": 60, **question}
+    return plan(Question(models or ("drift",), ["tiny"], ["parzen"], **asked), tmp_path)
+
+
+def carried_out(runs: list[Run], results_dir: Path) -> Store:
+    for group in by_training(runs):
+        execute(group, Environment(results_dir, results_dir, "cpu"))
+    return Store(results_dir)
+
+
+def bytes_of(results_dir: Path) -> dict[str, bytes]:
+    """Everything that must be equal: weights, samples, results."""
+    kept = ("weights.safetensors", "samples.npz", "per_example.npz", "result.json")
+    paths = [path for path in results_dir.rglob("*") if path.name in kept]
+    return {str(path.relative_to(results_dir)): path.read_bytes() for path in paths}
+
+
+class Interrupt(KeyboardInterrupt):
+    pass
+
+
+def interrupted_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the store raise, as Ctrl-C would, when it has kept so many epochs."""
+    put, kept = Store.put_checkpoint, []
+
+    def put_and_count(self: Store, *arguments) -> None:
+        put(self, *arguments)
+        kept.append(1)
+        if len(kept) == epochs:
+            raise Interrupt
+
+    monkeypatch.setattr(Store, "put_checkpoint", put_and_count)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 6])
+@pytest.mark.parametrize("preset", ["paper", "selected"])
+def test_a_resumed_run_has_the_bytes_of_an_uninterrupted_one(
+    stop: int, preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = planned(tmp_path, preset=preset)
+    carried_out(runs, tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        interrupted_after(stop, patched)
+        with pytest.raises(Interrupt):
+            carried_out(runs, tmp_path / "resumed")
+    assert not bytes_of(tmp_path / "resumed").keys() & {"result.json"}
+    carried_out(runs, tmp_path / "resumed")
+    assert bytes_of(tmp_path / "resumed") == bytes_of(tmp_path / "whole")
+
+
+def test_what_a_key_holds_is_not_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = planned(tmp_path)
+    carried_out(runs, tmp_path)
+    assert pending(runs, Store(tmp_path)) == []
+    monkeypatch.setattr(stages.Work, "_train", None)  # a training would now raise
+    fewer = planned(tmp_path, samples=30)
+    carried_out(fewer, tmp_path)
+    assert pending(fewer, Store(tmp_path)) == []
+    monkeypatch.setattr(stages.Work, "samples", lambda self, run: pytest.fail("drawn again"))
+    carried_out(runs, tmp_path)
+
+
+def test_two_folds_share_one_training_and_one_set_of_samples(tmp_path: Path) -> None:
+    runs = planned(tmp_path)
+    carried_out(runs, tmp_path)
+    assert len(runs) == 2
+    assert len(list(tmp_path.rglob("weights.safetensors"))) == 1
+    assert len(list(tmp_path.rglob("samples.npz"))) == 1
+    assert len(list(tmp_path.rglob("result.json"))) == 2
+
+
+def test_neither_order_nor_company_changes_a_result(tmp_path: Path) -> None:
+    runs = planned(tmp_path, "drift", "not_resumable", seeds=(0, 1))
+    carried_out(runs, tmp_path / "one")
+    carried_out(runs[::-1], tmp_path / "two")
+    carried_out([run for run in runs if run.seed == 1], tmp_path / "three")
+    one, two, three = (bytes_of(tmp_path / name) for name in ("one", "two", "three"))
+    assert one == two
+    assert three.items() <= one.items()
+
+
+def test_the_test_rows_never_reach_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stranger.drift import Drift
+
+    seen = []
+    fit = Drift.fit
+
+    def spy(self, train, valid):
+        seen.append((len(train), len(valid)))
+        yield from fit(self, train, valid)
+
+    monkeypatch.setattr(Drift, "fit", spy)
+    carried_out(planned(tmp_path), tmp_path)
+    assert seen == [(200, 0)]  # no validation rows either: its recipe does not ask for them
+
+
+def test_samples_are_scored_as_they_are_kept(tmp_path: Path) -> None:
+    store = carried_out(runs := planned(tmp_path), tmp_path)
+    kept = store.samples(runs[0])
+    assert kept is not None
+    assert kept.dtype == np.uint8
+    result = store.result(runs[0])
+    assert result is not None
+    from genbench import registry
+
+    split = registry.load("dataset", "tiny")(tmp_path).split(0)
+    metric = registry.load("metric", "parzen")()
+    again = metric(torch.from_numpy(kept).float() / 255, split.valid, split.test)
+    assert again.value == result.value
+    assert result.details["distinct"] == len({row.tobytes() for row in kept})
+
+
+def test_the_epoch_is_chosen_on_validation_rows_that_did_not_choose_sigma(tmp_path: Path) -> None:
+    runs = planned(tmp_path, preset="selected")
+    result = carried_out(runs, tmp_path).result(runs[0])
+    assert result is not None
+    training = result.details["training"]
+    epochs, values = zip(*training["curve"], strict=True)
+    assert epochs == (2, 4, 6)
+    assert training["epoch"] == epochs[int(np.argmax(values))]
+    assert result.details["gap"] == pytest.approx(result.details["valid"] - result.value)
+
+
+def test_a_run_cut_by_its_budget_is_marked(tmp_path: Path) -> None:
+    runs = planned(tmp_path, minutes=1e-9)
+    result = carried_out(runs, tmp_path).result(runs[0])
+    assert result is not None
+    assert result.cut
+    assert result.details["training"]["epochs"] == 1
+    assert result.overrides["minutes"] == 1e-9
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("not_a_number", "ModelError: not_a_number: 60 of 60 samples hold NaN"),
+        ("wrong_shape", r"samples must have the shape \(at most 60, 16\)"),
+        ("wrong_range", r"samples must lie in \[0, 1\]"),
+        ("too_many", "gave 61 samples where 60 were asked for"),
+        ("diverges", "the loss 'distance' became inf in epoch 1 of 3"),
+        ("raises", "RuntimeError: the stranger's own mistake"),
+    ],
+)
+def test_a_failure_is_recorded_and_leaves_the_others(
+    model: str, reason: str, tmp_path: Path
+) -> None:
+    import re
+
+    runs = planned(tmp_path, model, "drift")
+    store = carried_out(runs, tmp_path)
+    for run in runs:
+        result = store.result(run)
+        assert result is not None
+        if run.model == "drift":
+            assert result.status == "done"
+            continue
+        assert result.status == "failed"
+        assert re.search(reason, result.error)
+        record = store.provenance(run.folder)
+        assert record["seconds"]["until_failure"] > 0
+        assert str(tmp_path) not in json.dumps(record)
+    assert [run.model for run in pending(runs, store)] == [model, model]  # tried again
+
+
+def test_a_killed_worker_fails_its_own_cell_only(tmp_path: Path) -> None:
+    runs = planned(tmp_path, "dies", "drift", "not_resumable", seeds=(0, 1))
+    environment = Environment(tmp_path, tmp_path, "cpu")
+    with Spawned(workers=2, threads=1) as executor:
+        for future, group in submit_all(runs, environment, executor).items():
+            settle(future, group, environment)
+    store = Store(tmp_path)
+    status = {(run.model, result.status) for run in runs if (result := store.result(run))}
+    assert status == {("dies", "failed"), ("drift", "done"), ("not_resumable", "done")}
+    assert all("worker process died" in r.error for r in store if r.model == "dies")
+
+
+def test_two_workers_give_the_bytes_of_one(tmp_path: Path) -> None:
+    runs = planned(tmp_path, seeds=(0, 1, 2))
+    for workers in (1, 2):
+        environment = Environment(tmp_path / str(workers), tmp_path, "cpu")
+        with Spawned(workers, threads=1) as executor:
+            for future, group in submit_all(runs, environment, executor).items():
+                settle(future, group, environment)
+    assert bytes_of(tmp_path / "1") == bytes_of(tmp_path / "2")
+
+
+def test_a_full_disk_ends_in_an_error_and_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = planned(tmp_path)
+    carried_out(runs, tmp_path / "whole")
+    write = files.write_bytes
+
+    def full(path: Path, content: bytes) -> None:
+        if path.name != "checkpoint.safetensors":
+            raise StoreError(f"cannot write {path}: No space left on device")
+        write(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "write_bytes", full)
+        with pytest.raises(StoreError, match="No space left"):
+            carried_out(runs, tmp_path / "full")
+    carried_out(runs, tmp_path / "full")
+    assert bytes_of(tmp_path / "full") == bytes_of(tmp_path / "whole")
+
+
+def test_an_edited_result_is_refused(tmp_path: Path) -> None:
+    runs = planned(tmp_path)
+    carried_out(runs, tmp_path)
+    path = next(tmp_path.rglob("result.json"))
+    path.write_text(path.read_text().replace('"status": "done"', '"status": "fine"'))
+    with pytest.raises(StoreError, match="was edited"):
+        list(Store(tmp_path))
+
+
+def test_rerun_does_it_again_with_the_same_bytes(tmp_path: Path) -> None:
+    runs = planned(tmp_path)
+    carried_out(runs, tmp_path)
+    first, stamp = bytes_of(tmp_path), next(tmp_path.rglob("result.json")).stat().st_mtime_ns
+    execute(runs, Environment(tmp_path, tmp_path, "cpu", rerun=True))
+    assert bytes_of(tmp_path) == first
+    assert next(tmp_path.rglob("result.json")).stat().st_mtime_ns > stamp
+
+
+def test_provenance_holds_no_host_user_or_path(tmp_path: Path) -> None:
+    import getpass
+    import socket
+
+    carried_out(planned(tmp_path), tmp_path)
+    for path in tmp_path.rglob("provenance.json"):
+        text = path.read_text()
+        assert socket.gethostname() not in text
+        assert str(Path.home()) not in text
+        assert str(tmp_path) not in text
+        assert f"/{getpass.getuser()}/" not in text
+
+
+def test_streams_are_named_and_leave_the_callers_generators_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    with seeded("gan", "mnist", 0, "sample"):
+        first = torch.rand(3), np.random.rand(3)
+    with seeded("gan", "mnist", 0, "sample"):
+        second = torch.rand(3), np.random.rand(3)
+    with seeded("gan", "mnist", 1, "sample"):
+        other = torch.rand(3)
+    assert torch.equal(first[0], second[0])
+    assert (first[1] == second[1]).all()
+    assert not torch.equal(first[0], other)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_cost_of_a_run_is_projected_from_a_part_and_writes_nothing(tmp_path: Path) -> None:
+    run = planned(tmp_path)[0]
+    slow = replace(run, hyperparameters={**run.hyperparameters, "pause": 0.05})
+    seconds, epochs = runner.seconds_per_epoch(slow, Environment(tmp_path, tmp_path), rows=50)
+    assert epochs == 6
+    assert seconds >= 0.2  # 50 of 200 rows took at least 0.05
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.cuda
+def test_a_gpu_gives_the_same_result_twice_and_nearly_the_cpus(tmp_path: Path) -> None:
+    runs = planned(tmp_path)
+    for name, device in (("one", "cuda"), ("two", "cuda"), ("cpu", "cpu")):
+        execute(runs, Environment(tmp_path / name, tmp_path, device))
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+    values = [Store(tmp_path / name).result(runs[0]) for name in ("one", "cpu")]
+    assert values[0] is not None
+    assert values[1] is not None
+    assert values[0].value == pytest.approx(values[1].value, abs=5)
