@@ -1,0 +1,57 @@
+"""Toys whose density is known: equal mixtures of round Gaussians, drawn with a fixed seed."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from genbench.datasets._stored import as_labels, check_fold
+from genbench.files import sha256_of_arrays
+from genbench.protocols import Split
+
+
+class Mixture:
+    """p(x) = mean over k of N(x; centres[k], std²); the labels say which k a row came from.
+
+    centres: (k, d). Rows come from numpy's RandomState, whose streams are frozen.
+    """
+
+    centres: np.ndarray
+    std: float
+    seed: int
+    sizes = (100_000, 10_000, 10_000)  # train as in PacGAN's toys; valid and test our choice
+    shape: tuple[int, ...]
+    range = (-math.inf, math.inf)
+    levels = None
+    folds = 1
+    caveat = ""
+
+    def __init__(self, data_dir: Any) -> None:
+        """`data_dir` is not used."""
+
+    @property
+    def digest(self) -> str:
+        """sha256, in hex, of the rows."""
+        rows, _ = self._drawn
+        return sha256_of_arrays({"rows": rows})
+
+    def split(self, fold: int) -> Split:
+        """The only fold, 0."""
+        check_fold(fold, self.folds)
+        rows, modes = self._drawn
+        train, valid, test = torch.from_numpy(rows).split(self.sizes)
+        train_labels, valid_labels, test_labels = as_labels(modes).split(self.sizes)
+        return Split(train, valid, test, train_labels, valid_labels, test_labels)
+
+    @cached_property
+    def _drawn(self) -> tuple[np.ndarray, np.ndarray]:
+        """All rows, float32 (n, d), and the mode of each, (n,)."""
+        random = np.random.RandomState(self.seed)
+        n, (k, d) = sum(self.sizes), self.centres.shape
+        modes = random.randint(k, size=n)
+        rows = self.centres[modes] + self.std * random.standard_normal((n, d))
+        return rows.astype(np.float32), modes
