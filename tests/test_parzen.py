@@ -1,0 +1,468 @@
+"""Parzen log-likelihood against slow, independent oracles; its door; its metric."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import logsumexp
+from sklearn.neighbors import KernelDensity
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from genbench.metrics import parzen
+from genbench.metrics.parzen import Parzen, log_likelihood, select_sigma
+
+PAPER_GRID = np.logspace(-1, 0, 10).tolist()
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def images(n: int, d: int, seed: int) -> torch.Tensor:
+    """Bright bars on black with a little noise, in [0, 1]; each row near one of 50 prototypes."""
+    draw = {"generator": seeded(seed), "dtype": torch.float64}
+    prototypes = torch.randn(50, d // 16, generator=seeded(0), dtype=torch.float64)
+    smooth = prototypes.repeat_interleave(16, dim=1)[
+        torch.randint(50, (n,), generator=seeded(seed))
+    ]
+    return (smooth + 0.05 * torch.randn(n, d, **draw)).clamp(0, 1).float()
+
+
+def mixture(mu: torch.Tensor, x: torch.Tensor, sigma: float) -> torch.Tensor:
+    """The definition, in float64, by torch.distributions."""
+    windows = Independent(Normal(mu.double(), sigma), 1)
+    equal = Categorical(torch.ones(len(mu), dtype=torch.float64))
+    return MixtureSameFamily(equal, windows, validate_args=False).log_prob(x.double())
+
+
+def assert_exact(ours: torch.Tensor, oracle: torch.Tensor) -> None:
+    torch.testing.assert_close(ours, oracle, rtol=1e-9, atol=1e-8)
+
+
+# --- oracles ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+@pytest.mark.parametrize("sigma", [1e-6, 1e-3, 0.05, 0.1, 1.0, 30.0])
+@pytest.mark.parametrize("d", [1, 2, 7, 784])
+def test_float64_agrees_with_the_torch_mixture(d, sigma, offset):
+    mu = torch.rand(40, d, generator=seeded(1), dtype=torch.float64) + offset
+    x = torch.rand(15, d, generator=seeded(2), dtype=torch.float64) + offset
+    assert_exact(log_likelihood(mu, x, sigma), mixture(mu, x, sigma))
+
+
+def test_float64_agrees_with_differences_and_scipy_logsumexp():
+    mu, x, sigma = images(60, 784, 1).double(), images(20, 784, 2).double(), 0.2
+    sq_dist = ((x.numpy()[:, None] - mu.numpy()[None]) ** 2).sum(axis=2)
+    oracle = np.asarray(logsumexp(-sq_dist / (2 * sigma**2), axis=1)) - math.log(60)
+    oracle -= 784 * math.log(sigma) + 784 / 2 * math.log(2 * math.pi)
+    assert_exact(log_likelihood(mu, x, sigma), torch.from_numpy(oracle))
+
+
+def test_float64_agrees_with_sklearn_in_one_leaf():
+    mu, x = images(100, 784, 1).double(), images(20, 784, 2).double()
+    one_leaf = KernelDensity(bandwidth=0.2, leaf_size=100).fit(mu)
+    assert_exact(log_likelihood(mu, x, 0.2), torch.as_tensor(one_leaf.score_samples(x)))
+
+
+def test_sklearn_with_its_default_leaf_size_is_off_by_many_nats_at_784_dimensions():
+    """A user's check against the default KernelDensity fails: scikit-learn#7492, #25799, #27186."""
+    mu, x = images(800, 784, 1).double(), images(20, 784, 2).double()
+    default = KernelDensity(bandwidth=0.1).fit(mu)
+    assert (torch.as_tensor(default.score_samples(x)) - mixture(mu, x, 0.1)).abs().max() > 10
+
+
+@pytest.mark.parametrize("d", [784, 2304, 3072])
+def test_float32_is_within_a_hundredth_of_a_nat_at_every_sigma_of_the_grid(d):
+    mu, x = images(600, d, 1), images(100, d, 2)
+    alone = torch.stack([log_likelihood(mu, x, sigma) for sigma in PAPER_GRID])
+    exact = log_likelihood(mu.double(), x.double(), PAPER_GRID)
+    for error in (alone - exact, log_likelihood(mu, x, PAPER_GRID) - exact):
+        assert error.abs().max() < 1e-2
+        assert error.mean(dim=1).abs().max() < 1e-3
+
+
+def forced_to_float32(monkeypatch):
+    monkeypatch.setattr(parzen, "_product", lambda *_: torch.float32)
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.1, 1.0])
+@pytest.mark.parametrize("d", [1, 5, 64, 784, 3072])
+def test_the_rounding_error_stays_below_its_bound(d, sigma, monkeypatch):
+    """Rows near ones and near zeros: the cancellation is at its worst."""
+    bright = 0.9 + 0.1 * torch.rand(200, d, generator=seeded(d))
+    mu, x = torch.cat([bright[:100], 1 - bright[100:]]), bright[50:150].roll(1, dims=1)
+    exact = log_likelihood(mu.double(), x.double(), sigma)
+    centre = mu.double().mean(dim=0)
+    reach = parzen._reach(x, centre) + parzen._reach(mu, centre)
+    forced_to_float32(monkeypatch)
+    error = (log_likelihood(mu, x, sigma) - exact).abs().max().item()
+    of_the_sum = 1e-6
+    assert error < parzen._rounding_error(torch.float32, reach, d, sigma) + of_the_sum
+
+
+def test_the_cheapest_product_that_is_exact_enough_is_taken():
+    x32, x64 = torch.zeros(1, 784), torch.zeros(1, 784, dtype=torch.float64)
+    assert parzen._product(x32, x32, 200.0, 0.2) == torch.float32
+    assert parzen._product(x32, x32, 200.0, 0.01) == torch.float64
+    assert parzen._product(x32, x32, 200.0, 1e-9) is None
+    assert parzen._product(x64, x32, 200.0, 0.2) == torch.float64
+    assert parzen._product(x64, x64, 200.0, 1e-4) is None
+    assert parzen._product(x32, x32, 1e38, 1e30) == torch.float64  # would overflow
+    assert parzen._product(x32, x32, 1e-60, 1e-30) == torch.float64  # would underflow
+
+
+@pytest.mark.parametrize("sigma", [1e-8, 1e-3, 0.01, 0.05])
+def test_float32_data_are_right_at_small_sigma(sigma):
+    mu, x = images(60, 784, 1), images(15, 784, 2)
+    assert_exact(log_likelihood(mu, x, sigma), mixture(mu, x, sigma))
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e15])
+def test_float32_data_of_any_scale_are_right(scale):
+    mu, x = images(30, 64, 1) * scale, images(10, 64, 2) * scale
+    error = log_likelihood(mu, x, 0.3 * scale) - mixture(mu, x, 0.3 * scale)
+    assert error.abs().max() < 1e-2
+
+
+def test_matmul_shortcuts_allowed_outside_change_no_byte():
+    mu, x = images(300, 784, 1), images(50, 784, 2)
+    expected = log_likelihood(mu, x, 0.2)
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.equal(log_likelihood(mu, x, 0.2), expected)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("d", [784, 2304, 3072])
+def test_cuda_agrees_with_the_cpu(d):
+    mu, x = images(5000, d, 1), images(500, d, 2)
+    ours = log_likelihood(mu.cuda(), x.cuda(), PAPER_GRID)
+    assert ours.is_cuda
+    error = ours.cpu() - log_likelihood(mu, x, PAPER_GRID)
+    assert error.abs().max() < 0.02
+    assert error.mean(dim=1).abs().max() < 1e-3
+
+
+# --- shapes and types ------------------------------------------------------------------------
+
+
+def test_one_sample_one_row_one_dimension():
+    ll = log_likelihood(torch.tensor([[1.0]]), torch.tensor([[3.0]]), 2.0)
+    assert ll.tolist() == pytest.approx([-math.log(2 * math.sqrt(2 * math.pi)) - 0.5], abs=1e-12)
+
+
+def test_a_sequence_of_sigmas_gives_the_rows_of_each_alone():
+    mu, x = images(50, 784, 1).double(), images(10, 784, 2).double()
+    alone = torch.stack([log_likelihood(mu, x, sigma) for sigma in (0.5, 0.1, 0.2)])
+    for several in ([0.5, 0.1, 0.2], torch.tensor([0.5, 0.1, 0.2], dtype=torch.float64)):
+        assert_exact(log_likelihood(mu, x, several), alone)
+
+
+@pytest.mark.parametrize("sigma", [0.25, torch.tensor(0.25), np.float32(0.25)])
+def test_a_single_sigma_gives_one_value_a_row(sigma):
+    ll = log_likelihood(torch.zeros(3, 2), torch.ones(4, 2), sigma)
+    assert ll.shape == (4,)
+    assert ll.dtype == torch.float64
+    assert log_likelihood(torch.zeros(3, 2), torch.ones(4, 2), [sigma]).shape == (1, 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.uint8, torch.int64])
+def test_narrow_and_integer_types_score_as_the_numbers_they_hold(dtype):
+    mu, x = (255 * images(30, 784, 1)).to(dtype), (255 * images(10, 784, 2)).to(dtype)
+    torch.testing.assert_close(
+        log_likelihood(mu, x, 50.0), mixture(mu, x, 50.0), rtol=1e-9, atol=1e-2
+    )
+
+
+def test_wide_integers_keep_every_digit():
+    mu, x = torch.tensor([[2**40 + 1]]), torch.tensor([[2**40]])
+    assert_exact(log_likelihood(mu, x, 1.0), mixture(torch.ones(1, 1), torch.zeros(1, 1), 1.0))
+
+
+def test_bool_rows_are_zeros_and_ones():
+    mu, x = images(30, 64, 1) > 0.5, images(10, 64, 2) > 0.5
+    assert torch.equal(log_likelihood(mu, x, 0.5), log_likelihood(mu.float(), x.float(), 0.5))
+
+
+def test_non_contiguous_rows_score_as_their_copies():
+    mu, x = images(40, 784, 1).double()[::2, ::2], images(784, 64, 2).double().T[:, ::2]
+    assert not mu.is_contiguous()
+    expected = log_likelihood(mu.contiguous(), x.contiguous(), 0.3)
+    assert_exact(log_likelihood(mu, x, 0.3), expected)
+
+
+def test_inputs_are_left_alone_and_no_gradient_is_kept():
+    mu, x = images(20, 64, 1).requires_grad_(), images(10, 64, 2)
+    before = mu.detach().clone(), x.clone()
+    assert not log_likelihood(mu, x, 0.3).requires_grad
+    assert torch.equal(mu, before[0])
+    assert torch.equal(x, before[1])
+
+
+# --- extremes --------------------------------------------------------------------------------
+
+
+def test_duplicated_rows_score_alike():
+    mu, x = images(20, 784, 1), images(1, 784, 2).repeat(5, 1)
+    ll = log_likelihood(mu, x, 0.1)
+    assert ll.max() - ll.min() < 1e-2
+
+
+@pytest.mark.parametrize("sigma", [1e-6, 1e-3, 0.1])
+def test_a_row_on_a_lone_sample_has_the_peak_density(sigma):
+    mu = images(20, 784, 1)
+    peak = -math.log(20) - 784 * math.log(sigma * math.sqrt(2 * math.pi))
+    assert log_likelihood(mu, mu, sigma).tolist() == pytest.approx([peak] * 20, abs=1e-2)
+
+
+def test_rounding_lifts_no_row_above_the_peak_density():
+    mu = torch.rand(100, 784, generator=seeded(0))  # so far apart that each row has one sample
+    peak = -math.log(100) - 784 * math.log(0.4 * math.sqrt(2 * math.pi))
+    assert log_likelihood(mu, mu, 0.4).max().item() <= peak + 1e-9
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_far_outlying_row_is_finite_and_right(dtype):
+    mu, x = images(30, 784, 1).to(dtype), images(5, 784, 2).to(dtype)
+    x[2] = 1e8
+    assert_exact(log_likelihood(mu, x, 0.1)[2:3], mixture(mu, x, 0.1)[2:3])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_far_outlying_sample_leaves_the_others_right(dtype):
+    mu, x = images(30, 784, 1).to(dtype), images(5, 784, 2).to(dtype)
+    mu[7] = 1e12
+    assert_exact(log_likelihood(mu, x, 0.1), mixture(mu, x, 0.1))
+
+
+def test_only_what_no_float64_holds_is_infinite():
+    ll = log_likelihood(torch.zeros(2, 1), torch.tensor([[0.0], [1e10]]), 1e-149)
+    assert ll[0].isfinite()
+    assert ll[1] == -math.inf
+
+
+# --- chunks ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("queries", "samples"), [(1, 1), (3, 7), (7, 3), (1000, 5), (5, 1000)])
+def test_values_keep_the_order_of_the_rows_for_every_chunk_size(queries, samples, monkeypatch):
+    mu, x = images(31, 64, 1).double(), images(23, 64, 2).double()
+    oracle = mixture(mu, x, 0.2)
+    monkeypatch.setattr(parzen, "QUERIES", queries)
+    monkeypatch.setattr(parzen, "SAMPLES", samples)
+    assert_exact(log_likelihood(mu, x, 0.2), oracle)
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the size of the largest tensor that any operation made."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.numel = max(self.numel, made.numel())
+        return made
+
+
+def test_no_tensor_grows_with_the_product_of_rows_and_samples(monkeypatch):
+    monkeypatch.setattr(parzen, "QUERIES", 8)
+    monkeypatch.setattr(parzen, "SAMPLES", 16)
+    mu, x = torch.rand(640, 4), torch.rand(320, 4)
+    with Largest() as largest:
+        log_likelihood(mu, x, 0.5)
+    assert largest.numel <= 640  # one flag a sample; all pairs would be 204,800
+
+
+def test_a_million_samples_pass():
+    mu = torch.randn(1_000_000, 2, generator=seeded(0))
+    ll = log_likelihood(mu, torch.zeros(1, 2), 0.1)
+    assert ll.item() == pytest.approx(-math.log(2 * math.pi * 1.01), abs=0.05)
+
+
+# --- the door --------------------------------------------------------------------------------
+
+ROWS = torch.zeros(3, 2)
+NAN_IN_ROW_1 = torch.tensor([[0.0], [math.nan], [math.nan]])
+
+
+@pytest.mark.parametrize(
+    ("samples", "x", "sigma", "message"),
+    [
+        (torch.zeros(2), ROWS, 1.0, r"samples must be .*got \(2,\)"),
+        (ROWS, torch.zeros(3, 2, 2), 1.0, r"x must be .*got \(3, 2, 2\)"),
+        (torch.zeros(0, 2), ROWS, 1.0, "samples must .* at least one"),
+        (ROWS, torch.zeros(0, 2), 1.0, "x must .* at least one"),
+        (torch.zeros(3, 0), torch.zeros(3, 0), 1.0, "at least one"),
+        (ROWS, ROWS.to(torch.complex64), 1.0, "x must be real"),
+        (ROWS, torch.zeros(3, 5), 1.0, "equal length, got d = 2 and 5"),
+        (ROWS, ROWS.to("meta"), 1.0, "share a device, got cpu, meta"),
+        (NAN_IN_ROW_1, torch.zeros(1, 1), 1.0, "samples must be finite, row 1"),
+        (torch.zeros(1, 1), NAN_IN_ROW_1, 1.0, "x must be finite, row 1"),
+        (torch.tensor([[-math.inf]]), torch.zeros(1, 1), 1.0, "samples must be finite, row 0"),
+        (torch.tensor([[1e200]]).double(), torch.zeros(1, 1), 1.0, "row 0"),
+        (ROWS, ROWS, 0.0, "sigma must be finite and > 0.*got 0.0"),
+        (ROWS, ROWS, -0.1, "sigma .*got -0.1"),
+        (ROWS, ROWS, math.nan, "sigma .*got nan"),
+        (ROWS, ROWS, [0.1, math.inf], "sigma .*got inf"),
+        (ROWS, ROWS, 1e-200, "sigma .*its square"),
+        (ROWS, ROWS, [], "sigma must be a number or a sequence"),
+        (ROWS, ROWS, [[0.1]], "sigma must be a number or a sequence"),
+    ],
+)
+def test_bad_input_is_named_at_the_door(samples, x, sigma, message):
+    with pytest.raises(ValueError, match=message):
+        log_likelihood(samples, x, sigma)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"sigma": 0.0},
+        {"grid_start": 0.0},
+        {"grid_start": 2.0},
+        {"grid_stop": math.inf},
+        {"grid_size": 0},
+        {"n_valid": 0},
+    ],
+)
+def test_bad_settings_are_refused_when_the_metric_is_built(settings):
+    with pytest.raises(ValueError, match=next(iter(settings)).split("_")[0]):
+        Parzen(**settings)
+
+
+# --- choosing sigma --------------------------------------------------------------------------
+
+
+def test_the_sigma_with_the_greatest_mean_is_selected():
+    mu, valid = torch.zeros(1, 784), 0.3 * torch.randn(200, 784, generator=seeded(0))
+    assert select_sigma(mu, valid, [1.0, 0.1, 0.3, 0.5]) == 0.3
+
+
+def test_of_equally_good_sigmas_the_least_is_selected(monkeypatch):
+    monkeypatch.setattr(parzen, "log_likelihood", lambda _, x, grid: torch.zeros(len(grid), len(x)))
+    assert select_sigma(ROWS, ROWS, [0.4, 0.2, 0.3]) == 0.2
+
+
+def test_the_default_grid_is_the_papers():
+    assert Parzen().grid == pytest.approx(PAPER_GRID, rel=1e-12)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Samples, validation and test rows whose best sigma, about 0.3, is inside the grid."""
+    return [0.3 * torch.randn(n, 20, generator=seeded(n)) for n in (300, 50, 80)]
+
+
+def test_sigma_never_depends_on_the_test_rows(rows):
+    samples, valid, test = rows
+    chosen = Parzen()(samples, valid, test).details
+    for other in (test + 10, 1e-3 * test, test[:1]):
+        details = Parzen()(samples, valid, other).details
+        assert details["sigma"] == chosen["sigma"]
+        assert details["curve"] == chosen["curve"]
+
+
+def test_only_the_first_validation_rows_choose(rows):
+    samples, valid, test = rows
+    polluted = torch.cat([valid[:40], valid[40:] + 100])
+    first = Parzen(n_valid=40)(samples, polluted, test)
+    assert first.details == Parzen()(samples, valid[:40], test).details
+    assert first.details["n_valid"] == 40
+
+
+def test_a_fixed_sigma_is_used_as_given_even_without_validation_rows(rows):
+    samples, valid, test = rows
+    score = Parzen(sigma=0.7)(samples, valid[:0], test)
+    assert score.value == pytest.approx(log_likelihood(samples, test, 0.7).mean().item())
+    assert score.details["sigma"] == 0.7
+    assert score.details["gap"] is None
+    assert score.details["warnings"] == []
+
+
+def test_choosing_without_validation_rows_is_refused(rows):
+    samples, valid, test = rows
+    with pytest.raises(ValueError, match="validation rows, got none"):
+        Parzen()(samples, valid[:0], test)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 10.0])
+def test_a_sigma_at_either_edge_of_the_grid_is_a_warning(rows, scale):
+    samples, valid, test = (scale * part for part in rows)
+    (warning,) = Parzen()(samples, valid, test).details["warnings"]
+    assert "edge of its grid (0.1 to 1)" in warning
+
+
+def test_a_sigma_inside_the_grid_is_no_warning(rows):
+    details = Parzen()(*rows).details
+    assert details["warnings"] == []
+    assert 0.1 < details["sigma"] < 1
+
+
+# --- the score -------------------------------------------------------------------------------
+
+
+def test_value_and_stderr_are_those_of_the_test_rows(rows):
+    samples, valid, test = rows
+    score = Parzen()(samples, valid, test)
+    ll = log_likelihood(samples, test, score.details["sigma"])
+    assert score.per_example is not None
+    assert torch.equal(score.per_example, ll)
+    assert score.value == pytest.approx(np.mean(ll.numpy()), rel=1e-12)
+    assert score.stderr == pytest.approx(np.std(ll.numpy()) / math.sqrt(80), rel=1e-12)
+
+
+def test_the_gap_is_validation_less_test(rows):
+    samples, valid, test = rows
+    score = Parzen()(samples, valid, test)
+    mean_valid = log_likelihood(samples, valid, score.details["sigma"]).mean().item()
+    assert score.details["valid"] == pytest.approx(mean_valid, rel=1e-9)
+    assert score.details["gap"] == pytest.approx(mean_valid - score.value, rel=1e-9)
+
+
+def test_the_details_are_plain_json(rows):
+    details = dict(Parzen()(*rows).details)
+    assert json.loads(json.dumps(details, allow_nan=False)) == details
+    assert (details["n_samples"], details["n_valid"], details["n_test"]) == (300, 50, 80)
+    assert [sigma for sigma, _ in details["curve"]] == Parzen().grid
+    assert max(mean for _, mean in details["curve"]) == details["valid"]
+
+
+def test_one_test_row_has_no_spread(rows):
+    samples, valid, test = rows
+    assert Parzen()(samples, valid, test[:1]).stderr == 0
+
+
+# --- calibration -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    folder = Path(os.environ.get("GENBENCH_DATA", "absent"))
+    if not (folder / "mnist").is_dir():
+        pytest.skip("GENBENCH_DATA names no folder that holds mnist/")
+    from genbench.datasets.mnist import MNIST
+
+    return MNIST(folder).split(0)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("binary", "sigma", "value", "stderr"),
+    [(False, 0.1668, 241.19, 2.13), (True, 0.2154, 112.76, 1.53)],
+)
+def test_training_images_as_samples_score_as_calibrated(mnist, binary, sigma, value, stderr):
+    samples = mnist.train[:10_000]
+    score = Parzen()((samples > 0.5).float() if binary else samples, mnist.valid[:1000], mnist.test)
+    assert score.details["sigma"] == pytest.approx(sigma, abs=1e-4)
+    assert score.value == pytest.approx(value, abs=0.05)
+    assert score.stderr == pytest.approx(stderr, abs=0.01)
