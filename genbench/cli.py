@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tomllib
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -44,11 +45,16 @@ app.add_typer(data_app, name="data")
 
 def main() -> None:
     """The console script; a user's mistake ends in one paragraph and an exit code."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except GenbenchError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
+    typer.echo(f"Warning: {message}", err=True)
 
 
 def _names(kind: str) -> Callable[[str], list[str]]:
@@ -248,9 +254,9 @@ def _settings(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _data_dir(given: Path | None) -> Path:
-    from platformdirs import user_cache_path
+    from genbench.datasets._files import default_data_dir
 
-    return given if given is not None else user_cache_path("genbench")
+    return given if given is not None else default_data_dir()
 
 
 def _cores() -> int:
@@ -450,6 +456,99 @@ def table(
     if not results:
         raise UsageError(f"no results in {store.runs}; `genbench run` makes some")
     _print_table(results, form, store, quiet)
+
+
+# --- data ---
+
+
+@data_app.command("list")
+def data_list(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Every registered dataset: what it is, and whether its files are there."""
+    from genbench import registry
+
+    rows = []
+    for name in registry.names("dataset"):
+        cls = registry.load("dataset", name)
+        states = {state.split(":")[0] for _, state in _file_states(cls, _data_dir(data_dir))}
+        rows.append(
+            {
+                "name": name,
+                "shape": "x".join(map(str, cls.shape)),
+                "folds": str(cls.folds),
+                "files": ", ".join(sorted({state.split(":")[0] for state in states}))
+                or "none needed",
+            }
+        )
+    _print_rows(rows, as_json)
+    typer.echo(f"data folder: {_data_dir(data_dir)}", err=True)
+
+
+def _file_states(cls: Any, data_dir: Path) -> list[tuple[str, str]]:
+    from genbench.datasets._files import verify
+
+    return verify(cls, data_dir)
+
+
+DatasetName = Annotated[
+    str, typer.Argument(help="A registered dataset.", autocompletion=_names("dataset"))
+]
+
+
+@data_app.command("fetch", epilog="Example:  genbench data fetch mnist")
+def data_fetch(name: DatasetName, data_dir: DataDir = None) -> None:
+    """Download a dataset's files, from the first mirror whose bytes are right."""
+    from rich.progress import DownloadColumn, Progress, TextColumn
+
+    from genbench import registry
+    from genbench.datasets._files import fetch
+
+    columns = (TextColumn("{task.description}"), DownloadColumn())
+    console = _console()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(file: str, received: int) -> None:
+            task = tasks.setdefault(file, None) or bars.add_task(file, total=None)
+            tasks[file] = task
+            bars.update(task, completed=received)
+
+        written = fetch(registry.load("dataset", name), _data_dir(data_dir), show)
+    for path in written:
+        typer.echo(str(path))
+    if not written:
+        typer.echo("every file is there and canonical", err=True)
+
+
+@data_app.command("import", epilog="Example:  genbench data import tfd ~/TFD_48x48.mat")
+def data_import(
+    name: DatasetName,
+    path: Annotated[Path, typer.Argument(help="A file, or a folder of them; gz or raw.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Take a dataset's files from your disk into the data folder."""
+    from genbench import registry
+    from genbench.datasets._files import import_path
+
+    cls = registry.load("dataset", name)
+    for written in import_path(cls, _data_dir(data_dir), path):
+        typer.echo(str(written))
+    for file, state in _file_states(cls, _data_dir(data_dir)):
+        if state != "canonical":
+            typer.echo(f"Warning: {file} is {state}; the table will say so", err=True)
+
+
+@data_app.command("verify", epilog="Example:  genbench data verify mnist")
+def data_verify(name: DatasetName, data_dir: DataDir = None) -> None:
+    """Check a dataset's files against the published checksums; exit code 3 where they differ."""
+    from genbench import registry
+
+    states = _file_states(registry.load("dataset", name), _data_dir(data_dir))
+    for file, state in states:
+        typer.echo(f"{file}: {state}")
+    if not states:
+        typer.echo(f"{name} needs no files")
+    if any(state != "canonical" for _, state in states):
+        raise typer.Exit(3)
 
 
 # --- list, info, check ---

@@ -24,4 +24,10 @@ class ModelError(GenbenchError):
 
 
 class StoreError(GenbenchError):
-    """The results folder cannot be written, or something in it was altered."""
+    """The results folder cannot be written."""
+
+
+class AlteredError(StoreError):
+    """A file of the results folder is not what was written."""
+
+    exit_code = 3

@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 import threading
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -64,6 +65,7 @@ class Spawned(Executor):
 def _begin(threads: int) -> None:
     """What a fresh worker does first: its share of threads, and no life without its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    warnings.simplefilter("ignore", UserWarning)  # about data: the parent has shown them
     torch.set_num_threads(threads)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 

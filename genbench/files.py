@@ -24,7 +24,7 @@ from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from genbench.errors import StoreError
+from genbench.errors import AlteredError, StoreError
 
 _CHECKSUM = "sha256"
 
@@ -93,7 +93,7 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object that `write_json` wrote; raises StoreError if it is damaged or was edited."""
+    """The object that `write_json` wrote; raises AlteredError if it is damaged or edited."""
     try:
         record = json.loads(path.read_bytes())
         checksum = record.pop(_CHECKSUM)
@@ -116,7 +116,7 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], note: Any = None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
-    """Arrays and note that `write_tensors` wrote; raises StoreError if they were altered."""
+    """Arrays and note that `write_tensors` wrote; raises AlteredError if they changed."""
     try:
         with safe_open(path, framework="np") as file:
             about = json.loads((file.metadata() or {})["genbench"])
@@ -140,7 +140,7 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays that `write_arrays` wrote, never unpickled; raises StoreError if altered."""
+    """Arrays that `write_arrays` wrote, never unpickled; raises AlteredError if changed."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -152,8 +152,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _altered(path: Path) -> StoreError:
-    return StoreError(
+def _altered(path: Path) -> AlteredError:
+    return AlteredError(
         f"{path} is damaged or was edited: its checksum does not match. "
         "Delete that file and run the same command again."
     )

@@ -321,8 +321,10 @@ def comma_separated(found: Sequence[Cell]) -> str:
 
 
 def _no_formula(value: Any) -> Any:
-    dangerous = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{value}" if dangerous else value
+    if not isinstance(value, str):
+        return value
+    line = " ".join(value.split())
+    return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
 
 
 def as_json(results: Sequence[Result]) -> str:

@@ -5,9 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
+
+from genbench import cli, executors
 
 collect_ignore = ["stranger"]  # installed by a fixture, not collected
 
@@ -56,18 +61,67 @@ def strangers(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return site
 
 
-@pytest.fixture
-def genbench(site: Path, tmp_path: Path):
-    """Runs the command in a fresh folder; `genbench("run", ..., env={...})`."""
+class Inline(Executor):
+    """Does a job where it is submitted: the command without the cost of new processes."""
 
-    def call(
-        *arguments: str, env: dict[str, str] | None = None, **more
-    ) -> subprocess.CompletedProcess:
+    def __init__(self, workers: int, threads: int) -> None:
+        torch.set_num_threads(threads)
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@dataclass
+class Ended:
+    """How a command ended and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def genbench(strangers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    """The command, in this process and in a fresh folder: `genbench("run", ..., env={...})`."""
+    threads = torch.get_num_threads()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(executors, "Spawned", Inline)
+    for name in [name for name in os.environ if name.startswith("GENBENCH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str, env: dict[str, str] | None = None) -> Ended:
+        capsys.readouterr()
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "argv", ["genbench", *arguments])
+            for name, value in (env or {}).items():
+                patched.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+        code = ended.value.code
+        return Ended(code if isinstance(code, int) else 0, *capsys.readouterr())
+
+    yield call
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def command(site: Path, tmp_path: Path):
+    """The command as a process of its own, started: `command("run", ...)`."""
+
+    def start(*arguments: str) -> subprocess.Popen:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("GENBENCH_")}
-        clean |= {"PYTHONPATH": str(site), "COLUMNS": "200", "CI": "true", **(env or {})}
-        command = [sys.executable, "-m", "genbench.cli", *arguments]
-        return subprocess.run(
-            command, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=300, **more
+        return subprocess.Popen(
+            [sys.executable, "-m", "genbench.cli", *arguments],
+            cwd=tmp_path,
+            env={**clean, "PYTHONPATH": str(site), "COLUMNS": "200", "CI": "true"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
-    return call
+    return start

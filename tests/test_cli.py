@@ -1,0 +1,309 @@
+"""The command as a user meets it: what it prints, what it writes, how it ends."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TINY = ("run", "-m", "drift", "-d", "tiny", "--no-references", "--samples", "50")
+
+
+def test_one_command_prints_the_table_and_the_second_does_nothing(command, tmp_path: Path) -> None:
+    first = command(*TINY)
+    printed, said = first.communicate(timeout=120)
+    assert first.returncode == 0, said
+    assert "| drift [50 samples] |" in printed
+    assert "everything is in" in said
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    second = command(*TINY)
+    assert second.communicate(timeout=120)[0] == printed
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == stamps
+
+
+def test_the_table_command_prints_the_same_and_writes_nothing(genbench, tmp_path: Path) -> None:
+    ran = genbench(*TINY)
+    before = sorted(tmp_path.rglob("*"))
+    shown = genbench("table")
+    assert shown.stdout == ran.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_one_failing_model_leaves_the_others_and_ends_in_1(genbench) -> None:
+    done = genbench("run", "-m", "drift,raises,diverges", "-d", "tiny", "--no-references", "-v")
+    assert done.returncode == 1
+    assert "raises" in done.stdout
+    assert done.stdout.count("failed |") == 2
+    assert "RuntimeError: the stranger's own mistake" in done.stderr
+    assert "broken.py" in done.stderr  # -v says where
+    assert "Traceback" not in done.stderr
+
+
+def test_json_is_one_array_with_an_object_for_each_score(genbench) -> None:
+    rows = json.loads(genbench(*TINY, "--json").stdout)
+    assert [row["fold"] for row in rows] == [0, 1]
+    assert rows[0]["details"]["sigma"] > 0
+    assert rows[0]["status"] == "done"
+
+
+def test_the_reference_rows_stand_beside_every_model(genbench) -> None:
+    done = genbench("run", "-m", "drift", "-d", "tiny", "--samples", "50")
+    assert done.returncode == 0, done.stderr
+    for name in ("gaussian", "kmeans", "replay"):
+        assert f"| {name}" in done.stdout
+
+
+MISTAKES = {
+    "model": (("run", "-m", "gam"), "did you mean 'gan'"),
+    "dataset": (("run", "-d", "mnist6k"), "did you mean 'mnist5k'"),
+    "metric": (("run", "--metrics", "parsen"), "did you mean 'parzen'"),
+    "option": (("run", "--preste", "x"), "--preset"),
+    "preset": ((*TINY, "--preset", "smok"), "did you mean 'smoke'"),
+    "command": (("rum",), "No such command"),
+    "key": ((*TINY, "--set", "drift.rat=1"), "did you mean 'rate'"),
+    "type": ((*TINY, "--set", "drift.rate=fast"), "drift.rate = 'fast'"),
+    "form": ((*TINY, "--set", "rate"), "gan.rate=0.05"),
+    "stranger to the plan": ((*TINY, "--set", "gan.rate=1"), "not in this plan"),
+    "seeds": ((*TINY, "--seeds", "a"), "whole numbers"),
+    "samples": ((*TINY, "--samples", "0"), "--samples"),
+    "minutes": ((*TINY, "--minutes", "0"), "above 0"),
+    "device": ((*TINY, "--device", "cuda:7"), "not there"),
+    "odd device": ((*TINY, "--device", "tpu"), "auto, cpu, cuda"),
+    "no data": (("run", "-d", "mnist", "--data-dir", "nowhere"), "genbench data fetch mnist"),
+    "no tfd": (("run", "-d", "tfd", "--data-dir", "nowhere"), "Toronto Face Database"),
+    "unwritable": ((*TINY, "--results-dir", "/dev/null/x"), "--results-dir names another"),
+    "no results": (("table",), "genbench run"),
+    "format": (("table", "-f", "html"), "unknown format"),
+    "unimportable": (("run", "-m", "unimportable"), "cannot be imported"),
+    "nothing to check": (("check", "nothing"), "nothing is registered"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_gets_one_clear_paragraph_and_exit_code_2(
+    name: str, genbench, tmp_path: Path
+) -> None:
+    arguments, hint = MISTAKES[name]
+    done = genbench(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert hint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_edited_result_ends_in_3_and_is_named(genbench, tmp_path: Path) -> None:
+    genbench(*TINY)
+    path = next(tmp_path.rglob("result.json"))
+    path.write_text(path.read_text().replace('"value": ', '"value": 1'))
+    for command in (TINY, ("table",), ("list", "runs")):
+        done = genbench(*command)
+        assert done.returncode == 3
+        assert "result.json is damaged or was edited" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+OPTIONS = [
+    ("--models", "not_resumable", "GENBENCH_MODELS"),
+    ("--dataset", "ring", "GENBENCH_DATASET"),
+    ("--seeds", "1", "GENBENCH_SEEDS"),
+    ("--samples", "40", "GENBENCH_SAMPLES"),
+    ("--preset", "smoke", "GENBENCH_PRESET"),
+    ("--epochs", "4", "GENBENCH_EPOCHS"),
+    ("--minutes", "9", "GENBENCH_MINUTES"),
+    ("--set", "drift.rate=0.2", "GENBENCH_SET"),
+]
+
+
+@pytest.mark.parametrize(("option", "value", "variable"), OPTIONS)
+def test_every_option_of_the_question_and_its_variable_change_the_plan(
+    option: str, value: str, variable: str, genbench
+) -> None:
+    base = ["run", "-m", "drift", "-d", "tiny", "--no-references", "--json", "--samples", "50"]
+    if option in ("--models", "--dataset", "--samples"):
+        short = {"--models": "-m", "--dataset": "-d"}.get(option, option)
+        at = base.index(short)
+        del base[at : at + 2]
+    plain = json.loads(genbench(*base, option, value).stdout)
+    named = json.loads(genbench(*base, env={variable: value}).stdout)
+    without = json.loads(genbench("run", "-m", "drift", "-d", "tiny", "--json").stdout)
+    assert [row["key"] for row in plain] == [row["key"] for row in named]
+    assert not {row["key"] for row in plain} & {row["key"] for row in without}
+
+
+def test_threads_workers_and_device_reach_the_worker(genbench, tmp_path: Path) -> None:
+    assert genbench(*TINY, "--threads", "1", "--device", "cpu").returncode == 0
+    record = json.loads(next(tmp_path.rglob("parzen*/provenance.json")).read_text())
+    assert (record["threads"], record["device"]) == (1, "cpu")
+
+
+def test_the_folders_can_be_named_by_variables(genbench, tmp_path: Path) -> None:
+    assert genbench(*TINY, env={"GENBENCH_RESULTS_DIR": "elsewhere"}).returncode == 0
+    assert (tmp_path / "elsewhere" / "runs" / "tiny").is_dir()
+    missing = genbench("run", "-d", "mnist", env={"GENBENCH_DATA": str(tmp_path / "mine")})
+    assert str(tmp_path / "mine") in missing.stderr
+
+
+def test_rerun_does_again_what_is_done(genbench, tmp_path: Path) -> None:
+    genbench(*TINY)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}
+    assert genbench(*TINY, "--rerun").returncode == 0
+    assert all(path.stat().st_mtime_ns > stamp for path, stamp in before.items())
+
+
+def test_a_dry_run_prints_plan_and_cost_and_writes_nothing(genbench, tmp_path: Path) -> None:
+    done = genbench(*TINY, "--dry-run")
+    assert done.returncode == 0
+    assert "6 epochs, about" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_quiet_prints_the_table_alone_and_verbose_says_more(genbench) -> None:
+    quiet = genbench(*TINY, "-q")
+    assert quiet.stderr == ""
+    assert quiet.stdout.strip().splitlines()[-1].startswith("|")
+    assert "sigma" in genbench(*TINY).stdout
+
+
+@pytest.mark.parametrize("form", ["md", "latex", "csv", "json"])
+def test_the_table_comes_in_four_formats(form: str, genbench) -> None:
+    genbench(*TINY)
+    done = genbench("table", "--format", form)
+    assert done.returncode == 0
+    sign = {"md": "|:--", "latex": r"\toprule", "csv": "model,dataset", "json": "[\n"}[form]
+    assert sign in done.stdout
+
+
+@pytest.mark.parametrize("command", ["--help", "run --help", "list models", "--version"])
+def test_what_should_be_quick_loads_no_torch_and_no_pandas(command: str) -> None:
+    code = (
+        "import sys; from genbench.cli import app\n"
+        f"try: app({command.split()!r})\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'pandas', 'scipy', 'numpy', 'pydantic'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_table_command_loads_no_torch(genbench, tmp_path: Path) -> None:
+    genbench(*TINY)
+    code = (
+        "import sys; from genbench.cli import app\n"
+        "try: app(['table'])\nexcept SystemExit: pass\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_completion_knows_the_registered_names(strangers) -> None:
+    from genbench.cli import _names
+
+    assert _names("model")("gan,dr") == ["gan,drift"]
+    assert "fashion_mnist" in _names("dataset")("fa")
+
+
+def test_list_shows_who_registered_what(genbench) -> None:
+    assert "stranger 1.0" in genbench("list", "models").stdout
+    assert json.loads(genbench("list", "metrics", "--json").stdout)[0]["name"] == "parzen"
+    genbench(*TINY)
+    assert "drift" in genbench("list", "runs").stdout
+
+
+def test_info_says_what_a_bug_report_needs(genbench) -> None:
+    found = json.loads(genbench("info", "--json").stdout)
+    assert {"packages", "python", "cpu", "gpus", "threads", "precision"} <= found.keys()
+
+
+def test_check_accepts_a_strangers_model_and_rejects_a_broken_one(genbench) -> None:
+    good = genbench("check", "drift")
+    assert good.returncode == 0, good.stderr
+    assert "keeps its contract" in good.stdout
+    bad = genbench("check", "wrong_range")
+    assert bad.returncode == 1
+    assert "samples lie in the data's range" in bad.stderr
+
+
+# --- interruption ---
+
+SLOW = (*TINY, "--set", "drift.pause=0.05", "--epochs", "12")
+
+
+def wait_for_epochs(folder: Path, epochs: int) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        logs = list(folder.rglob("events.jsonl"))
+        if logs and logs[0].read_text().count('"epoch"') >= epochs:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the run never got there")
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    names = ("weights.safetensors", "samples.npz", "result.json")
+    found = [path for path in folder.rglob("*") if path.name in names]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+def test_an_interrupted_command_goes_on_to_the_same_bytes(
+    sent: signal.Signals, code: int, command, genbench, tmp_path: Path
+) -> None:
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    expected = genbench(*SLOW, "--results-dir", str(whole / "results"))
+    process = command(*SLOW)
+    wait_for_epochs(tmp_path / "results", 3)
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in errors
+    if sent != signal.SIGKILL:
+        assert "goes on from the last finished epoch" in errors
+    again = genbench(*SLOW)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == expected.stdout
+    assert kept(tmp_path / "results") == kept(whole / "results")
+    assert not list((tmp_path / "results").rglob("*.tmp"))
+
+
+@pytest.mark.slow
+def test_thirty_kills_at_random_moments_tear_nothing(command, genbench, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    long = (*TINY, "--set", "drift.pause=0.05", "--epochs", "200")
+    expected = genbench(*long, "--results-dir", str(whole / "results"))
+    moments, killed = random.Random(0), 0
+    for _ in range(40):
+        process = command(*long)
+        log = tmp_path / "results"
+        before = sum(path.read_text().count('"epoch"') for path in log.rglob("events.jsonl"))
+        if before < 190:
+            wait_for_epochs(log, before + 1)
+        time.sleep(0.2 * moments.random())
+        running = process.poll() is None
+        os.killpg(process.pid, signal.SIGKILL)  # the command and its workers, as a power cut
+        process.communicate(timeout=60)
+        killed += running
+        if killed == 30:
+            break
+    assert killed == 30
+    again = genbench(*long)
+    assert again.stdout == expected.stdout
+    assert kept(tmp_path / "results") == kept(whole / "results")
+    assert not list((tmp_path / "results").rglob("*.tmp"))
+
+
+def test_two_commands_on_one_folder_never_do_the_same_cell(command, tmp_path: Path) -> None:
+    pair = [command(*SLOW) for _ in range(2)]
+    outputs = [process.communicate(timeout=120)[0] for process in pair]
+    assert [process.returncode for process in pair] == [0, 0]
+    assert outputs[0] == outputs[1]
+    events = next((tmp_path / "results").rglob("events.jsonl")).read_text()
+    assert events.count('"epoch"') == 12

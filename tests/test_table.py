@@ -1,0 +1,229 @@
+"""What a table says, and that it hides nothing."""
+
+import csv
+import io
+import math
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genbench import statistics, table
+from genbench.run import Result
+
+GAN = Result(
+    model="gan",
+    dataset="mnist",
+    fold=0,
+    folds=1,
+    seed=0,
+    preset="paper",
+    overrides={},
+    metric="parzen",
+    samples=10_000,
+    status="done",
+    key="k",
+    code={"model": "aaaaaaaa", "metric": "bbbbbbbb"},
+    digest="d",
+    caveat="",
+    value=222.345,
+    stderr=2.0512,
+    unit="nats",
+    kind="mean",
+    scored=10_000,
+    details={"sigma": 0.2154, "distinct": 10_000, "training": {"epochs": 250, "epoch": 240}},
+)
+REPLAY = replace(GAN, model="replay", value=241.19, stderr=2.13)
+REFERENCES = ("gaussian", "kmeans", "replay")
+
+
+def current(result: Result) -> bool:
+    return True
+
+
+def rendered(*results: Result, is_current=current) -> str:
+    found = table.cells(results, is_current)
+    return table.markdown(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
+
+
+@given(
+    value=st.floats(-1e7, 1e7), error=st.floats(1e-6, 1e4, exclude_min=True, allow_subnormal=False)
+)
+@settings(derandomize=True, deadline=None, max_examples=300)
+def test_value_and_error_are_rounded_to_the_errors_second_digit(value: float, error: float) -> None:
+    shown_value, shown_error = table.value_and_error(value, error).split(" ± ")
+    places = -int(Decimal(shown_value).as_tuple().exponent)
+    assert places == -int(Decimal(shown_error).as_tuple().exponent)
+    digits = Decimal(shown_error).as_tuple().digits
+    assert len(digits) == 2 or (places == 0 and len(digits) >= 2)
+    assert abs(float(shown_error) - error) <= 0.5 * 10**-places * (1 + 1e-6)
+    assert abs(float(shown_value) - value) <= 0.5 * 10**-places * (1 + 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (225.0, 2.0, "225.0 ± 2.0"),
+        (1909.0, 66.0, "1909 ± 66"),
+        (-256075.2, 792.0, "-256075 ± 792"),
+        (1.0, 0.0996, "1.00 ± 0.10"),
+        (1.0, 0.996, "1.0 ± 1.0"),
+        (1.0, 9.96, "1 ± 10"),
+        (3.14159, 0.0, "3.14"),
+        (3.14159, math.nan, "3.14 ± ?"),
+    ],
+)
+def test_awkward_errors_are_rounded_sensibly(value: float, error: float, shown: str) -> None:
+    assert table.value_and_error(value, error) == shown
+
+
+def test_the_paper_s_style_models_down_datasets_across_published_beside() -> None:
+    text = rendered(GAN, REPLAY, replace(GAN, dataset="mnist5k", value=100.0))
+    head, _, first, untrained, second = text.splitlines()[:5]
+    assert [cell.strip() for cell in head.strip("|").split("|")] == [
+        "model",
+        "mnist",
+        "mnist, published",
+        "mnist5k",
+    ]
+    assert "222.3 ± 2.1" in first
+    assert "225 ± 2" in first
+    assert "untrained" in untrained
+    assert table.MISSING in second  # replay was not run on mnist5k
+    assert "Table 1" in text
+    assert "standard error over the test examples" in text
+    assert "sigma 0.2154" in text
+    assert "10000 samples" in text
+
+
+def test_a_failed_cell_is_shown_with_its_reason() -> None:
+    failed = replace(GAN, status="failed", value=None, stderr=None, error="ModelError: NaN")
+    text = rendered(failed)
+    assert " failed |" in text
+    assert "ModelError: NaN" in text
+
+
+def test_five_folds_give_their_mean_and_the_error_across_folds() -> None:
+    values = [2000.0, 2050.0, 2100.0, 1990.0, 2080.0]
+    folds = [replace(GAN, folds=5, fold=i, value=v) for i, v in enumerate(values)]
+    cell = table.cells(folds, current)[0]
+    assert cell.value == pytest.approx(np.mean(values))
+    assert cell.error == pytest.approx(np.std(values, ddof=1) / math.sqrt(5))
+    assert cell.over == "folds"
+
+
+def test_no_mean_over_folds_that_are_missing() -> None:
+    folds = [replace(GAN, folds=5, fold=i) for i in (0, 1, 3)]
+    assert table.cells(folds, current)[0].text == "3 of 5 folds"
+
+
+def test_several_seeds_give_the_error_across_seeds() -> None:
+    seeds = [replace(GAN, seed=i, value=v) for i, v in enumerate([100.0, 110.0, 120.0])]
+    cell = table.cells(seeds, current)[0]
+    assert (cell.value, cell.over) == (110.0, "seeds")
+    assert cell.error == pytest.approx(10 / math.sqrt(3))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"preset": "quick"},
+        {"overrides": {"rate": 0.05}},
+        {"samples": 500},
+        {"overrides": {"minutes": 5.0}},
+    ],
+    ids=str,
+)
+def test_rows_never_mix_presets_settings_or_sample_counts(other: dict) -> None:
+    found = table.cells([GAN, replace(GAN, **other)], current)
+    assert [len(cell.results) for cell in found] == [1, 1]
+    assert found[0].label == "gan"
+    assert found[1].label.startswith("gan [")
+
+
+def test_a_row_made_by_other_code_is_marked_and_never_mixed_in() -> None:
+    old = replace(GAN, code={"model": "cccccccc", "metric": "bbbbbbbb"}, value=1.0)
+    text = rendered(GAN, old, is_current=lambda result: result is not old)
+    assert "gan [code bbbbcccc]" in text
+    assert "made by other code" in text
+
+
+def test_data_that_are_not_canonical_are_said_so_and_have_no_published_value() -> None:
+    text = rendered(replace(GAN, dataset="tfd", caveat="TFD-layout file 3f2a…, not TFD"))
+    assert "tfd (TFD-layout file 3f2a…, not TFD)" in text
+    assert "published" not in text
+
+
+def test_two_versions_of_a_dataset_are_two_columns() -> None:
+    other = replace(GAN, caveat="unverified files 3f2a…")
+    assert len({cell.head for cell in table.cells([GAN, other], current)}) == 2
+
+
+def test_a_warning_of_the_metric_stands_under_the_table() -> None:
+    details = {**GAN.details, "warnings": ["sigma is at the grid's edge"]}
+    assert "sigma is at the grid's edge" in rendered(replace(GAN, details=details))
+
+
+def test_centroids_are_judged_only_beyond_two_paired_errors() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.normal(241, 200, 1000)
+    kmeans = replace(GAN, model="kmeans", details={"training": {"rows": 50000}})
+    better = table.centroid_note(kmeans, REPLAY, images + rng.normal(20, 30, 1000), images)
+    assert better is not None
+    assert "50000 training images" in better
+    equal = table.centroid_note(kmeans, REPLAY, images + rng.normal(0, 30, 1000), images)
+    assert equal is None
+
+
+HOSTILE = ["<script>alert(1)</script>", "\\input{/etc/passwd}", "a|b", "50% & #1_x ~ ^ $x$ {y}"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_harmless_in_latex_and_markdown(text: str) -> None:
+    hostile = replace(GAN, error=text, status="failed", value=None, stderr=None, caveat=text)
+    found = table.cells([hostile], current)
+    latex = table.latex(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
+    assert text not in latex or text == "a|b"
+    assert "\\input" not in latex
+    for line in latex.splitlines():
+        assert "%" not in line.replace("\\%", "")
+    markdown = table.markdown(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
+    assert "<script>" not in markdown
+    columns = {line.replace("\\|", "").count("|") for line in markdown.splitlines() if "|" in line}
+    assert len(columns) == 1 or "a" in text
+
+
+@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\t=1", "\r=1"])
+def test_no_text_of_a_csv_is_a_spreadsheets_formula(text: str) -> None:
+    found = table.cells([replace(GAN, model=text, value=-3.5)], current)
+    row = next(csv.DictReader(io.StringIO(table.comma_separated(found))))
+    assert row["model"].startswith("'")
+    assert float(row["value"]) == -3.5  # a negative number stays one
+
+
+def test_json_has_an_object_for_each_score() -> None:
+    import json
+
+    wanted = "model dataset fold seed preset metric value stderr unit status key details"
+    rows = json.loads(table.as_json([GAN, REPLAY]))
+    assert [row["model"] for row in rows] == ["gan", "replay"]
+    assert set(wanted.split()) <= rows[0].keys()
+
+
+def test_every_published_value_has_a_source() -> None:
+    values = table.published()
+    assert values.source.str.len().min() > 10
+    assert not values.duplicated(["model", "dataset", "metric"]).any()
+
+
+def test_a_paired_difference_is_much_surer_than_an_unpaired_one() -> None:
+    rng = np.random.default_rng(0)
+    hard = rng.normal(0, 200, 1000)
+    mean, error = statistics.paired_difference(hard + 1, hard)
+    assert mean == pytest.approx(1)
+    assert error < 1e-6
+    with pytest.raises(ValueError, match="one shape"):
+        statistics.paired_difference(hard, hard[1:])
