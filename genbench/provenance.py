@@ -12,17 +12,16 @@ from typing import Any
 import psutil
 import torch
 
+from genbench import precision
+
 try:
     import resource
 except ImportError:  # Windows has none
     resource = None
 
-from genbench import precision
-
 _PACKAGES = ("genbench", "torch", "numpy", "scipy", "safetensors", "mlxtend")
 
 
-@cache
 def machine() -> dict[str, Any]:
     """Versions, commit, processor, GPUs and threads of this process, JSON-able."""
     return {
@@ -46,6 +45,7 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+@cache
 def commit() -> dict[str, Any] | None:
     """Commit of the checkout that genbench runs from and whether it was changed, if it is one."""
     home = Path(__file__).resolve().parent
@@ -64,6 +64,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+@cache
 def _cpu() -> str:
     """The processor's name as the system gives it."""
     try:

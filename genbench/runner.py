@@ -56,8 +56,8 @@ def execute(runs: Sequence[Run], environment: Environment) -> list[str]:
     store = Store(environment.results_dir)
     device = choose_device(environment.device)
     with store.lock(runs[0]), torch.device(device), float32_products():
-        if environment.rerun:
-            store.discard(runs[0])
+        for run in runs if environment.rerun else ():
+            store.discard(run)
         todo = pending(runs, store)
         for run in todo:
             store.sweep(run)

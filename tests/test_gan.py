@@ -1,0 +1,341 @@
+"""Algorithm 1 against a textbook step, known values, finite differences and itself resumed."""
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import dropout, linear, softplus
+
+from genbench import recipe
+from genbench.models.gan import GAN, loss_D, loss_G
+
+SMALL = {
+    "epochs": 3,
+    "batch": 4,
+    "noise": "gaussian",
+    "noise_size": 3,
+    "generator": [5],
+    "activations": ["relu"],
+    "output": "sigmoid",
+    "generator_range": 0.7,
+    "output_range": 0.7,
+    "discriminator": [4, 3],
+    "pieces": 2,
+    "discriminator_range": 0.7,
+    "dropout_input": 0.2,
+    "dropout_hidden": 0.5,
+    "rate": 0.3,
+    "rate_decay": 1.1,
+    "rate_floor": 0.01,
+    "momentum": 0.5,
+    "final_momentum": 0.7,
+    "momentum_epochs": 3,
+}
+
+
+@pytest.fixture
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def small(seed=0, **changes):
+    torch.manual_seed(seed)
+    return GAN((2, 3), **{**SMALL, **changes})
+
+
+def rows(n=12, d=6):
+    return torch.rand(n, d, generator=torch.Generator().manual_seed(1))
+
+
+def trained(model, train, last=None, first=1):
+    """The model after its epoch `last`, each seeded as the runner does."""
+    epochs = model.fit(train, train[:0])
+    for index in range(first, (last or model.epochs) + 1):
+        torch.manual_seed(index)
+        next(epochs)
+    return model
+
+
+def values(state):
+    return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+
+def assert_equal(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+# --- the definitions ---
+
+
+def test_both_losses_are_log_2_where_d_is_a_half():
+    a = torch.zeros(5, 1)
+    assert loss_D(a, a).item() == pytest.approx(math.log(2))
+    assert loss_G(a, "non-saturating").item() == pytest.approx(math.log(2))
+    assert loss_G(a, "minimax").item() == pytest.approx(-math.log(2))
+
+
+def test_losses_of_the_mnist_recipe_start_at_log_2():
+    torch.manual_seed(0)
+    values = recipe.resolve("gan", "mnist", "paper", {"max_updates": 1}).hyperparameters
+    losses = next(GAN((28, 28), **values).fit(rows(100, 784), rows(0, 784))).losses
+    assert losses["discriminator"] == pytest.approx(0.6931, abs=0.001)
+    assert losses["generator"] == pytest.approx(0.6931, abs=0.001)
+
+
+@pytest.mark.parametrize(("kind", "slope"), [("non-saturating", -(1 - 0.2)), ("minimax", -0.2)])
+def test_generator_is_pulled_towards_what_d_takes_for_real(kind, slope):
+    a = torch.tensor(0.2).logit().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss_G(a, kind), a)
+    assert gradient.item() == pytest.approx(slope)
+
+
+def test_extreme_logits_give_finite_losses():
+    a = torch.tensor([-1e4, 1e4])
+    assert loss_D(a, a).item() == pytest.approx(5e3)
+    assert loss_G(a, "non-saturating").item() == pytest.approx(5e3)
+
+
+@pytest.mark.usefixtures("float64")
+def test_trained_alone_d_becomes_p_over_p_plus_q():
+    p, q = torch.tensor([5, 3, 2]), torch.tensor([1, 3, 6])
+    states = torch.eye(3)
+    torch.manual_seed(0)
+    model = GAN((3,), **{**SMALL, "dropout_input": 0.0, "dropout_hidden": 0.0})
+    optimizer = torch.optim.LBFGS(model.D.parameters(), max_iter=100, tolerance_change=1e-12)
+
+    def closure():
+        optimizer.zero_grad()
+        a = model.D(states)
+        loss = loss_D(a.repeat_interleave(p, 0), a.repeat_interleave(q, 0))
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    torch.testing.assert_close(model.D(states).sigmoid()[:, 0], p / (p + q), atol=1e-4, rtol=0)
+    m = (p + q) / 20
+    jsd = ((p / 10) * (p / 10 / m).log() + (q / 10) * (q / 10 / m).log()).sum() / 2
+    assert closure().item() == pytest.approx(math.log(2) - jsd.item(), abs=1e-7)
+
+
+# --- the schedules ---
+
+
+def test_momentum_rises_linearly_to_epoch_250_and_stays():
+    model = small(momentum_epochs=250)
+    at = {epoch: model.momentum_at(epoch) for epoch in (1, 125, 250, 400)}
+    assert at == pytest.approx({1: 0.5, 125: 0.5 + 0.2 * 124 / 249, 250: 0.7, 400: 0.7})
+
+
+def test_rate_decays_with_every_update_down_to_its_floor():
+    model = small(rate=0.1, rate_decay=1.000004, rate_floor=1e-6)
+    assert model.rate_at(0) == 0.1
+    assert model.rate_at(50_000) == pytest.approx(0.0818731, abs=1e-7)
+    assert model.rate_at(3_000_000) == 1e-6
+
+
+# --- the steps ---
+
+
+def textbook(model, train, epochs):
+    """Weights after `epochs`, by the formulas alone, from the same draws."""
+    G = [p.detach().clone().requires_grad_() for p in model.G.parameters()]
+    D = [p.detach().clone().requires_grad_() for p in model.D.parameters()]
+    G[-1] = train.mean(dim=0).clamp(1e-7, 1 - 1e-7).logit().requires_grad_()
+    speed = {id(p): torch.zeros_like(p) for p in G + D}
+
+    def generate():
+        z = torch.empty(4, 3).normal_()
+        return linear(linear(z, *G[:2]).clamp(min=0), *G[2:]).sigmoid()
+
+    def logit(x):
+        h = linear(dropout(x, model.dropout_input), *D[:2]).reshape(-1, 4, 2).amax(-1)
+        h = linear(dropout(h, model.dropout_hidden), *D[2:4]).reshape(-1, 3, 2).amax(-1)
+        return linear(dropout(h, model.dropout_hidden), *D[4:])
+
+    def move(parameters, gradients, mu, rate):
+        for p, g in zip(parameters, gradients, strict=True):
+            speed[id(p)] = mu * speed[id(p)] - rate * g
+            p.data += speed[id(p)]
+            if model.max_norm and p.dim() == 2:
+                p.data *= (model.max_norm / p.data.norm(dim=1, keepdim=True)).clamp(max=1)
+
+    t = 0
+    for epoch in range(1, epochs + 1):
+        torch.manual_seed(epoch)
+        mu = 0.5 + 0.2 * (epoch - 1) / 2
+        for batch in torch.randperm(12).split(4):
+            rate = max(0.3 / 1.1**t, 0.01)
+            real, fake = logit(train[batch]), logit(generate())
+            L_D = 0.5 * (softplus(-real).mean() + softplus(fake).mean())
+            D_gradients = torch.autograd.grad(L_D, D, retain_graph=True)
+            if model.update == "simultaneous":
+                G_gradients = torch.autograd.grad(softplus(-fake).mean(), G)
+                move(D, D_gradients, mu, rate)
+                move(G, G_gradients, mu, rate)
+            else:
+                move(D, D_gradients, mu, rate)
+                if t % model.k == model.k - 1:
+                    L_G = softplus(-logit(generate())).mean()
+                    move(G, torch.autograd.grad(L_G, G), mu, rate)
+            t += 1
+    return G, D
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"update": "simultaneous"},
+        {"update": "simultaneous", "max_norm": 0.8},
+        {"update": "alternating"},
+        {"update": "alternating", "k": 2},
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("float64")
+def test_three_epochs_equal_the_textbook(changes):
+    model, train = small(**changes), rows().double()
+    G, D = textbook(model, train, epochs=3)
+    trained(model, train)
+    for ours, theirs in zip((*model.G.parameters(), *model.D.parameters()), G + D, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=0)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("kind", ["non-saturating", "minimax"])
+def test_generator_step_follows_finite_differences(kind):
+    plain = {"dropout_input": 0.0, "dropout_hidden": 0.0, "momentum": 0.0, "final_momentum": 0.0}
+    model = small(rate=1.0, rate_decay=1.0, batch=12, generator_loss=kind, **plain)
+    train = rows().double()
+    before = [p.detach().clone() for p in model.G.parameters()]
+    before[-1] = train.mean(dim=0).logit()
+    D = values(model.D.state_dict())
+    trained(model, train, last=1)
+    steps = [p.detach() - old for p, old in zip(model.G.parameters(), before, strict=True)]
+    model.D.load_state_dict(D)
+
+    def loss_with(moved, index, amount):
+        for p, old in zip(model.G.parameters(), before, strict=True):
+            p.data.copy_(old)
+        moved = list(model.G.parameters())[moved]
+        moved.data.view(-1)[index] += amount
+        torch.manual_seed(1)
+        torch.randperm(12)
+        return loss_G(model.D(model.sample(12)), kind).item()
+
+    for tensor, step in enumerate(steps):
+        for index in range(0, step.numel(), 3):
+            slope = (loss_with(tensor, index, 1e-5) - loss_with(tensor, index, -1e-5)) / 2e-5
+            assert -step.view(-1)[index].item() == pytest.approx(slope, abs=1e-8)
+
+
+def test_max_norm_holds_for_every_layer_of_both_nets():
+    model = trained(small(max_norm=0.3), rows())
+    for net in (model.G, model.D):
+        weights = [p for p in net.parameters() if p.dim() == 2]
+        assert max(w.norm(dim=1).max() for w in weights) <= 0.3 + 1e-6
+
+
+def test_dropout_keeps_the_mean_of_what_enters_a_layer_of_d():
+    model, x = small(), torch.ones(20_000, 6)
+    for place, keep in ((0, 0.8), (3, 0.5), (6, 0.5)):
+        kept = model.D[place](x)
+        assert set(kept.unique().tolist()) == {0.0, 1 / keep}
+        assert kept.mean().item() == pytest.approx(1, abs=4 * (1 / keep - 1) ** 0.5 / 120_000**0.5)
+
+
+def test_biases_of_a_sigmoid_output_start_at_the_marginals():
+    train = rows()
+    train[:, 0] = 0
+    model = trained(small(rate=1e-30, rate_floor=0.0), train, last=1)
+    bias = list(model.G.parameters())[-1]
+    assert bias[0].item() == pytest.approx(-16.118, abs=0.001)
+    torch.testing.assert_close(bias.sigmoid(), train.mean(dim=0), atol=1e-6, rtol=0)
+
+
+def test_biases_of_a_linear_output_start_at_0():
+    model = trained(small(output="linear", rate=1e-30, rate_floor=0.0), rows(), last=1)
+    assert list(model.G.parameters())[-1].abs().max() < 1e-20
+
+
+# --- the noise, the choices, the recipes ---
+
+
+def test_both_kinds_of_noise_have_unit_variance():
+    for noise, largest in (("uniform", math.sqrt(3)), ("gaussian", math.inf)):
+        z = small(noise=noise)._noise(100_000)
+        assert z.var().item() == pytest.approx(1, abs=0.02)
+        assert z.abs().max() <= largest
+
+
+def test_max_updates_limits_the_updates_of_an_epoch():
+    train = rows()
+    moved = {}
+    for most in (0, 1, 2, 3, 100):
+        model = trained(small(max_updates=most), train, last=1)
+        moved[most] = values(model.state_dict())["train.D.1.weight"]
+    assert not torch.equal(moved[1], moved[2])
+    assert not torch.equal(moved[2], moved[3])
+    assert torch.equal(moved[3], moved[100])
+    assert torch.equal(moved[3], moved[0])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"noise": "normal"}, {"output": "tanh"}, {"update": "both"}, {"generator_loss": "hinge"}],
+    ids=str,
+)
+def test_unknown_choices_are_refused(changes):
+    with pytest.raises(ValueError, match="must be one of"):
+        small(**changes)
+
+
+def test_k_other_than_1_is_refused_where_both_nets_move_at_once():
+    with pytest.raises(ValueError, match="k must be 1"):
+        small(k=2)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "shape", "of_G", "of_D"),
+    [
+        ("mnist", (1, 28, 28), 2_503_984, 1_231_441),
+        ("tfd", (1, 48, 48), 83_250_304, 21_037_201),
+        ("cifar10_gcn", (3, 32, 32), 89_395_072, 37_393_601),
+    ],
+)
+def test_recipes_build_the_nets_of_the_released_code(dataset, shape, of_G, of_D):
+    values = recipe.resolve("gan", dataset, "paper", {}).hyperparameters
+    with torch.device("meta"):
+        model = GAN(shape, **values)
+    assert sum(p.numel() for p in model.G.parameters()) == of_G
+    assert sum(p.numel() for p in model.D.parameters()) == of_D
+
+
+# --- the contract ---
+
+
+@pytest.mark.parametrize("changes", [{}, {"update": "alternating", "k": 2}], ids=str)
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_resumed_after_any_epoch_it_equals_the_uninterrupted_run(stop, changes):
+    whole = trained(small(**changes), rows())
+    state = values(trained(small(**changes), rows(), last=stop).state_dict())
+    resumed = small(seed=99, **changes)
+    resumed.load_state_dict(state)
+    trained(resumed, rows(), first=stop + 1)
+    assert_equal(resumed.state_dict(), whole.state_dict())
+
+
+def test_finished_weights_are_the_generator_alone_and_train_no_further():
+    whole = trained(small(), rows())
+    state = {k: v for k, v in whole.state_dict().items() if not k.startswith("train.")}
+    assert {name.split(".")[0] for name in state} == {"G"}
+    finished = small(seed=99)
+    finished.load_state_dict(state)
+    torch.manual_seed(5)
+    expected = whole.sample(9)
+    torch.manual_seed(5)
+    assert torch.equal(finished.sample(9), expected)
+    assert list(finished.fit(rows(), rows(0))) == []

@@ -1,0 +1,53 @@
+"""What README tells a newcomer to do works as it stands."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)
+    return [re.sub(f"^{indent}", "", body, flags=re.MULTILINE) for indent, body in found]
+
+
+def test_a_model_added_in_three_steps_is_listed_checked_and_run(
+    tmp_path: Path, genbench, monkeypatch
+) -> None:
+    from conftest import install
+
+    (code,), (recipe, entry) = blocks("python"), blocks("toml")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "blur.py").write_text(code)
+    (tmp_path / "site" / "blur.toml").write_text(recipe)
+    name, _, target = entry.splitlines()[1].partition(" = ")
+    install(tmp_path / "site", "blurry", {name: target.strip('"')}, {})
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert "blurry 1.0" in genbench("list", "models").stdout
+    checked = genbench("check", "blur")
+    assert checked.returncode == 0, checked.stderr
+    ran = genbench("run", "-m", "blur", "-d", "tiny", "--no-references", "--samples", "50")
+    assert "| blur" in ran.stdout
+
+
+def test_every_command_that_readme_shows_is_known() -> None:
+    shown = {line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()}
+    commands = [line.split() for line in shown if line.startswith("genbench ")]
+    assert len(commands) > 8
+    for command in commands:
+        words = []
+        for word in command[1:]:
+            if word.startswith("-") or word in (">", "gan"):
+                break
+            words.append(word)
+        done = subprocess.run(
+            [sys.executable, "-m", "genbench.cli", *words[:2], "--help"], capture_output=True
+        )
+        if done.returncode:  # a command without sub-commands
+            done = subprocess.run(
+                [sys.executable, "-m", "genbench.cli", words[0], "--help"], capture_output=True
+            )
+        assert done.returncode == 0, command
