@@ -162,9 +162,13 @@ def frame(found: Sequence[Cell], references: Sequence[str]) -> pd.DataFrame:
 def notes(found: Sequence[Cell], references: Sequence[str], audit: Sequence[str] = ()) -> list[str]:
     """The sentences under a table: what each number means and what is wrong with it."""
     lines = []
-    units = sorted({r.unit for cell in found for r in cell.results if r.unit})
-    for over in dict.fromkeys(cell.over for cell in found if cell.value is not None):
-        lines.append(f"mean log-likelihood of the test set in {', '.join(units)}; ± {_OVER[over]}")
+    for cell in found:
+        first = cell.results[0]
+        if cell.value is not None:
+            better = "higher" if first.higher_is_better else "lower"
+            lines.append(
+                f"{first.metric} in {first.unit}, {better} is better; ± {_OVER[cell.over]}"
+            )
     if any(cell.results[0].model in references for cell in found):
         lines.append(f"{', '.join(references)}: reference rows, untrained; no floor, no ceiling")
     lines += [_protocol(cell) for cell in found if cell.value is not None]

@@ -32,13 +32,14 @@ BROKEN = {
 }
 
 
-def install(site: Path, name: str, models: dict[str, str], datasets: dict[str, str]) -> None:
-    """Registers entry points of a distribution `name` in the folder `site`."""
+def install(site: Path, name: str, **entries: dict[str, str]) -> None:
+    """Registers entry points, by group, of a distribution `name` in the folder `site`."""
     info = site / f"{name}-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    lines = ["[genbench.models]", *(f"{k} = {v}" for k, v in models.items())]
-    lines += ["[genbench.datasets]", *(f"{k} = {v}" for k, v in datasets.items())]
+    lines = []
+    for group, found in entries.items():
+        lines += [f"[genbench.{group}]", *(f"{name} = {value}" for name, value in found.items())]
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
 
@@ -49,7 +50,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(Path(__file__).parent / "stranger", folder / "stranger")
     models = {name: f"stranger.broken:{cls}" for name, cls in BROKEN.items()}
     models |= {"drift": "stranger.drift:Drift", "unimportable": "stranger.unimportable:Model"}
-    install(folder, "stranger", models, {"tiny": "stranger.tiny:Tiny"})
+    metrics = {"nearness": "stranger.nearness:Nearness"}
+    datasets = {"tiny": "stranger.tiny:Tiny"}
+    install(folder, "stranger", models=models, datasets=datasets, metrics=metrics)
     return folder
 
 

@@ -80,6 +80,10 @@ MISTAKES = {
     "no results": (("table",), "genbench run"),
     "format": (("table", "-f", "html"), "unknown format"),
     "unimportable": (("run", "-m", "unimportable"), "cannot be imported"),
+    "mat of noise": (("data", "import", "tfd", "noise"), "noise"),
+    "idx of noise": (("data", "import", "mnist", "noise"), "noise"),
+    "fetch tfd": (("data", "fetch", "tfd"), "Toronto Face Database"),
+    "fetch a toy": (("data", "fetch", "ring"), "needs no file"),
     "nothing to check": (("check", "nothing"), "nothing is registered"),
 }
 
@@ -89,12 +93,62 @@ def test_a_mistake_gets_one_clear_paragraph_and_exit_code_2(
     name: str, genbench, tmp_path: Path
 ) -> None:
     arguments, hint = MISTAKES[name]
+    (tmp_path / "noise").write_bytes(random.Random(0).randbytes(5000))
     done = genbench(*arguments)
     assert done.returncode == 2, done.stderr
     assert hint in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "oversized", "random"])
+def test_a_damaged_data_file_ends_a_run_in_2_before_any_work(
+    damage: str, genbench, tmp_path: Path
+) -> None:
+    header = bytes([0, 0, 8, 3, 0, 0, 0xEA, 0x60, 0, 0, 0, 28, 0, 0, 0, 28])
+    body = {
+        "truncated": header + bytes(5000),
+        "oversized": header + bytes(60_000 * 784 + 1),
+        "random": random.Random(0).randbytes(5000),
+    }
+    (tmp_path / "mnist").mkdir()
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (tmp_path / "mnist" / f"{name}-ubyte").write_bytes(body[damage])
+    done = genbench("run", "-d", "mnist", "--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert "train-images-idx3-ubyte" in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_verification_that_fails_ends_in_3(genbench, tmp_path: Path) -> None:
+    done = genbench("data", "verify", "mnist", "--data-dir", str(tmp_path))
+    assert done.returncode == 3
+    assert "missing" in done.stdout
+
+
+def test_the_datasets_are_listed_with_the_state_of_their_files(genbench, tmp_path: Path) -> None:
+    rows = json.loads(genbench("data", "list", "--data-dir", str(tmp_path), "--json").stdout)
+    states = {row["name"]: row["files"] for row in rows}
+    assert (states["mnist"], states["ring"], states["tiny"]) == ("missing", *["none needed"] * 2)
+
+
+def test_a_full_disk_ends_in_1_with_one_paragraph(command, tmp_path: Path) -> None:
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, limit[1]))  # the children inherit it
+    try:
+        process = command(*TINY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Error: cannot write" in errors
+    assert "Traceback" not in errors
+    assert not list(tmp_path.rglob("*.tmp"))
+    again = command(*TINY)
+    assert again.communicate(timeout=120)[0].startswith("| model")
 
 
 def test_an_edited_result_ends_in_3_and_is_named(genbench, tmp_path: Path) -> None:
@@ -109,6 +163,7 @@ def test_an_edited_result_ends_in_3_and_is_named(genbench, tmp_path: Path) -> No
 
 
 OPTIONS = [
+    ("--metrics", "nearness", "GENBENCH_METRICS"),
     ("--models", "not_resumable", "GENBENCH_MODELS"),
     ("--dataset", "ring", "GENBENCH_DATASET"),
     ("--seeds", "1", "GENBENCH_SEEDS"),
@@ -134,6 +189,43 @@ def test_every_option_of_the_question_and_its_variable_change_the_plan(
     without = json.loads(genbench(*TINY, "--json").stdout)
     assert [row["key"] for row in plain] == [row["key"] for row in named]
     assert not {row["key"] for row in plain} & {row["key"] for row in without}
+
+
+def test_no_option_of_run_is_untested_or_without_a_variable() -> None:
+    import typer
+
+    from genbench.cli import app
+
+    run = typer.main.get_command(app).commands["run"]
+    options = {option.opts[0]: option.envvar for option in run.params}
+    question = {option: variable for option, _, variable in OPTIONS}
+    elsewhere = {
+        *("--device", "--workers", "--threads", "--results-dir", "--data-dir", "--rerun"),
+        *("--no-references", "--dry-run", "--quiet", "--verbose", "--json"),
+    }
+    assert options.keys() == question.keys() | elsewhere
+    for option, variable in options.items():
+        expected = "DATA" if option == "--data-dir" else option[2:].upper().replace("-", "_")
+        assert variable == f"GENBENCH_{expected}"
+
+
+def test_workers_share_the_cores(genbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    from conftest import Inline
+
+    from genbench import cli, executors
+
+    seen = []
+
+    class Noted(Inline):
+        def __init__(self, workers: int, threads: int) -> None:
+            seen.append((workers, threads))
+            super().__init__(workers, threads)
+
+    monkeypatch.setattr(executors, "Spawned", Noted)
+    monkeypatch.setattr(cli, "_cores", lambda: 8)
+    genbench(*TINY, "--workers", "2", "--seeds", "0,1,2")
+    genbench(*TINY, "--workers", "4", "--seeds", "3")  # one training needs one worker
+    assert seen == [(2, 4), (1, 8)]
 
 
 def test_threads_workers_and_device_reach_the_worker(genbench, tmp_path: Path) -> None:
@@ -209,7 +301,8 @@ def test_completion_knows_the_registered_names(strangers) -> None:
 
 def test_list_shows_who_registered_what(genbench) -> None:
     assert "stranger 1.0" in genbench("list", "models").stdout
-    assert json.loads(genbench("list", "metrics", "--json").stdout)[0]["name"] == "parzen"
+    metrics = json.loads(genbench("list", "metrics", "--json").stdout)
+    assert [row["name"] for row in metrics] == ["nearness", "parzen"]
     genbench(*TINY)
     assert "drift" in genbench("list", "runs").stdout
 

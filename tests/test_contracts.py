@@ -49,6 +49,10 @@ def test_every_registered_metric_keeps_the_contract(name: str) -> None:
     assert check_metric(name)
 
 
+def test_a_strangers_metric_keeps_the_contract(strangers: Path) -> None:
+    assert check_metric("nearness")
+
+
 def test_a_metric_that_forgets_the_order_is_rejected() -> None:
     from genbench.metrics.parzen import Parzen
 

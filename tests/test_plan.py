@@ -204,7 +204,7 @@ def test_two_plugins_of_one_name_are_both_named_and_neither_is_used(
 ) -> None:
     from conftest import install
 
-    install(tmp_path / "second", "rival", {"drift": "rival:Drift"}, {})
+    install(tmp_path / "second", "rival", models={"drift": "rival:Drift"})
     monkeypatch.syspath_prepend(str(tmp_path / "second"))
     with pytest.raises(UsageError, match=r"rival 1.0 and stranger 1.0"):
         registry.find("model", "drift")

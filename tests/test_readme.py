@@ -24,7 +24,7 @@ def test_a_model_added_in_three_steps_is_listed_checked_and_run(
     (tmp_path / "site" / "blur.py").write_text(code)
     (tmp_path / "site" / "blur.toml").write_text(recipe)
     name, _, target = entry.splitlines()[1].partition(" = ")
-    install(tmp_path / "site", "blurry", {name: target.strip('"')}, {})
+    install(tmp_path / "site", "blurry", models={name: target.strip('"')})
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     assert "blurry 1.0" in genbench("list", "models").stdout
     checked = genbench("check", "blur")

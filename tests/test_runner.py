@@ -22,7 +22,8 @@ pytestmark = pytest.mark.usefixtures("strangers")
 
 def planned(tmp_path: Path, *models: str, **question) -> list[Run]:
     asked = {"samples": 60, **question}
-    return plan(Question(models or ("drift",), ["tiny"], ["parzen"], **asked), tmp_path)
+    metrics = asked.pop("metrics", ["parzen"])
+    return plan(Question(models or ("drift",), ["tiny"], metrics, **asked), tmp_path)
 
 
 def carried_out(runs: list[Run], results_dir: Path) -> Store:
@@ -78,6 +79,9 @@ def test_what_a_key_holds_is_not_done_again(
     carried_out(runs, tmp_path)
     assert pending(runs, Store(tmp_path)) == []
     monkeypatch.setattr(stages.Work, "_train", None)  # a training would now raise
+    both = planned(tmp_path, metrics=["parzen", "nearness"])
+    carried_out(both, tmp_path)
+    assert {result.metric for result in Store(tmp_path)} == {"parzen", "nearness"}
     fewer = planned(tmp_path, samples=30)
     carried_out(fewer, tmp_path)
     assert pending(fewer, Store(tmp_path)) == []
@@ -117,6 +121,14 @@ def test_the_test_rows_never_reach_a_model(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Drift, "fit", spy)
     carried_out(planned(tmp_path), tmp_path)
     assert seen == [(200, 0)]  # no validation rows either: its recipe does not ask for them
+
+
+def test_a_metric_that_asks_for_the_training_rows_is_given_them(tmp_path: Path) -> None:
+    runs = planned(tmp_path, metrics=["nearness"])
+    result = carried_out(runs, tmp_path).result(runs[0])
+    assert result is not None
+    assert result.details["train_rows"] == 200
+    assert not result.higher_is_better
 
 
 def test_samples_are_scored_as_they_are_kept(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_the_paper_s_style_models_down_datasets_across_published_beside() -> Non
     assert "untrained" in untrained
     assert table.MISSING in second  # replay was not run on mnist5k
     assert "Table 1" in text
-    assert "standard error over the test examples" in text
+    assert "parzen in nats, higher is better; ± standard error over the test examples" in text
     assert "sigma 0.2154" in text
     assert "10000 samples" in text
 
