@@ -232,7 +232,7 @@ def _split(text: str, option: str) -> list[str]:
 
 def _whole_numbers(text: str) -> list[int]:
     try:
-        return [int(part) for part in _split(text, "--seeds")]
+        return list(dict.fromkeys(int(part) for part in _split(text, "--seeds")))
     except ValueError:
         raise UsageError(f"--seeds takes whole numbers such as 0,1,2; got {text!r}") from None
 
@@ -391,13 +391,14 @@ def _print_table(results: Sequence[Result], form: str, store: Store, quiet: bool
         return
     is_current = _is_current()
     for metric in dict.fromkeys(result.metric for result in results):
-        found = table.cells([r for r in results if r.metric == metric], is_current)
+        of_metric = [result for result in results if result.metric == metric]
+        found = table.cells(of_metric, is_current)
         if form == "csv":
             typer.echo(table.comma_separated(found), nl=False)
             continue
         references = DEFAULTS["references"]
         shown = table.frame(found, references)
-        lines = [] if quiet else table.notes(found, references, _audit(results, store))
+        lines = [] if quiet else table.notes(found, references, _audit(of_metric, store))
         render = {"md": table.markdown, "latex": table.latex}[form]
         typer.echo(render(shown, lines))
 
@@ -508,9 +509,9 @@ def data_fetch(name: DatasetName, data_dir: DataDir = None) -> None:
         tasks: dict[str, Any] = {}
 
         def show(file: str, received: int) -> None:
-            task = tasks.setdefault(file, None) or bars.add_task(file, total=None)
-            tasks[file] = task
-            bars.update(task, completed=received)
+            if file not in tasks:
+                tasks[file] = bars.add_task(file, total=None)
+            bars.update(tasks[file], completed=received)
 
         written = fetch(registry.load("dataset", name), _data_dir(data_dir), show)
     for path in written:

@@ -69,103 +69,115 @@ def _smoke(model: str) -> dict[str, Any]:
 
 
 def _model_claims(cls: Any, hyperparameters: Mapping[str, Any]) -> Iterator[str]:
+    kind = getattr(cls, "samples", None)
+    yield _require(kind in ("mean", "binary"), "says what its samples are", f"samples = {kind!r}")
     for shape in SHAPES:
         try:
-            yield from _claims_for_shape(cls, hyperparameters, shape)
+            trial = _Trial(cls, hyperparameters, shape)
+            yield from _training_claims(trial)
+            yield from _sampling_claims(trial, kind)
+            yield from _repetition_claims(trial)
         except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
             claim = f"works for pictures of shape {shape}"
             raise CheckError(f"{claim}: no, {type(error).__name__}: {error}") from error
 
 
-def _claims_for_shape(
-    cls: Any, hyperparameters: Mapping[str, Any], shape: tuple[int, ...]
-) -> Iterator[str]:
-    train, valid, d = pictures(shape, 60, 0), pictures(shape, 20, 1), math.prod(shape)
-    original = train.clone()
+class _Trial:
+    """A model trained once on made-up pictures, and what came of it."""
 
-    def build() -> Any:
+    def __init__(self, cls: Any, hyperparameters: Mapping[str, Any], shape: tuple[int, ...]):
+        self.cls, self.hyperparameters, self.shape = cls, hyperparameters, shape
+        self.train, self.valid = pictures(shape, 60, 0), pictures(shape, 20, 1)
+        self.original = self.train.clone()
+        self.model = self.build()
+        self.epochs: list[Epoch] = []
+        self.states: list[dict[str, Tensor]] = []  # after each epoch
+        for epoch in steps(self.model, self.train, self.valid):
+            self.epochs.append(epoch)
+            self.states.append({k: v.clone() for k, v in self.model.state_dict().items()})
+        self.state = {k: v.clone() for k, v in self.model.state_dict().items()}
+        self.rows = drawn(self.model)
+
+    def build(self) -> Any:
         with seeded("build"):
-            return cls(shape, **hyperparameters)
+            return self.cls(self.shape, **self.hyperparameters)
 
-    def drawn(model: Any, n: int = 7) -> Tensor:
-        with seeded("sample"):
-            return model.sample(n)
+    def ends_alike(self, model: Any) -> bool:
+        return _equal(model.state_dict(), self.state) and torch.equal(drawn(model), self.rows)
 
-    model = build()
-    kind = getattr(model, "samples", None)
-    yield _require(kind in ("mean", "binary"), "says what its samples are", f"samples = {kind!r}")
-    states, epochs = [], []
-    for epoch in steps(model, train, valid):
-        epochs.append(epoch)
-        states.append({name: value.clone() for name, value in model.state_dict().items()})
-    reason = f"its epochs were {[(e.index, e.total) for e in epochs]}"
-    counted = [e.index for e in epochs] == list(range(1, len(epochs) + 1))
+
+def drawn(model: Any, n: int = 7) -> Tensor:
+    """n samples, seeded as the runner does."""
+    with seeded("sample"):
+        return model.sample(n)
+
+
+def _training_claims(trial: _Trial) -> Iterator[str]:
+    epochs, shape = trial.epochs, trial.shape
+    counted = [epoch.index for epoch in epochs] == list(range(1, len(epochs) + 1))
     yield _require(
-        counted and all(e.total == len(epochs) for e in epochs),
+        counted and all(epoch.total == len(epochs) for epoch in epochs),
         f"fit counts its epochs from 1 to their total, {shape}",
-        reason,
+        f"its epochs were {[(epoch.index, epoch.total) for epoch in epochs]}",
     )
-    finite = all(math.isfinite(loss) for e in epochs for loss in e.losses.values())
-    yield _require(finite, f"losses are finite, {shape}", f"got {[e.losses for e in epochs]}")
-    unchanged = torch.equal(train, original)
-    yield _require(
-        unchanged, f"fit leaves its input alone, {shape}", "it changed the training rows"
-    )
-    state = model.state_dict()
-    flat = all(isinstance(value, Tensor) for value in state.values())
-    yield _require(flat, f"state_dict is flat and holds tensors, {shape}", f"{list(state)}")
-
-    rows = drawn(model)
-    yield from _sample_claims(rows, kind, d, shape)
-    one = drawn(model, 1)
-    yield _require(len(one) == 1, f"gives one sample where one is asked, {shape}", f"{len(one)}")
-    yield _require(
-        torch.equal(drawn(model), rows)
-        and _equal(model.state_dict(), states[-1] if states else state),
-        f"sampling changes nothing in the model, {shape}",
-        "a second call with the same seed gave other samples, or the state changed",
-    )
-
-    again = build()
-    for _ in steps(again, train, valid):
-        pass
-    yield _require(
-        _equal(again.state_dict(), state) and torch.equal(drawn(again), rows),
-        f"the same seed gives the same bytes, {shape}",
-        "two trainings from one seed differ: draw only from torch's global generator",
-    )
-    for stop in sorted({1, len(epochs) // 2, len(epochs) - 1} - {0, -1, len(epochs)}):
-        resumed = build()
-        resumed.load_state_dict(states[stop - 1])
-        for _ in steps(resumed, train, valid, done=stop):
-            pass
-        yield _require(
-            _equal(resumed.state_dict(), state) and torch.equal(drawn(resumed), rows),
-            f"resumed after epoch {stop} of {len(epochs)} it ends as if uninterrupted, {shape}",
-            "the state or the samples differ: something is missing in state_dict",
-        )
-    finished = build()
-    finished.load_state_dict({k: v for k, v in state.items() if not k.startswith("train.")})
-    yield _require(
-        torch.equal(drawn(finished), rows),
-        f"the weights without `train.` are all that sampling needs, {shape}",
-        "the samples differ",
-    )
-    left = len(list(steps(model, train, valid, done=len(epochs))))
+    finite = all(math.isfinite(loss) for epoch in epochs for loss in epoch.losses.values())
+    losses = f"got {[dict(epoch.losses) for epoch in epochs]}"
+    yield _require(finite, f"losses are finite, {shape}", losses)
+    unchanged = torch.equal(trial.train, trial.original)
+    yield _require(unchanged, f"fit leaves its input alone, {shape}", "it changed training rows")
+    flat = all(isinstance(value, Tensor) for value in trial.state.values())
+    yield _require(flat, f"state_dict is flat, of tensors, {shape}", f"{list(trial.state)}")
+    left = len(list(steps(trial.model, trial.train, trial.valid, done=len(epochs))))
     yield _require(left == 0, f"a finished model trains no further, {shape}", f"{left} more epochs")
-    other = build()
-    for _ in steps(other, 1 - pictures(shape, 60, 2), valid):
-        pass
-    yield _require(
-        not torch.equal(drawn(other), rows),
-        f"other data give other samples, {shape}",
-        "the samples are the same whatever it is trained on",
-    )
-    notes = model.notes() if hasattr(model, "notes") else {}
+    notes = trial.model.notes() if hasattr(trial.model, "notes") else {}
     yield _require(_is_json(notes), f"notes are JSON-able, {shape}", f"{notes!r}")
 
 
-def _sample_claims(rows: Tensor, kind: str | None, d: int, shape: tuple[int, ...]) -> Iterator[str]:
+def _repetition_claims(trial: _Trial) -> Iterator[str]:
+    shape, total = trial.shape, len(trial.epochs)
+    yield _require(
+        trial.ends_alike(trial.model),
+        f"sampling changes nothing in the model, {shape}",
+        "a second call with the same seed gave other samples, or the state changed",
+    )
+    again = trial.build()
+    for _ in steps(again, trial.train, trial.valid):
+        pass
+    yield _require(
+        trial.ends_alike(again),
+        f"the same seed gives the same bytes, {shape}",
+        "two trainings from one seed differ: draw only from torch's global generator",
+    )
+    for stop in sorted({1, total // 2, total - 1} - {0, -1, total}):
+        resumed = trial.build()
+        resumed.load_state_dict(trial.states[stop - 1])
+        for _ in steps(resumed, trial.train, trial.valid, done=stop):
+            pass
+        yield _require(
+            trial.ends_alike(resumed),
+            f"resumed after epoch {stop} of {total} it ends as if uninterrupted, {shape}",
+            "the state or the samples differ: something is missing in state_dict",
+        )
+    finished = trial.build()
+    weights = {k: v for k, v in trial.state.items() if not k.startswith("train.")}
+    finished.load_state_dict(weights)
+    yield _require(
+        torch.equal(drawn(finished), trial.rows),
+        f"the weights without `train.` are all that sampling needs, {shape}",
+        "the samples differ",
+    )
+    other = trial.build()
+    for _ in steps(other, 1 - pictures(shape, 60, 2), trial.valid):
+        pass
+    yield _require(
+        not torch.equal(drawn(other), trial.rows),
+        f"other data give other samples, {shape}",
+        "the samples are the same whatever it is trained on",
+    )
+
+
+def _sampling_claims(trial: _Trial, kind: str | None) -> Iterator[str]:
+    rows, shape, d = trial.rows, trial.shape, math.prod(trial.shape)
     fits = rows.ndim == 2 and rows.shape[1] == d and rows.dtype == torch.float32
     got = f"got shape {tuple(rows.shape)}, {rows.dtype}"
     yield _require(fits, f"samples are float32 rows of d = {d}", got)
@@ -174,6 +186,8 @@ def _sample_claims(rows: Tensor, kind: str | None, d: int, shape: tuple[int, ...
         enough, f"gives at most what is asked and never nothing, {shape}", got + " for 7"
     )
     yield _require(bool(rows.isfinite().all()), f"samples are finite, {shape}", "NaN or infinity")
+    one = len(drawn(trial.model, 1))
+    yield _require(one == 1, f"gives one sample where one is asked, {shape}", f"got {one}")
     low, high = float(rows.min()), float(rows.max())
     inside = low >= 0 and high <= 1
     yield _require(inside, f"samples lie in the data's range, {shape}", f"from {low} to {high}")
