@@ -8,7 +8,7 @@ import signal
 import sys
 import tomllib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -160,7 +160,11 @@ def run(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        _option("A hyperparameter: gan.rate=0.05. May be repeated.", "SET", "--set"),
+        _option(
+            "A hyperparameter: gan.rate=0.05. May be repeated (in the variable: by spaces).",
+            "SET",
+            "--set",
+        ),
     ] = None,
     device: Annotated[str, _option("auto, cpu, cuda or cuda:i.", "DEVICE", "--device")] = "auto",
     workers: Annotated[int, _option("Trainings at a time.", "WORKERS", "--workers", min=1)] = 1,
@@ -212,8 +216,8 @@ def run(
         return
     if todo:
         store.prepare()
-        workers = min(workers, len({run.fit_key for run in todo}))
-        _work(todo, environment, workers, threads or max(1, _cores() // workers), console, quiet)
+        threads = threads or max(1, _cores() // workers)  # never by what is left to do
+        _work(todo, environment, workers, threads, console, quiet)
     results = [result for result in (store.result(run) for run in runs) if result]
     _outcomes(todo, store, console, quiet, verbose)
     _print_table(results, "json" if as_json else "md", store, quiet)
@@ -271,6 +275,11 @@ def _console() -> Console:
     return Console(stderr=True)
 
 
+def _is_live(console: Console) -> bool:
+    """Whether there is somebody to watch bars."""
+    return console.is_terminal and not os.environ.get("CI")
+
+
 def _work(
     todo: Sequence[Run],
     environment: Environment,
@@ -290,20 +299,25 @@ def _work(
     def stop(*_: object) -> NoReturn:
         raise SystemExit(143)
 
-    live = console.is_terminal and not os.environ.get("CI") and not quiet
+    live = _is_live(console) and not quiet
     executor = Spawned(workers, threads)
     before = signal.signal(signal.SIGTERM, stop)
     try:
         futures = submit_all(todo, environment, executor)
         store = Store(environment.results_dir)
         with Watch(list(futures.values()), store, console, live, quiet) as watch:
-            waiting = set(futures)
+            waiting, errors = set(futures), []
             while waiting:
                 done, waiting = wait(waiting, timeout=0.3, return_when=FIRST_COMPLETED)
                 watch.update()
                 for future in done:
                     watch.finish(futures[future][0])
-                    settle(future, futures[future], environment)
+                    try:
+                        settle(future, futures[future], environment)
+                    except GenbenchError as error:  # the others go on
+                        errors.append(error)
+        if errors:
+            raise errors[0]
     except (KeyboardInterrupt, SystemExit):
         executor.shutdown(cancel_futures=True)
         typer.echo("Interrupted; the same command goes on from the last finished epoch.", err=True)
@@ -334,7 +348,7 @@ def _outcomes(
             for stage, seconds in record.get("seconds", {}).items()
             if seconds is not None
         )
-        text = f"{name}: {result.status} ({spent})"
+        text = f"{name}: {result.status}" + (f" ({spent})" if verbose else "")
         if result.status == "failed":
             text += f": {result.error}"
             if verbose:
@@ -346,78 +360,84 @@ def _print_cost(runs: Sequence[Run], todo: Sequence[Run], environment: Environme
     """The plan, and what its trainings would cost, projected from one short epoch of each."""
     from genbench.plan import by_training
     from genbench.progress import duration
-    from genbench.runner import seconds_per_epoch
+    from genbench.runner import projected
 
     total = 0.0
     for group in by_training(runs):
-        first = group[0]
-        left = [run for run in group if run in todo]
-        seconds, epochs = seconds_per_epoch(first, environment) if left else (0.0, 0)
-        total += seconds * epochs
-        cost = f"{epochs} epochs, about {duration(seconds * epochs)}" if left else "done"
+        first, left = group[0], [run for run in group if run in todo]
+        cost = "done"
+        if left:
+            try:
+                seconds, epochs = projected(first, environment)
+            except (GenbenchError, RuntimeError, ValueError, TypeError, LookupError) as error:
+                cost = f"cost unknown, {type(error).__name__}: {error}"
+            else:
+                seconds = min(seconds, 60 * first.minutes) if first.minutes else seconds
+                total += seconds
+                cost = f"{epochs} epochs, about {duration(seconds)}"
+                cost = cost if epochs else "trained; to sample and score only"
         typer.echo(
             f"{first.model} on {first.data.name}, preset {first.preset}, seed {first.seed}, "
-            f"{len(group)} scores: {cost}"
+            f"{len(left)} of {len(group)} scores to do: {cost}"
         )
     typer.echo(
-        f"training in all, one after the other: about {duration(total)}; scoring not counted"
+        f"all training, one after the other: about {duration(total)}; "
+        "sampling and scoring not counted"
     )
 
 
 # --- table ---
 
 
-def _is_current() -> Callable[[Result], bool]:
-    """Whether the installed code is what made a result."""
-    from genbench import registry
+def _is_current(result: Result) -> bool:
+    """Whether the installed code and recipe are those that made a result."""
+    from genbench import recipe
+    from genbench.registry import code_of
 
-    def same(kind: str, name: str, digest: str | None) -> bool:
-        try:
-            return registry.code_digest(registry.find(kind, name).module) == digest
-        except UsageError:
-            return False
+    selection = {"metric": result.recipe["select"]} if result.recipe.get("select") else {}
+    chosen = {k: v for k, v in result.overrides.items() if "." not in k and k != "minutes"}
+    try:
+        written = recipe.values(result.model, result.dataset, result.preset) | chosen
+        return (written, code_of(result.model, result.metric, selection)) == (
+            result.recipe,
+            result.code,
+        )
+    except UsageError:  # it is no longer registered, or cannot be found
+        return False
 
-    return lambda result: (
-        same("model", result.model, result.code.get("model"))
-        and same("metric", result.metric, result.code.get("metric"))
-    )
+
+def _ordered(results: Sequence[Result]) -> list[Result]:
+    """The default models first, then by name, so that a table does not depend on the command."""
+    usual = DEFAULTS["models"]
+
+    def place(result: Result) -> tuple[Any, ...]:
+        rank = usual.index(result.model) if result.model in usual else len(usual)
+        return result.dataset, rank, result.model, result.seed, result.fold
+
+    return sorted(results, key=place)
 
 
 def _print_table(results: Sequence[Result], form: str, store: Store, quiet: bool) -> None:
     from genbench import table
 
+    results = _ordered(results)
+    metrics = list(dict.fromkeys(result.metric for result in results))
+    found = {m: table.cells([r for r in results if r.metric == m], _is_current) for m in metrics}
     if form == "json":
         typer.echo(table.as_json(results), nl=False)
-        return
-    is_current = _is_current()
-    for metric in dict.fromkeys(result.metric for result in results):
-        of_metric = [result for result in results if result.metric == metric]
-        found = table.cells(of_metric, is_current)
-        if form == "csv":
-            typer.echo(table.comma_separated(found), nl=False)
-            continue
+    elif form == "csv":
+        every = [cell for cells in found.values() for cell in cells]
+        typer.echo(table.comma_separated(every), nl=False)
+    else:
         references = DEFAULTS["references"]
-        shown = table.frame(found, references)
-        lines = [] if quiet else table.notes(found, references, _audit(of_metric, store))
-        render = {"md": table.markdown, "latex": table.latex}[form]
-        typer.echo(render(shown, lines))
-
-
-def _audit(results: Sequence[Result], store: Store) -> list[str]:
-    """What the centroids say about the score, for every dataset on which both rows are there."""
-    from genbench import table
-
-    lines = []
-    for ours in (r for r in results if r.model == DEFAULTS["centroids"] and r.status == "done"):
-        for theirs in results:
-            twin = (ours.digest, ours.fold, ours.seed, ours.metric)
-            other = (theirs.digest, theirs.fold, theirs.seed, theirs.metric)
-            if theirs.model != DEFAULTS["training_images"] or twin != other:
-                continue
-            pair = store.per_example(ours), store.per_example(theirs)
-            if theirs.status == "done" and pair[0] is not None and pair[1] is not None:
-                lines.append(table.centroid_note(ours, theirs, *pair))
-    return [line for line in lines if line]
+        pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
+        for metric, cells in found.items():
+            of_metric = [r for cell in cells if not cell.stale for r in cell.results]
+            audit = table.audit(of_metric, store.per_example, *pair)
+            lines = [] if quiet else table.notes(cells, references, audit)
+            render = {"md": table.markdown, "latex": table.latex}[form]
+            title = f"{metric}:\n\n" if len(found) > 1 and form == "md" else ""
+            typer.echo(title + render(table.frame(cells, references), lines))
 
 
 @app.command(
@@ -470,18 +490,21 @@ def data_list(data_dir: DataDir = None, as_json: Json = False) -> None:
     rows = []
     for name in registry.names("dataset"):
         cls = registry.load("dataset", name)
-        states = {state.split(":")[0] for _, state in _file_states(cls, _data_dir(data_dir))}
+        source, states = cls(_data_dir(data_dir)), _file_states(cls, _data_dir(data_dir))
         rows.append(
             {
                 "name": name,
-                "shape": "x".join(map(str, cls.shape)),
-                "folds": str(cls.folds),
-                "files": ", ".join(sorted({state.split(":")[0] for state in states}))
-                or "none needed",
+                "shape": "x".join(map(str, source.shape)),
+                "folds": str(source.folds),
+                "files": _several(state.split(":")[0] for _, state in states) or "none needed",
             }
         )
     _print_rows(rows, as_json)
     typer.echo(f"data folder: {_data_dir(data_dir)}", err=True)
+
+
+def _several(words: Iterable[str]) -> str:
+    return ", ".join(sorted(set(words)))
 
 
 def _file_states(cls: Any, data_dir: Path) -> list[tuple[str, str]]:
@@ -505,7 +528,7 @@ def data_fetch(name: DatasetName, data_dir: DataDir = None) -> None:
 
     columns = (TextColumn("{task.description}"), DownloadColumn())
     console = _console()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    with Progress(*columns, console=console, disable=not _is_live(console)) as bars:
         tasks: dict[str, Any] = {}
 
         def show(file: str, received: int) -> None:

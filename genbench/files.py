@@ -27,6 +27,7 @@ from safetensors.numpy import save
 from genbench.errors import AlteredError, StoreError
 
 _CHECKSUM = "sha256"
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -129,27 +130,29 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
     return arrays, about["note"]
 
 
-def write_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Writes named arrays as a deflated .npz with a checksum; equal arrays give equal bytes."""
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], note: Any = None) -> None:
+    """Writes named arrays as a deflated .npz, with a JSON-able note and a checksum."""
     dense = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    buffer = io.BytesIO()
+    about = {_CHECKSUM: sha256_of_arrays(dense, note), "note": note}
     # as a mapping, since numpy's stub reads ** as its own keyword arguments
-    content: dict[str, Any] = {**dense, _CHECKSUM: np.asarray(sha256_of_arrays(dense))}
+    content: dict[str, Any] = {**dense, "genbench": np.asarray(json.dumps(about, sort_keys=True))}
+    buffer = io.BytesIO()
     np.savez_compressed(buffer, **content)
     write_bytes(path, buffer.getvalue())
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays that `write_arrays` wrote, never unpickled; raises AlteredError if changed."""
+def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], Any]:
+    """Arrays and note of `write_arrays`, never unpickled; raises AlteredError if they changed."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        checksum = str(arrays.pop(_CHECKSUM))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        about = json.loads(str(arrays.pop("genbench")))
+        intact = about[_CHECKSUM] == sha256_of_arrays(arrays, about["note"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, *_BROKEN_ZIP) as error:
         raise _altered(path) from error
-    if checksum != sha256_of_arrays(arrays):
+    if not intact:
         raise _altered(path)
-    return arrays
+    return arrays, about["note"]
 
 
 def _altered(path: Path) -> AlteredError:
@@ -163,8 +166,9 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
     """Adds one JSON line to a log; the only writing that is not a replacement."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:
-            file.write(json.dumps(record).encode() + b"\n")
+        with path.open("ab+") as file:
+            whole = file.tell() == 0 or file.seek(-1, os.SEEK_END) < 0 or file.read(1) == b"\n"
+            file.write((b"" if whole else b"\n") + json.dumps(record).encode() + b"\n")
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
 

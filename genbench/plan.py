@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from genbench import recipe, registry
-from genbench.errors import UsageError
+from genbench.errors import DataError, GenbenchError, UsageError
 from genbench.files import sha256_of_arrays
 from genbench.run import Data, Run
 from genbench.store import Store
@@ -39,8 +39,9 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
     Raises UsageError for anything that is unknown or ill-typed and DataError for bad files.
     """
     models = [registry.find("model", name).name for name in question.models]
-    models += [name for name in question.references if name not in models]
-    metrics = [registry.find("metric", name).name for name in question.metrics]
+    _check_options(question, models)
+    models = list(dict.fromkeys([*models, *question.references]))
+    metrics = list(dict.fromkeys(registry.find("metric", name).name for name in question.metrics))
     known = set().union(*(recipe.presets(model) for model in models))
     if question.preset not in known:
         hint = registry.nearest(question.preset, known)
@@ -49,6 +50,7 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
         if owner not in {*models, *metrics}:
             hint = registry.nearest(owner, {*models, *metrics})
             raise UsageError(f"--set names {owner!r}, which is not in this plan; {hint}")
+    settings = {metric: _settings(question, metric) for metric in metrics}
     runs = []
     for dataset in dict.fromkeys(registry.find("dataset", d).name for d in question.datasets):
         recipes = {
@@ -57,8 +59,18 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
         }
         folds = read_data(dataset, data_dir)
         for model, seed, data, metric in product(models, question.seeds, folds, metrics):
-            runs.append(_run(question, recipes[model], model, seed, data, metric))
+            runs.append(_run(question, recipes[model], model, seed, data, metric, settings[metric]))
     return runs
+
+
+def _check_options(question: Question, models: Sequence[str]) -> None:
+    """Raises UsageError for a training budget that no model would see, and for endless seeds."""
+    for option, value in (("--epochs", question.epochs), ("--minutes", question.minutes)):
+        if value is not None and not any("epochs" in _constructor("model", m) for m in models):
+            raise UsageError(f"{option} is for models that train by epochs; none in the plan does")
+    for seed in question.seeds:
+        if abs(seed) >= 2**63:
+            raise UsageError(f"a seed must fit into 64 bits, got {str(seed)[:30]}...")
 
 
 def set_by_user(question: Question, model: str) -> dict[str, Any]:
@@ -73,27 +85,51 @@ def _constructor(kind: str, name: str) -> dict[str, Any]:
     return recipe.constructor(registry.load(kind, name))
 
 
+def _settings(question: Question, metric: str) -> dict[str, Any]:
+    """All settings of a metric; raises UsageError if it cannot be built with them."""
+    cls = registry.load("metric", metric)
+    chosen = question.overrides.get(metric, {})
+    settings = recipe.defaults(cls) | recipe.check_values(metric, chosen, recipe.constructor(cls))
+    try:
+        cls(**settings)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{metric} cannot be built with {settings}: {error}") from error
+    return settings
+
+
 def read_data(dataset: str, data_dir: Path) -> list[Data]:
-    """The identity of every fold of a dataset: which rows a run of it would see."""
-    source = registry.load("dataset", dataset)(data_dir)
-    parts = []
-    for fold in range(source.folds):
-        split = source.split(fold)
-        train, valid, test = (_digest(part) for part in (split.train, split.valid, split.test))
-        parts.append(
-            Data(
-                name=dataset,
-                fold=fold,
-                folds=source.folds,
-                train=train,
-                valid=valid,
-                test=test,
-                digest=source.digest,
-                caveat=source.caveat,
-                levels=source.levels,
-            )
-        )
-    return parts
+    """The identity of every fold of a dataset: which rows a run of it would see.
+
+    Raises DataError for missing or damaged files, and for a dataset that breaks its contract.
+    """
+    cls = registry.load("dataset", dataset)
+    try:
+        source = cls(data_dir)
+        return [identity(dataset, source, fold) for fold in range(source.folds)]
+    except GenbenchError:
+        raise
+    except Exception as error:  # a stranger's dataset may raise anything
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(f"dataset {dataset!r} cannot be read: {reason}") from error
+
+
+def identity(dataset: str, source: Any, fold: int) -> Data:
+    """Which rows one fold holds: sha256 of its parts, and what must be said of them."""
+    if source.levels is not None and not 2 <= source.levels <= 256:
+        raise DataError(f"levels of {dataset!r} must be 2 to 256 or None, got {source.levels}")
+    split = source.split(fold)
+    train, valid, test = (_digest(part) for part in (split.train, split.valid, split.test))
+    return Data(
+        name=dataset,
+        fold=fold,
+        folds=source.folds,
+        train=train,
+        valid=valid,
+        test=test,
+        digest=source.digest,
+        caveat=source.caveat,
+        levels=source.levels,
+    )
 
 
 def _digest(rows: Tensor) -> str:
@@ -101,21 +137,24 @@ def _digest(rows: Tensor) -> str:
 
 
 def _run(
-    question: Question, chosen: recipe.Recipe, model: str, seed: int, data: Data, metric: str
+    question: Question,
+    chosen: recipe.Recipe,
+    model: str,
+    seed: int,
+    data: Data,
+    metric: str,
+    settings: Mapping[str, Any],
 ) -> Run:
     """One cell of the plan, with the digests of the code that would fill it."""
-    settings = question.overrides.get(metric, {})
-    recipe.check_values(metric, settings, _constructor("metric", metric))
-    code = {"model": _code("model", model), "metric": _code("metric", metric)}
     selection: dict[str, Any] = {}
     if chosen.runner.get("select"):  # an empty name turns it off in a preset
         selection = {
-            "metric": chosen.runner["select"],
+            "metric": registry.find("metric", chosen.runner["select"]).name,
             "every": chosen.runner.get("select_every", 1),
-            "samples": chosen.runner.get("select_samples", question.samples),
+            "samples": chosen.runner.get("select_samples", 10_000),
         }
-        code["select"] = _code("metric", selection["metric"])
-    label = set_by_user(question, model) | dict(settings)
+    label = set_by_user(question, model)
+    label |= {f"{metric}.{key}": v for key, v in question.overrides.get(metric, {}).items()}
     minutes = question.minutes if "epochs" in chosen.hyperparameters else None
     if minutes is not None:
         label["minutes"] = minutes
@@ -127,18 +166,15 @@ def _run(
         metric=metric,
         samples=question.samples,
         hyperparameters=dict(chosen.hyperparameters),
-        settings=recipe.defaults(registry.load("metric", metric)) | dict(settings),
-        code=code,
+        settings=settings,
+        code=registry.code_of(model, metric, selection),
+        recipe=dict(chosen.written),
         sampling=tuple(getattr(registry.load("model", model), "sampling", ())),
         selection=selection,
         uses_validation=chosen.runner.get("uses_validation", False),
         minutes=minutes,
         overrides=label,
     )
-
-
-def _code(kind: str, name: str) -> str:
-    return registry.code_digest(registry.find(kind, name).module)
 
 
 def by_training(runs: Sequence[Run]) -> list[list[Run]]:

@@ -8,6 +8,7 @@ the model's constructor a recipe may hold the keys in `RUNNER_KEYS`.
 from __future__ import annotations
 
 import inspect
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,8 +33,9 @@ class Recipe:
     """What one run of a model is told: for its constructor, and for the runner."""
 
     preset: str
-    hyperparameters: Mapping[str, Any]
+    hyperparameters: Mapping[str, Any]  # the constructor's defaults included
     runner: Mapping[str, Any] = field(default_factory=dict)
+    written: Mapping[str, Any] = field(default_factory=dict)  # as the file and the user say it
 
 
 def read(model: str) -> dict[str, Any]:
@@ -68,21 +70,29 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
             f"{model!r} has no recipe for dataset {dataset!r}; it has some for: "
             f"{', '.join(sorted(known))}"
         )
-    plain = _merged(tables, ("default",), (dataset,))
-    asked = _merged(tables, ("default",), (dataset,), (preset,), (dataset, preset))
-    values = {**asked, **overrides}
-    hyperparameters = {key: value for key, value in values.items() if key not in RUNNER_KEYS}
-    runner = {key: value for key, value in values.items() if key in RUNNER_KEYS}
+    written = {**values(model, dataset, preset), **overrides}
     cls = registry.load("model", model)
-    check_values(model, hyperparameters, constructor(cls), also=RUNNER_KEYS)
-    check_values(model, runner, RUNNER_KEYS)
+    hyperparameters = {key: value for key, value in written.items() if key not in RUNNER_KEYS}
+    hyperparameters = check_values(model, hyperparameters, constructor(cls), also=RUNNER_KEYS)
+    runner = {key: value for key, value in written.items() if key in RUNNER_KEYS}
+    runner = check_values(model, runner, RUNNER_KEYS)
+    if runner.get("select_every", 1) < 1 or runner.get("select_samples", 1) < 1:
+        raise UsageError(f"{model}: select_every and select_samples must be at least 1")
+    complete = defaults(cls) | hyperparameters
     for name in constructor(cls):
-        if name not in hyperparameters and name not in defaults(cls):
+        if name not in complete:
             raise UsageError(
                 f"{model!r} needs a value for {name!r} on {dataset!r}: "
                 f"give it in the recipe or by --set {model}.{name}=..."
             )
-    return Recipe(PAPER if asked == plain else preset, hyperparameters, runner)
+    same = values(model, dataset, preset) == values(model, dataset, PAPER)
+    return Recipe(PAPER if same else preset, complete, runner, written)
+
+
+def values(model: str, dataset: str, preset: str) -> dict[str, Any]:
+    """What the recipe file says for a model on a dataset, unchecked; loads no model."""
+    tables = read(model)
+    return _merged(tables, ("default",), (dataset,), (preset,), (dataset, preset))
 
 
 def _merged(tables: Mapping[str, Any], *paths: Sequence[str]) -> dict[str, Any]:
@@ -111,18 +121,26 @@ def defaults(cls: type) -> dict[str, Any]:
 
 def check_values(
     owner: str, values: Mapping[str, Any], hints: Mapping[str, Any], also: Mapping[str, Any] = {}
-) -> None:
-    """Raises UsageError where a key is not in `hints` or a value is not of its type."""
+) -> dict[str, Any]:
+    """The values as their types have them (1 is 1.0 for a float).
+
+    Raises UsageError where a key is not in `hints`, or a value is not of its type or not JSON-able.
+    """
+    checked = {}
     for key, value in values.items():
         if key not in hints:
             known = registry.nearest(key, {*hints, *also})
             raise UsageError(f"{owner!r} has no hyperparameter {key!r}; {known}")
         try:
             strict = ConfigDict(strict=True, arbitrary_types_allowed=True)
-            TypeAdapter(hints[key], config=strict).validate_python(value)
+            checked[key] = TypeAdapter(hints[key], config=strict).validate_python(value)
+            json.dumps(checked[key], allow_nan=False)
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             raise UsageError(f"{owner}.{key} = {value!r}: {reason}") from error
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{owner}.{key} = {value!r}: {error}") from error
+    return checked
 
 
 def parse_setting(text: str) -> tuple[str, str, Any]:

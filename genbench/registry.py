@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -16,7 +16,7 @@ from typing import Any
 from genbench.errors import UsageError
 
 KINDS = ("model", "dataset", "metric")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def entries(kind: str) -> list[EntryPoint]:
@@ -36,7 +36,7 @@ def find(kind: str, name: str) -> EntryPoint:
     distributions claim, and for one that could not be a file name.
     """
     wanted = name.replace("-", "_")
-    found = [entry for entry in entries(kind) if entry.name == wanted]
+    found = [entry for entry in entries(kind) if entry.name.replace("-", "_") == wanted]
     if not found:
         known = names(kind)
         raise UsageError(f"unknown {kind} {name!r}; {nearest(wanted, known)}")
@@ -75,7 +75,10 @@ def load(kind: str, name: str) -> Any:
 
 def source(module: str) -> Path:
     """The file of a module, found without importing it."""
-    spec = find_spec(module)
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"module {module!r} cannot be found: {error}") from error
     if spec is None or spec.origin is None:
         raise UsageError(f"module {module!r} has no file that could be read")
     return Path(spec.origin)
@@ -94,6 +97,15 @@ def code_digest(module: str) -> str:
     return digest.hexdigest()
 
 
+def code_of(model: str, metric: str, selection: Mapping[str, Any]) -> dict[str, str]:
+    """sha256 of the installed code that a result depends on, by role; loads none of it."""
+    roles = {"model": ("model", model), "metric": ("metric", metric)}
+    if selection:
+        roles["select"] = ("metric", selection["metric"])
+    found = {role: find(kind, name) for role, (kind, name) in roles.items()}
+    return {role: code_digest(entry.module) for role, entry in found.items()}
+
+
 def _sources(module: str) -> dict[str, ast.Module]:
     """Parsed sources, docstrings removed, of a module and of all it imports in the project."""
     inside = {module.partition(".")[0], "genbench"}
@@ -101,10 +113,13 @@ def _sources(module: str) -> dict[str, ast.Module]:
     pending = [module]
     while pending:
         name = pending.pop()
-        if name in trees or name == "genbench" or _missing(name):
+        if name in trees or name == "genbench" or (name != module and _missing(name)):
             continue
         path = source(name)
-        trees[name] = _without_docstrings(ast.parse(path.read_bytes()))
+        try:
+            trees[name] = _without_docstrings(ast.parse(path.read_bytes()))
+        except SyntaxError as error:
+            raise UsageError(f"module {name!r} cannot be parsed: {error}") from error
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         found = _imports(trees[name], package)
         pending += [other for other in found if other.partition(".")[0] in inside]

@@ -37,7 +37,8 @@ class Run:
 
     samples: how many are asked of the model. sampling: names of the hyperparameters that only
     sampling reads. selection: the metric that chooses the epoch, how often and by how many samples,
-    or empty. code: sha256 by role ("model", "metric", "select"). minutes: the training budget.
+    or empty. code: sha256 by role ("model", "metric", "select"). recipe: as the file and the user
+    say it, so that a table can tell whether it still stands so. minutes: the training budget.
     """
 
     model: str
@@ -49,6 +50,7 @@ class Run:
     hyperparameters: Mapping[str, Any]
     settings: Mapping[str, Any]
     code: Mapping[str, str]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
     sampling: tuple[str, ...] = ()
     selection: Mapping[str, Any] = field(default_factory=dict)
     uses_validation: bool = False
@@ -59,7 +61,7 @@ class Run:
     def fit_key(self) -> str:
         """sha256 of what the trained weights depend on."""
         trained_on = {"train": self.data.train}
-        if self.uses_validation or self.selection:
+        if self.uses_validation or (self.selection and not self.carves):
             trained_on["valid"] = self.data.valid
         fitted = {k: v for k, v in self.hyperparameters.items() if k not in self.sampling}
         return sha256_of_json(
@@ -75,6 +77,14 @@ class Run:
                 "minutes": self.minutes,
             }
         )
+
+    @property
+    def carves(self) -> bool:
+        """Whether the rows that select epochs are carved from the training rows.
+
+        So it is where there are several folds: the validation rows of one are test rows of others.
+        """
+        return self.data.folds > 1
 
     @cached_property
     def sample_key(self) -> str:
@@ -101,6 +111,7 @@ class Run:
                 "data": asdict(self.data),
                 "preset": self.preset,
                 "overrides": dict(self.overrides),
+                "recipe": dict(self.recipe),
             }
         )
 
@@ -142,6 +153,7 @@ class Result:
     status: str
     key: str
     code: Mapping[str, str]
+    recipe: Mapping[str, Any]
     digest: str
     caveat: str
     value: float | None = None
@@ -170,6 +182,7 @@ def answer(run: Run, status: str, **values: Any) -> Result:
         status=status,
         key=run.score_key,
         code=dict(run.code),
+        recipe=dict(run.recipe),
         digest=run.data.digest,
         caveat=run.data.caveat,
         **values,

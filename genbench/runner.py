@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 
 from genbench import provenance
-from genbench.errors import ModelError, UsageError
+from genbench.errors import ModelError, StoreError, UsageError
 from genbench.plan import by_training, pending
 from genbench.precision import float32_products
 from genbench.run import Run, answer
-from genbench.stages import Work
+from genbench.stages import Work, about
 from genbench.store import Store
-from genbench.timing import timed
+from genbench.timing import Clock, timed
 
 
 @dataclass(frozen=True)
@@ -51,29 +51,24 @@ def execute(runs: Sequence[Run], environment: Environment) -> list[str]:
     """Trains, samples and scores runs that share one training; returns their keys.
 
     What the store holds is not done again. An exception becomes the failed result of the runs it
-    kept from being done; the others go on.
+    kept from being done; the others go on. Raises StoreError where nothing can be kept.
     """
     store = Store(environment.results_dir)
     device = choose_device(environment.device)
-    with store.lock(runs[0]), torch.device(device), float32_products():
-        for run in runs if environment.rerun else ():
-            store.discard(run)
-        todo = pending(runs, store)
+    with store.lock(runs[0]), float32_products():
+        todo = pending(runs, store, environment.rerun)
         for run in todo:
             store.sweep(run)
-        work = Work(runs[0], store, environment.data_dir, device)
+        work = Work(runs[0], store, environment.data_dir, device, environment.rerun)
         for run in todo:
-            with timed(device) as clock:
-                try:
+            clock = Clock()
+            try:
+                with timed(device, clock):
                     work.score(run)
-                    continue
-                except Exception as error:  # whatever a model raises is this run's result
-                    failure = error
-            fail(store, run, failure, clock.seconds)
-            if not work.trained:  # the others would fail in the same way
-                for other in todo[todo.index(run) + 1 :]:
-                    fail(store, other, failure, clock.seconds)
-                break
+            except StoreError:
+                raise
+            except Exception as error:  # whatever a model raises is this run's result
+                fail(store, run, error, clock.seconds)
     return [run.score_key for run in runs]
 
 
@@ -82,7 +77,12 @@ def fail(store: Store, run: Run, error: BaseException, seconds: float | None) ->
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{Path(f.filename).name}:{f.lineno} in {f.name}" for f in frames]
     message = f"{type(error).__name__}: {error}"
-    record = {**provenance.machine(), "seconds": {"until_failure": seconds}, "traceback": where}
+    record = {
+        **provenance.machine(),
+        **about(run),
+        "seconds": {"until_failure": seconds},
+        "traceback": where,
+    }
     store.put(run, answer(run, "failed", error=message), record)
 
 
@@ -108,16 +108,19 @@ def settle(future: Future[list[str]], group: Sequence[Run], environment: Environ
                 fail(store, run, death, None)
 
 
-def seconds_per_epoch(run: Run, environment: Environment, rows: int = 500) -> tuple[float, int]:
-    """Projected seconds of one epoch, from one over `rows` training rows, and how many there are.
+def projected(run: Run, environment: Environment, rows: int = 500) -> tuple[float, int]:
+    """Projected seconds of a run's training, from one epoch over `rows` rows, and its epochs.
 
-    Writes nothing. Sampling and scoring are not in it.
+    Nothing where the store holds the weights. Writes nothing; sampling and scoring are not in it.
     """
-    device = choose_device(environment.device)
-    with torch.device(device), float32_products():
-        work = Work(run, Store(environment.results_dir), environment.data_dir, device)
+    store, device = Store(environment.results_dir), choose_device(environment.device)
+    if store.weights(run) is not None:
+        return 0.0, 0
+    with float32_products():
+        work = Work(run, store, environment.data_dir, device)
         train = work.split(run.data.fold).train
-        model = work.build()
-        with work.seeded("fit", 1), timed(device) as clock:
+        model, clock = work.build(), Clock()
+        with work.seeded("fit", 1), torch.device(device), timed(device, clock):
             epoch = next(model.fit(train[:rows], train[:0]), None)
-    return clock.seconds * len(train) / min(rows, len(train)), epoch.total if epoch else 0
+    epochs = epoch.total if epoch else 0
+    return clock.seconds * epochs * len(train) / min(rows, len(train)), epochs

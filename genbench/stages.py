@@ -13,26 +13,39 @@ import torch
 from torch import Tensor
 
 from genbench import provenance, registry
-from genbench.errors import ModelError
+from genbench.errors import DataError, ModelError, UsageError
+from genbench.plan import identity
 from genbench.protocols import Epoch, Split
 from genbench.run import Run, answer
 from genbench.seeding import seeded
 from genbench.store import Store
-from genbench.timing import timed
+from genbench.timing import Clock, timed
 
 TRAINING_ONLY = "train."
 SIGMA_ROWS = 1000  # validation rows that choose sigma; those after them choose the epoch
 
 
 class Work:
-    """One training and what is drawn and scored from it, each done once."""
+    """One training and what is drawn and scored from it, each done once.
 
-    def __init__(self, run: Run, store: Store, data_dir: Path, device: torch.device) -> None:
+    `rerun` does again what the store holds, each stage once, and replaces it when it is done.
+    """
+
+    def __init__(
+        self, run: Run, store: Store, data_dir: Path, device: torch.device, rerun: bool = False
+    ) -> None:
         self.run, self.store, self.device = run, store, device
-        self.dataset = registry.load("dataset", run.data.name)(data_dir)
-        self.trained = False
-        self._note: dict[str, Any] = {}
+        self.broken: Exception | None = None  # what ended the training, for all that need it
+        self._data_dir, self._again = data_dir, {"fit", "sample"} if rerun else set()
+        self._dataset: Any = None
         self._model: Any = None
+        self._training: dict[str, Any] = {}
+
+    @property
+    def dataset(self) -> Any:
+        if self._dataset is None:
+            self._dataset = registry.load("dataset", self.run.data.name)(self._data_dir)
+        return self._dataset
 
     def split(self, fold: int) -> Split:
         split = self.dataset.split(fold)
@@ -42,74 +55,90 @@ class Work:
         return seeded(self.run.model, self.run.data.name, self.run.seed, *purpose)
 
     def build(self) -> Any:
-        with self.seeded("build"):
+        with self.seeded("build"), self.device:
             cls = registry.load("model", self.run.model)
             return cls(tuple(self.dataset.shape), **self.run.hyperparameters)
 
+    # --- fit ---
+
     def model(self) -> Any:
         """The trained model, loaded or trained now."""
+        if self.broken is not None:
+            raise self.broken
         if self._model is None:
-            stored = self.store.weights(self.run)
-            if stored is None:
-                self._train()
+            try:
+                if "fit" in self._again or self.store.weights(self.run) is None:
+                    self._train()
+                    self._again.discard("fit")
                 stored = self.store.weights(self.run)
                 assert stored is not None
-            self._model, self._note = self.build(), stored[1]
-            self._model.load_state_dict(_tensors(stored[0], self.device))
-        self.trained = True
+                self._model, self._training = self.build(), stored[1]
+                self._model.load_state_dict(_tensors(stored[0], self.device))
+            except Exception as error:
+                self.broken = error
+                raise
         return self._model
 
     def _train(self) -> None:
         """Drives `fit` epoch by epoch; keeps a checkpoint after each, the best one apart."""
         run, store = self.run, self.store
+        self._check_unchanged(run)
         split = self.split(run.data.fold)
+        train, looked_at = self._rows_of_training(split)
         model = self.build()
-        note: dict[str, Any] = {"done": 0, "seconds": 0.0, "curve": [], "best": None}
-        note["rows"] = len(split.train)
+        note = {"done": 0, "seconds": 0.0, "curve": [], "best": None, "rows": len(train)}
         checkpoint = store.checkpoint(run)
         if checkpoint is not None:
             model.load_state_dict(_tensors(checkpoint[0], self.device))
             note = checkpoint[1]
-        valid = split.valid if run.uses_validation else split.valid[:0]
-        epochs = model.fit(split.train, valid)
-        store.log(run, {"stage": "fit", "done": note["done"]})
+        epochs = model.fit(train, split.valid if run.uses_validation else split.valid[:0])
+        store.log(run, {"stage": "fit", "done": note["done"], **self._settings()})
         cut = False
         while not cut:
-            with self.seeded("fit", note["done"] + 1), timed(self.device) as clock:
+            clock = Clock()
+            with self.seeded("fit", note["done"] + 1), self.device, timed(self.device, clock):
                 epoch = next(epochs, None)
             if epoch is None:
                 break
-            _check_losses(run, epoch)
+            losses = _losses(run, epoch)
             note["done"] += 1
             note["seconds"] += clock.seconds
-            if run.selection and (note["done"] % run.selection["every"] == 0):
-                self._look(model, split, note)
+            if run.selection and note["done"] % run.selection["every"] == 0:
+                self._look(model, looked_at, note)
             store.put_checkpoint(run, _arrays(model.state_dict()), note)
-            store.log(
-                run,
-                {
-                    "epoch": epoch.index,
-                    "of": epoch.total,
-                    "losses": dict(epoch.losses),
-                    "seconds": clock.seconds,
-                },
-            )
-            cut = run.minutes is not None and note["seconds"] > 60 * run.minutes
-            cut = cut and epoch.index < epoch.total
+            event = {"epoch": epoch.index, "of": epoch.total, "losses": losses}
+            store.log(run, {**event, "seconds": clock.seconds})
+            budget = run.minutes is not None and note["seconds"] > 60 * run.minutes
+            cut = budget and epoch.index < epoch.total
         self._finish(model, note, cut)
 
-    def _look(self, model: Any, split: Split, note: dict[str, Any]) -> None:
-        """Scores the epoch on validation rows alone and keeps it if it is the best so far."""
+    def _check_unchanged(self, run: Run) -> None:
+        """Raises DataError or UsageError where data or code are no longer those of the plan."""
+        now = identity(run.data.name, self.dataset, run.data.fold)
+        if (now.train, now.valid, now.test) != (run.data.train, run.data.valid, run.data.test):
+            raise DataError(f"the rows of {run.data.name} changed after the run was planned")
+        if registry.code_of(run.model, run.metric, run.selection) != run.code:
+            raise UsageError(f"the code of {run.model} or a metric changed after it was planned")
+
+    def _rows_of_training(self, split: Split) -> tuple[Tensor, Tensor]:
+        """The rows that train and the rows that select epochs."""
+        if not (self.run.selection and self.run.carves):
+            return split.train, split.valid
+        held_out = min(2 * SIGMA_ROWS, len(split.train) // 10)
+        return split.train[:-held_out], split.train[-held_out:]
+
+    def _look(self, model: Any, rows: Tensor, note: dict[str, Any]) -> None:
+        """Scores the epoch on rows that are not test rows and keeps it if it is the best so far."""
         chosen = self.run.selection
         metric = registry.load("metric", chosen["metric"])()
-        rows = SIGMA_ROWS if len(split.valid) >= 2 * SIGMA_ROWS else len(split.valid) // 2
-        with self.seeded("select", note["done"]):
+        half = SIGMA_ROWS if len(rows) >= 2 * SIGMA_ROWS else len(rows) // 2
+        with self.seeded("select", note["done"]), self.device:
             samples = self._as_stored(model.sample(chosen["samples"]))
-        score = metric(self._as_scored(samples), split.valid[:rows], split.valid[rows:])
-        note["curve"].append([note["done"], score.value])
+            value = metric(self._as_scored(samples), rows[:half], rows[half:]).value
+        note["curve"].append([note["done"], value])
         sign = 1 if metric.higher_is_better else -1
-        if note["best"] is None or sign * score.value > sign * note["best"][1]:
-            note["best"] = [note["done"], score.value]
+        if note["best"] is None or sign * value > sign * note["best"][1]:
+            note["best"] = [note["done"], value]
             self.store.put_best(self.run, _arrays(_finished(model.state_dict())), note["best"])
 
     def _finish(self, model: Any, note: dict[str, Any], cut: bool) -> None:
@@ -119,14 +148,34 @@ class Work:
         best = self.store.best(self.run) if note["best"] else None
         if best is not None:
             state, (epoch, _) = best
-        kept = {
-            "epochs": note["done"],
-            "epoch": epoch,
-            "curve": note["curve"],
-            "cut": cut,
-            "rows": note["rows"],
-        }
+        kept = {"epochs": note["done"], "epoch": epoch, "cut": cut}
+        kept |= {"curve": note["curve"], "rows": note["rows"]}
         self.store.put_weights(self.run, state, kept, self._provenance(fit=note["seconds"]))
+
+    # --- sample ---
+
+    def samples(self, run: Run) -> tuple[Tensor, dict[str, Any]]:
+        """The samples of a run as they are scored (m, d), drawn now if need be, and their note."""
+        stored = None if "sample" in self._again else self.store.samples(run)
+        if stored is None:
+            stored = self._draw(run)
+            self._again.discard("sample")
+        return self._as_scored(stored[0]), stored[1]
+
+    def _draw(self, run: Run) -> tuple[np.ndarray, dict[str, Any]]:
+        model, clock = self.model(), Clock()
+        self.store.log(run, {"stage": "sample"})
+        with self.seeded("sample"), self.device, timed(self.device, clock):
+            rows = model.sample(run.samples)
+        if len(rows) > run.samples:
+            raise ModelError(
+                f"{run.model} gave {len(rows)} samples where {run.samples} were asked for"
+            )
+        stored = self._as_stored(rows)
+        notes = model.notes() if hasattr(model, "notes") else {}
+        note = {"kind": model.samples, "notes": notes, "training": self._training}
+        self.store.put_samples(run, stored, note, self._provenance(sample=clock.seconds))
+        return stored, note
 
     def _as_stored(self, samples: Tensor) -> np.ndarray:
         """Checked samples as they are kept: the k of k / (levels - 1), or float32."""
@@ -143,36 +192,24 @@ class Work:
             return rows.float() / (self.dataset.levels - 1)
         return rows
 
-    def samples(self, run: Run) -> Tensor:
-        """The samples of a run as they are scored, read or drawn now, (m, d) in the range."""
-        stored = self.store.samples(run)
-        if stored is None:
-            model = self.model()
-            self.store.log(run, {"stage": "sample"})
-            with self.seeded("sample"), timed(self.device) as clock:
-                drawn = model.sample(run.samples)
-            if len(drawn) > run.samples:
-                raise ModelError(
-                    f"{run.model} gave {len(drawn)} samples where {run.samples} were asked for"
-                )
-            stored = self._as_stored(drawn)
-            self.store.put_samples(run, stored, self._provenance(sample=clock.seconds))
-        return self._as_scored(stored)
+    # --- score ---
 
     def score(self, run: Run) -> None:
         """Scores a run's samples and keeps the result."""
-        model = self.model()
-        samples = self.samples(run)
+        samples, note = self.samples(run)
+        self._check_unchanged(run)
         split = self.split(run.data.fold)
         metric = registry.load("metric", run.metric)(**run.settings)
         wants_train = "train" in inspect.signature(metric.__call__).parameters
         extra = {"train": split.train} if wants_train else {}
         self.store.log(run, {"stage": "score", "metric": run.metric, "fold": run.data.fold})
-        with timed(self.device) as clock:
+        clock = Clock()
+        with self.seeded("score", run.metric, run.data.fold), timed(self.device, clock):
             score = metric(samples, split.valid, split.test, **extra)
         if not (math.isfinite(score.value) and math.isfinite(score.stderr)):
             raise ModelError(f"{run.metric} gave {score.value} ± {score.stderr}, not a number")
-        notes = model.notes() if hasattr(model, "notes") else {}
+        details = {**score.details, "distinct": _distinct(samples)}
+        details |= {"training": note["training"], "model": note["notes"]}
         result = answer(
             run,
             "done",
@@ -180,43 +217,44 @@ class Work:
             stderr=float(score.stderr),
             unit=metric.unit,
             higher_is_better=metric.higher_is_better,
-            kind=model.samples,
+            kind=note["kind"],
             scored=len(samples),
-            cut=self._note["cut"],
-            details={
-                **score.details,
-                "distinct": _distinct(samples),
-                "training": dict(self._note),
-                "model": notes,
-            },
+            cut=note["training"]["cut"],
+            details=details,
         )
         per_example = None if score.per_example is None else score.per_example.cpu().numpy()
-        self.store.put(run, result, self._record(run, clock.seconds), per_example)
-
-    def _provenance(self, **seconds: float) -> dict[str, Any]:
-        return {
-            **provenance.machine(),
-            "device": str(self.device),
-            "seconds": seconds,
-            "peak_bytes": provenance.peak_bytes(),
-        }
-
-    def _record(self, run: Run, seconds: float) -> dict[str, Any]:
-        """All that lies behind a result: the recipe, the digests, the machine, the times."""
         stages = (run.fit_folder, run.sample_folder)
         spent = [self.store.provenance(stage).get("seconds", {}) for stage in stages]
-        return {
-            **self._provenance(**spent[0], **spent[1], score=seconds),
-            "keys": {"fit": run.fit_key, "sample": run.sample_key, "score": run.score_key},
-            "seed": run.seed,
-            "preset": run.preset,
-            "hyperparameters": dict(run.hyperparameters),
-            "settings": dict(run.settings),
-            "selection": dict(run.selection),
-            "code": dict(run.code),
-            "data": {"train": run.data.train, "valid": run.data.valid, "test": run.data.test},
-            "dataset_digest": run.data.digest,
-        }
+        seconds = {**spent[0], **spent[1], "score": clock.seconds}
+        record = {**self._provenance(**seconds), **about(run)}
+        self.store.put(run, result, record, per_example)
+
+    def _settings(self) -> dict[str, Any]:
+        return {"device": str(self.device), "threads": torch.get_num_threads()}
+
+    def _provenance(self, **seconds: float) -> dict[str, Any]:
+        measured = {"seconds": seconds, "peak_bytes": provenance.peak_bytes()}
+        return {**provenance.machine(), **self._settings(), **measured}
+
+
+def about(run: Run) -> dict[str, Any]:
+    """All that a result was asked with: keys, full recipe, digests of data and code, owners."""
+    kinds = {"model": run.model, "dataset": run.data.name, "metric": run.metric}
+    entries = {kind: registry.find(kind, name) for kind, name in kinds.items()}
+    return {
+        "keys": {"fit": run.fit_key, "sample": run.sample_key, "score": run.score_key},
+        "seed": run.seed,
+        "preset": run.preset,
+        "overrides": dict(run.overrides),
+        "hyperparameters": dict(run.hyperparameters),
+        "settings": dict(run.settings),
+        "selection": dict(run.selection),
+        "minutes": run.minutes,
+        "code": dict(run.code),
+        "registered_by": {kind: registry.owner(entry) for kind, entry in entries.items()},
+        "data": {"train": run.data.train, "valid": run.data.valid, "test": run.data.test},
+        "dataset_digest": run.data.digest,
+    }
 
 
 def _finished(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -231,13 +269,16 @@ def _tensors(arrays: Mapping[str, np.ndarray], device: torch.device) -> dict[str
     return {name: torch.from_numpy(np.array(array)).to(device) for name, array in arrays.items()}
 
 
-def _check_losses(run: Run, epoch: Epoch) -> None:
-    for name, loss in epoch.losses.items():
+def _losses(run: Run, epoch: Epoch) -> dict[str, float]:
+    """The losses of an epoch as numbers; raises ModelError if one is not finite."""
+    losses = {name: float(loss) for name, loss in epoch.losses.items()}
+    for name, loss in losses.items():
         if not math.isfinite(loss):
             raise ModelError(
                 f"{run.model}: the loss {name!r} became {loss} in epoch {epoch.index} "
                 f"of {epoch.total}; a smaller learning rate is the usual cure"
             )
+    return losses
 
 
 def _check_samples(run: Run, rows: Tensor, d: int, low: float, high: float) -> None:

@@ -10,19 +10,18 @@ nothing outside the keys decides whether it may be used again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from genbench import files
-from genbench.errors import StoreError, UsageError
+from genbench.errors import AlteredError, StoreError, UsageError
 from genbench.run import Result, Run
-
-_FIELDS = {field.name for field in fields(Result)}
 
 
 class Store:
@@ -33,13 +32,14 @@ class Store:
 
     def __contains__(self, run: Run) -> bool:
         path = self.runs / run.folder / "result.json"
-        return path.exists() and _result(path).key == run.score_key
+        return path.exists() and _result(path).status == "done"
 
     def prepare(self) -> None:
         """Makes the folder and proves that it can be written; raises UsageError if not."""
         try:
-            files.write_bytes(self.runs / ".writable", b"")
-            (self.runs / ".writable").unlink()
+            probe = self.runs / f".writable-{os.getpid()}"
+            files.write_bytes(probe, b"")
+            probe.unlink()
         except (StoreError, OSError) as error:
             raise UsageError(f"{error}; --results-dir names another folder") from error
 
@@ -56,27 +56,36 @@ class Store:
 
     def weights(self, run: Run) -> tuple[dict[str, np.ndarray], Any] | None:
         """Finished weights and what the training noted, or None."""
-        return self._tensors(run.fit_folder / "weights.safetensors")
+        return self._training(run, "weights.safetensors")
 
     def checkpoint(self, run: Run) -> tuple[dict[str, np.ndarray], Any] | None:
         """The state after the last finished epoch and its note, or None."""
-        return self._tensors(run.fit_folder / "checkpoint.safetensors")
+        return self._training(run, "checkpoint.safetensors")
 
     def best(self, run: Run) -> tuple[dict[str, np.ndarray], Any] | None:
         """The weights of the best epoch so far, where epochs are selected, or None."""
-        return self._tensors(run.fit_folder / "best.safetensors")
+        return self._training(run, "best.safetensors")
 
-    def _tensors(self, name: Path) -> tuple[dict[str, np.ndarray], Any] | None:
-        path = self.runs / name
-        return files.read_tensors(path) if path.exists() else None
+    def _training(self, run: Run, name: str) -> tuple[dict[str, np.ndarray], Any] | None:
+        path = self.runs / run.fit_folder / name
+        if not path.exists():
+            return None
+        arrays, note = files.read_tensors(path)
+        return arrays, _own(path, note, run.fit_key)
 
     def put_checkpoint(self, run: Run, state: Mapping[str, np.ndarray], note: Any) -> None:
         """Keeps the state after an epoch, in place of the one before."""
-        files.write_tensors(self.runs / run.fit_folder / "checkpoint.safetensors", state, note)
+        self._put_training(run, "checkpoint.safetensors", state, note)
 
     def put_best(self, run: Run, state: Mapping[str, np.ndarray], note: Any) -> None:
         """Keeps the weights of the best epoch so far."""
-        files.write_tensors(self.runs / run.fit_folder / "best.safetensors", state, note)
+        self._put_training(run, "best.safetensors", state, note)
+
+    def _put_training(
+        self, run: Run, name: str, state: Mapping[str, np.ndarray], note: Any
+    ) -> None:
+        path = self.runs / run.fit_folder / name
+        files.write_tensors(path, state, {"key": run.fit_key, "note": note})
 
     def put_weights(
         self, run: Run, state: Mapping[str, np.ndarray], note: Any, provenance: Mapping[str, Any]
@@ -84,7 +93,7 @@ class Store:
         """Ends a training: keeps the finished weights, drops what only training needed."""
         folder = self.runs / run.fit_folder
         files.write_json(folder / "provenance.json", provenance)
-        files.write_tensors(folder / "weights.safetensors", state, note)
+        self._put_training(run, "weights.safetensors", state, note)
         for name in ("checkpoint.safetensors", "best.safetensors"):
             (folder / name).unlink(missing_ok=True)
 
@@ -98,16 +107,22 @@ class Store:
 
     # --- samples ---
 
-    def samples(self, run: Run) -> np.ndarray | None:
-        """Stored samples (m, d), uint8 levels or float32, or None."""
+    def samples(self, run: Run) -> tuple[np.ndarray, Any] | None:
+        """Stored samples (m, d), uint8 levels or float32, and what was noted of them, or None."""
         path = self.runs / run.sample_folder / "samples.npz"
-        return files.read_arrays(path)["samples"] if path.exists() else None
+        if not path.exists():
+            return None
+        arrays, note = files.read_arrays(path)
+        return arrays["samples"], _own(path, note, run.sample_key)
 
-    def put_samples(self, run: Run, rows: np.ndarray, provenance: Mapping[str, Any]) -> None:
+    def put_samples(
+        self, run: Run, rows: np.ndarray, note: Any, provenance: Mapping[str, Any]
+    ) -> None:
         """Keeps samples (m, d), deflated."""
         folder = self.runs / run.sample_folder
         files.write_json(folder / "provenance.json", provenance)
-        files.write_arrays(folder / "samples.npz", samples=rows)
+        about = {"key": run.sample_key, "note": note}
+        files.write_arrays(folder / "samples.npz", {"samples": rows}, about)
 
     # --- scores ---
 
@@ -125,7 +140,8 @@ class Store:
             files.write_json(folder / "failed.json", asdict(result))
             return
         if per_example is not None:
-            files.write_arrays(folder / "per_example.npz", values=per_example)
+            about = {"key": run.score_key, "note": None}
+            files.write_arrays(folder / "per_example.npz", {"values": per_example}, about)
         files.write_json(folder / "result.json", asdict(result))
         (folder / "failed.json").unlink(missing_ok=True)
 
@@ -145,15 +161,10 @@ class Store:
     def per_example(self, result: Result) -> np.ndarray | None:
         """Scores of the single test rows (n_test,), float64, in the test set's order, or None."""
         for path in self.runs.glob(f"*/*/*/*/*-{result.key[:12]}/per_example.npz"):
-            return files.read_arrays(path)["values"]
+            arrays, note = files.read_arrays(path)
+            _own(path, note, result.key)
+            return arrays["values"]
         return None
-
-    def discard(self, run: Run) -> None:
-        """Forgets the training, samples and score of a run; call it under the lock."""
-        for folder in (run.folder, run.sample_folder, run.fit_folder):
-            for path in (self.runs / folder).glob("*.*"):
-                if path.is_file() and path.name != ".lock":
-                    path.unlink()
 
     def __iter__(self) -> Iterator[Result]:
         """Every result, done or failed, in the order of its folder's name."""
@@ -165,6 +176,17 @@ class Store:
 
 def _result(path: Path) -> Result:
     record = files.read_json(path)
-    if record.keys() != _FIELDS:
-        raise StoreError(f"{path} was written by another version of genbench; move it away")
-    return Result(**record)
+    try:
+        result = Result(**record)
+    except TypeError as error:
+        raise StoreError(f"{path} was written by another version of genbench: {error}") from error
+    if not path.parent.name.endswith(f"-{result.key[:12]}"):
+        raise AlteredError(f"{path} is not of this run: its key is {result.key[:12]}…")
+    return result
+
+
+def _own(path: Path, about: Any, key: str) -> Any:
+    """The note of a file, once it is sure that the file belongs to the run with this key."""
+    if not isinstance(about, dict) or about.get("key") != key:
+        raise AlteredError(f"{path} is not of this run: its key is not {key[:12]}…; delete it")
+    return about["note"]

@@ -11,12 +11,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as package_files
-from itertools import groupby
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from genbench import statistics
+from genbench.files import sha256_of_json
 from genbench.run import Result
 
 MISSING = "–"
@@ -38,6 +39,7 @@ class Cell:
     over: str
     status: str
     results: Sequence[Result]
+    stale: bool = False
 
     @property
     def text(self) -> str:
@@ -71,12 +73,13 @@ def label(result: Result, stale: bool = False) -> str:
     marks = [result.preset] if result.preset != "paper" else []
     marks += [f"{key}={value}" for key, value in sorted(result.overrides.items())]
     marks += [f"{result.samples} samples"] if result.samples != 10_000 else []
-    marks += [f"code {_code(result)[:8]}"] if stale else []
+    marks += [f"version {_version(result)}"] if stale else []
     return f"{result.model} [{', '.join(marks)}]" if marks else result.model
 
 
-def _code(result: Result) -> str:
-    return "".join(result.code[role][:4] for role in sorted(result.code))
+def _version(result: Result) -> str:
+    """A short name for the code and the recipe that made a result."""
+    return sha256_of_json([dict(result.code), dict(result.recipe)])[:8]
 
 
 def head(result: Result) -> str:
@@ -85,37 +88,53 @@ def head(result: Result) -> str:
 
 
 def cells(results: Iterable[Result], is_current: Callable[[Result], bool]) -> list[Cell]:
-    """The cells of a table, rows and columns in the order in which they first appear."""
-    rows: dict[tuple[str, str], list[Result]] = {}
+    """The cells of a table, rows and columns in the order in which they first appear.
+
+    A result by another code or recipe than the installed one has a row of its own, and so have
+    other bytes under one dataset's name a column, so that no cell mixes two of them.
+    """
+    results = list(results)
+    digests: dict[str, set[str]] = {}
     for result in results:
-        key = (label(result, stale=not is_current(result)), head(result))
+        digests.setdefault(head(result), set()).add(result.digest)
+    rows: dict[tuple[str, str], list[Result]] = {}
+    stale = set()
+    for result in results:
+        column, current = head(result), is_current(result)
+        if len(digests[column]) > 1:
+            column = f"{column} {result.digest[:8]}"
+        key = (label(result, stale=not current), column)
         rows.setdefault(key, []).append(result)
-    return [_cell(*key, found) for key, found in rows.items()]
+        stale |= set() if current else {key}
+    return [_cell(*key, found, key in stale) for key, found in rows.items()]
 
 
-def _cell(name: str, column: str, results: list[Result]) -> Cell:
-    """Folds first, then seeds: no mean over folds that are missing or failed."""
-    by_seed = groupby(sorted(results, key=lambda r: (r.seed, r.fold)), key=lambda r: r.seed)
-    failed = sum(result.status == "failed" for result in results)
-    means, error, over = [], math.nan, "examples"
-    for _, found in by_seed:
-        done = {result.fold: result for result in found if result.status == "done"}
-        if len(done) < results[0].folds:
-            continue
-        values = [float(result.value or 0.0) for result in done.values()]
-        if len(values) > 1:
-            (mean, error), over = statistics.mean_and_error(values), "folds"
-        else:
-            mean, error = values[0], float(done[0].stderr or 0.0)
+def _cell(name: str, column: str, results: list[Result], stale: bool) -> Cell:
+    """Folds first, then seeds: no mean over folds or seeds that are missing or failed."""
+    folds = results[0].folds
+    by_seed: dict[int, list[Result]] = {}
+    for result in sorted(results, key=lambda result: (result.seed, result.fold)):
+        by_seed.setdefault(result.seed, []).append(result)
+    missing = [
+        f"seed {seed}: {len(found)} of {folds} folds"
+        for seed, found in by_seed.items()
+        if len(found) < folds
+    ]
+    if any(result.status == "failed" for result in results):
+        return Cell(name, column, None, None, "", "failed", results, stale)
+    if missing:
+        return Cell(name, column, None, None, "", ", ".join(missing), results, stale)
+    over, error = "examples", float(results[0].stderr or 0.0)
+    means = []
+    for found in by_seed.values():
+        mean, spread = statistics.mean_and_error([float(r.value or 0.0) for r in found])
         means.append(mean)
-    if not means or failed:
-        folds = results[0].folds
-        status = "failed" if failed else f"{len(results)} of {folds} folds"
-        return Cell(name, column, None, None, over, status, results)
+        if folds > 1:
+            over, error = "folds", spread
     value = means[0]
     if len(means) > 1:
         (value, error), over = statistics.mean_and_error(means), "seeds"
-    return Cell(name, column, value, error, over, "done", results)
+    return Cell(name, column, value, error, over, "done", results, stale)
 
 
 def published() -> pd.DataFrame:
@@ -154,7 +173,7 @@ def frame(found: Sequence[Cell], references: Sequence[str]) -> pd.DataFrame:
     blank = [name for name in shown if str(name).endswith(", published")]
     shown[blank] = shown[blank].fillna("")
     shown = shown.fillna(MISSING)
-    shown.insert(0, "model", shown.index)
+    shown.insert(0, "model", shown.index, allow_duplicates=True)
     shown.attrs["untrained"] = len([name for name in labels if name in untrained])
     return shown.reset_index(drop=True)
 
@@ -181,9 +200,9 @@ def notes(found: Sequence[Cell], references: Sequence[str], audit: Sequence[str]
             if result.cut:
                 lines.append(f"{where}: training was cut by the time budget")
     lines += [
-        f"{cell.label} on {cell.head} was made by other code than the installed one"
+        f"{cell.label} on {cell.head} was made by another code or recipe than the installed one"
         for cell in found
-        if "[code " in cell.label or ", code " in cell.label
+        if cell.stale
     ]
     lines += audit
     for cell in found:
@@ -196,32 +215,84 @@ def notes(found: Sequence[Cell], references: Sequence[str], audit: Sequence[str]
 def _protocol(cell: Cell) -> str:
     """How a number came about: preset, seeds, sigma, samples."""
     first = cell.results[0]
-    seeds = sorted({result.seed for result in cell.results})
-    sigmas = sorted({r.details["sigma"] for r in cell.results if "sigma" in r.details})
-    parts = [f"preset {first.preset}", f"seed {', '.join(map(str, seeds))}"]
+    parts = [f"preset {first.preset}", f"seed {_several(r.seed for r in cell.results)}"]
     if first.folds > 1:
         parts.append(f"{first.folds} folds")
-    if sigmas:
-        parts.append(f"sigma {', '.join(f'{sigma:.4g}' for sigma in sigmas)}")
-    distinct = first.details.get("distinct", first.scored)
-    parts.append(f"{first.scored} samples, {distinct} distinct ({first.kind})")
-    epochs = first.details.get("training", {})
-    if epochs.get("epochs"):
-        parts.append(f"epoch {epochs['epoch']} of {epochs['epochs']}")
+    if any("sigma" in result.details for result in cell.results):
+        parts.append(f"sigma {_sigmas(cell)}")
+    scored = _several(result.scored for result in cell.results)
+    distinct = _several(result.details.get("distinct", "?") for result in cell.results)
+    kinds = _several(result.kind for result in cell.results)
+    parts.append(f"{scored} samples, {distinct} distinct ({kinds})")
+    trainings = [result.details.get("training", {}) for result in cell.results]
+    if any(training.get("epochs") for training in trainings):
+        chosen = _several(training.get("epoch", "?") for training in trainings)
+        made = _several(training.get("epochs", "?") for training in trainings)
+        parts.append(f"epoch {chosen} of {made} made")
     return f"{cell.label} on {cell.head}: {', '.join(parts)}"
 
 
-def centroid_note(centroids: Result, images: Result, ours: Any, theirs: Any) -> str | None:
-    """A warning where centroids outscore the images themselves by more than two paired errors."""
-    difference, error = statistics.paired_difference(ours, theirs)
+def _several(values: Iterable[Any]) -> str:
+    """Different values once each, in order."""
+    return ", ".join(str(value) for value in dict.fromkeys(values))
+
+
+def _sigmas(cell: Cell) -> str:
+    found = {r.details["sigma"] for r in cell.results if "sigma" in r.details}
+    return _several(f"{sigma:.4g}" for sigma in sorted(found))
+
+
+def audit(
+    results: Sequence[Result],
+    per_example: Callable[[Result], np.ndarray | None],
+    centroids: str,
+    images: str,
+) -> list[str]:
+    """What centroids say about the score, where that row and the training images' are both there.
+
+    A sentence for each dataset, metric, seed and sample count on which the model `centroids`
+    outscores `images` by more than two paired standard errors over all test rows.
+    """
+    rows: dict[tuple[Any, ...], dict[str, list[Result]]] = {}
+    for result in results:
+        if result.status == "done" and result.model in (centroids, images):
+            key = (result.digest, result.metric, result.seed, result.samples, result.preset)
+            rows.setdefault(key[:-1], {}).setdefault(result.model, []).append(result)
+    lines = [
+        _centroid_note(pair[centroids], pair[images], per_example)
+        for pair in rows.values()
+        if len(pair) == 2
+    ]
+    return [line for line in lines if line]
+
+
+def _centroid_note(
+    ours: Sequence[Result],
+    theirs: Sequence[Result],
+    per_example: Callable[[Result], np.ndarray | None],
+) -> str | None:
+    """A warning where centroids outscore the images by more than two paired errors."""
+    same = [
+        [(r.fold, dict(r.overrides)) for r in sorted(side, key=lambda r: r.fold)]
+        for side in (ours, theirs)
+    ]
+    values = [
+        [per_example(r) for r in sorted(side, key=lambda r: r.fold)] for side in (ours, theirs)
+    ]
+    if same[0] != same[1] or any(value is None for side in values for value in side):
+        return None
+    pooled = [np.concatenate([v for v in side if v is not None]) for side in values]
+    difference, error = statistics.paired_difference(*pooled)
+    if not ours[0].higher_is_better:
+        difference = -difference
     if not difference > 2 * error:
         return None
-    rows = centroids.details.get("training", {}).get("rows", "the")
+    rows = ours[0].details.get("training", {}).get("rows", "the")
     return (
-        f"on {head(centroids)}, {centroids.scored} {centroids.model} centroids of {rows} training "
-        f"images outscore {images.scored} of those images by {value_and_error(difference, error)} "
-        f"{centroids.unit} (paired over test examples): likelihood here does not mean better "
-        "samples"
+        f"on {head(ours[0])}, {ours[0].scored} {ours[0].model} centroids of {rows} training "
+        f"images outscore {theirs[0].scored} of those images by "
+        f"{value_and_error(difference, error)} {ours[0].unit} (paired over test examples): "
+        f"{ours[0].metric} here does not mean better samples"
     )
 
 
@@ -242,9 +313,9 @@ def markdown(shown: pd.DataFrame, lines: Sequence[str]) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    for special in "\\`*<>|":
+    for special in "\\`*<>|!":
         text = text.replace(special, f"\\{special}")
-    return text.replace("\n", " ")
+    return text.replace("\n", " ").replace("](", "]\\(")
 
 
 _LATEX = {
@@ -312,8 +383,14 @@ def comma_separated(found: Sequence[Cell]) -> str:
                 "preset": first.preset,
                 "seeds": " ".join(sorted({str(r.seed) for r in cell.results})),
                 "samples": first.scored,
-                "sigma": " ".join(
-                    sorted({f"{r.details['sigma']:.6g}" for r in cell.results if r.details})
+                "sigma": _sigmas(cell),
+                "cut": any(result.cut for result in cell.results),
+                "current": not cell.stale,
+                "warnings": _several(
+                    text
+                    for result in cell.results
+                    for text in [*result.details.get("warnings", []), result.error]
+                    if text
                 ),
                 "published": paper.get("value"),
                 "published_error": paper.get("stderr"),

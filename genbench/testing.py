@@ -6,6 +6,7 @@ which they were tried; the first that does not raises CheckError with the reason
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from genbench.protocols import Epoch, Score
 from genbench.seeding import seeded
 
 SHAPES = ((1, 4, 4), (1, 5, 6))
+_STORABLE = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
 
 
 class CheckError(GenbenchError):
@@ -77,7 +79,9 @@ def _model_claims(cls: Any, hyperparameters: Mapping[str, Any]) -> Iterator[str]
             yield from _training_claims(trial)
             yield from _sampling_claims(trial, kind)
             yield from _repetition_claims(trial)
-        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except GenbenchError:
+            raise
+        except Exception as error:  # whatever a stranger's model raises
             claim = f"works for pictures of shape {shape}"
             raise CheckError(f"{claim}: no, {type(error).__name__}: {error}") from error
 
@@ -127,6 +131,9 @@ def _training_claims(trial: _Trial) -> Iterator[str]:
     yield _require(unchanged, f"fit leaves its input alone, {shape}", "it changed training rows")
     flat = all(isinstance(value, Tensor) for value in trial.state.values())
     yield _require(flat, f"state_dict is flat, of tensors, {shape}", f"{list(trial.state)}")
+    types = {value.dtype for value in trial.state.values()}
+    storable = types <= {getattr(torch, name) for name in _STORABLE}
+    yield _require(storable, f"its tensors can be stored, {shape}", f"types {types}")
     left = len(list(steps(trial.model, trial.train, trial.valid, done=len(epochs))))
     yield _require(left == 0, f"a finished model trains no further, {shape}", f"{left} more epochs")
     notes = trial.model.notes() if hasattr(trial.model, "notes") else {}
@@ -237,6 +244,10 @@ def _dataset_claims(cls: Any, data_dir: Path) -> Iterator[str]:
     yield _require(hexadecimal, "digest is a sha256 in hex", f"got {source.digest!r}")
     yield _require(source.digest == again.digest, "digest is stable", "two readings differ")
     yield _require(source.folds >= 1, "has at least one fold", f"got {source.folds}")
+    words = isinstance(source.caveat, str)
+    yield _require(words, "caveat is a sentence or empty", f"got {source.caveat!r}")
+    levels = source.levels is None or 2 <= source.levels <= 256
+    yield _require(levels, "levels are 2 to 256, or None", f"got {source.levels!r}")
     for fold in islice(range(source.folds), 2):
         split, twin = source.split(fold), again.split(fold)
         for part in ("train", "valid", "test"):
@@ -258,12 +269,14 @@ def _dataset_claims(cls: Any, data_dir: Path) -> Iterator[str]:
                 claim = f"{name} has {source.levels} levels"
                 yield _require(off < 1e-3, claim, f"a value is {off:.3g} of a level off")
     for fold in (-1, source.folds):
-        refused = False
+        got = "it was accepted"
         try:
             source.split(fold)
         except DataError:
-            refused = True
-        yield _require(refused, f"fold {fold} is refused with a DataError", "it was accepted")
+            got = ""
+        except Exception as error:  # anything else is the broken claim itself
+            got = f"it raised {type(error).__name__}"
+        yield _require(not got, f"fold {fold} is refused with a DataError", got)
 
 
 # --- metrics ---
@@ -287,7 +300,7 @@ def _metric_claims(cls: Any) -> Iterator[str]:
 
     def scored(samples: Tensor, test: Tensor) -> Score:
         with seeded("score"):
-            if "train" in cls.__call__.__code__.co_varnames:
+            if "train" in inspect.signature(metric.__call__).parameters:
                 return metric(samples, valid, test, train=valid)
             return metric(samples, valid, test)
 

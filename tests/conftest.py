@@ -51,7 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = {name: f"stranger.broken:{cls}" for name, cls in BROKEN.items()}
     models |= {"drift": "stranger.drift:Drift", "unimportable": "stranger.unimportable:Model"}
     metrics = {"nearness": "stranger.nearness:Nearness"}
-    datasets = {"tiny": "stranger.tiny:Tiny"}
+    datasets = {"tiny": "stranger.tiny:Tiny", "faulty": "stranger.faulty:Faulty"}
     install(folder, "stranger", models=models, datasets=datasets, metrics=metrics)
     return folder
 

@@ -23,20 +23,12 @@ ARROWS = {
     "timing": set(),
     "provenance": {"precision"},
     "plan": {"recipe", "registry", "run", "store", "files", "errors"},
-    "stages": {
-        "registry",
-        "run",
-        "store",
-        "protocols",
-        "seeding",
-        "timing",
-        "provenance",
-        "errors",
-    },
+    "stages": {"plan", "registry", "run", "store", "protocols", "seeding", "timing"}
+    | {"provenance", "errors"},
     "runner": {"plan", "stages", "run", "store", "timing", "provenance", "precision", "errors"},
     "executors": set(),
     "statistics": set(),
-    "table": {"statistics", "run"},
+    "table": {"statistics", "run", "files"},
     "progress": {"run", "store"},
     "testing": {"registry", "recipe", "seeding", "protocols", "errors"},
     "cli": None,  # any of the above

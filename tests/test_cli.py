@@ -71,6 +71,14 @@ MISTAKES = {
     "stranger to the plan": ((*TINY, "--set", "gan.rate=1"), "not in this plan"),
     "seeds": ((*TINY, "--seeds", "a"), "whole numbers"),
     "samples": ((*TINY, "--samples", "0"), "--samples"),
+    "budget without epochs": ((*TINY[:2], "replay", *TINY[3:], "--epochs", "3"), "train by epochs"),
+    "endless seed": ((*TINY, "--seeds", "9" * 300), "64 bits"),
+    "not a number": ((*TINY, "--set", "drift.rate=nan"), "drift.rate"),
+    "metric setting": ((*TINY, "--set", "parzen.n_valid=0"), "n_valid must be at least 1"),
+    "dataset that fails": (
+        ("run", "-m", "drift", "-d", "faulty"),
+        "dataset 'faulty' cannot be read",
+    ),
     "minutes": ((*TINY, "--minutes", "0"), "above 0"),
     "device": ((*TINY, "--device", "cuda:7"), "not there"),
     "odd device": ((*TINY, "--device", "tpu"), "auto, cpu, cuda"),
@@ -224,12 +232,14 @@ def test_workers_share_the_cores(genbench, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(executors, "Spawned", Noted)
     monkeypatch.setattr(cli, "_cores", lambda: 8)
     genbench(*TINY, "--workers", "2", "--seeds", "0,1,2")
-    genbench(*TINY, "--workers", "4", "--seeds", "3")  # one training needs one worker
-    assert seen == [(2, 4), (1, 8)]
+    genbench(*TINY, "--workers", "4", "--seeds", "3")  # not more threads because less is left
+    assert seen == [(2, 4), (4, 2)]
 
 
-def test_threads_workers_and_device_reach_the_worker(genbench, tmp_path: Path) -> None:
-    assert genbench(*TINY, "--threads", "1", "--device", "cpu").returncode == 0
+def test_threads_and_device_reach_the_worker(command, tmp_path: Path) -> None:
+    process = command(*TINY, "--threads", "1", "--device", "cpu")
+    process.communicate(timeout=120)
+    assert process.returncode == 0
     record = json.loads(next(tmp_path.rglob("parzen*/provenance.json")).read_text())
     assert (record["threads"], record["device"]) == (1, "cpu")
 
@@ -248,6 +258,33 @@ def test_rerun_does_again_what_is_done(genbench, tmp_path: Path) -> None:
     assert all(path.stat().st_mtime_ns > stamp for path, stamp in before.items())
 
 
+def test_two_metrics_are_two_tables_that_say_so_and_one_csv(genbench) -> None:
+    both = genbench(*TINY, "--metrics", "parzen,nearness", "-q")
+    assert both.returncode == 0, both.stderr
+    assert [line for line in both.stdout.splitlines() if line.endswith(":")] == [
+        "parzen:",
+        "nearness:",
+    ]
+    csv = genbench("table", "-f", "csv").stdout.splitlines()
+    assert [line.count("model,dataset,metric") for line in csv] == [1, 0, 0]
+
+
+def test_an_edited_recipe_is_seen_by_the_table(genbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    from genbench import recipe
+
+    genbench(*TINY)
+    assert "version" not in genbench("table").stdout
+    read = recipe.read
+    monkeypatch.setattr(recipe, "read", lambda model: {**read(model), "tiny": {"rate": 0.5}})
+    assert "another code or recipe than the installed one" in genbench("table").stdout
+
+
+def test_a_dry_run_of_what_cannot_be_timed_says_so(genbench) -> None:
+    done = genbench("run", "-m", "raises,drift", "-d", "tiny", "--no-references", "--dry-run")
+    assert done.returncode == 0
+    assert "cost unknown, RuntimeError" in done.stdout
+
+
 def test_a_dry_run_prints_plan_and_cost_and_writes_nothing(genbench, tmp_path: Path) -> None:
     done = genbench(*TINY, "--dry-run")
     assert done.returncode == 0
@@ -260,6 +297,8 @@ def test_quiet_prints_the_table_alone_and_verbose_says_more(genbench) -> None:
     assert quiet.stderr == ""
     assert quiet.stdout.strip().splitlines()[-1].startswith("|")
     assert "sigma" in genbench(*TINY).stdout
+    assert "(fit" not in genbench(*TINY, "--rerun").stderr
+    assert "(fit" in genbench(*TINY, "--rerun", "-v").stderr
 
 
 @pytest.mark.parametrize("form", ["md", "latex", "csv", "json"])

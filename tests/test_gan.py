@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import dropout, linear, softplus
 
 from genbench import recipe
+from genbench.errors import UsageError
 from genbench.models.gan import GAN, loss_D, loss_G
 
 SMALL = {
@@ -288,9 +289,14 @@ def test_max_updates_limits_the_updates_of_an_epoch():
     [{"noise": "normal"}, {"output": "tanh"}, {"update": "both"}, {"generator_loss": "hinge"}],
     ids=str,
 )
-def test_unknown_choices_are_refused(changes):
-    with pytest.raises(ValueError, match="must be one of"):
-        small(**changes)
+def test_unknown_choices_are_refused_by_the_recipe(changes):
+    with pytest.raises(UsageError, match="Input should be"):
+        recipe.resolve("gan", "mnist", "paper", changes)
+
+
+def test_every_layer_of_the_generator_needs_its_activation():
+    with pytest.raises(ValueError, match="zip"):
+        small(generator=[5, 5])
 
 
 def test_k_other_than_1_is_refused_where_both_nets_move_at_once():

@@ -81,10 +81,16 @@ def test_what_scoring_depends_on_redraws_nothing(fields: dict) -> None:
     assert changed(**fields) == (False, False, True)
 
 
-def test_a_model_that_selects_on_validation_is_trained_for_each_fold() -> None:
-    selecting = replace(RUN, selection={"metric": "parzen", "every": 1, "samples": 10})
-    other = replace(selecting, data=replace(DATA, fold=1, valid="x"))
-    assert selecting.fit_key != other.fit_key
+def test_a_model_that_is_given_validation_rows_is_trained_for_each_fold() -> None:
+    given = replace(RUN, uses_validation=True)
+    assert given.fit_key != replace(given, data=replace(DATA, fold=1, valid="x")).fit_key
+
+
+def test_selecting_epochs_depends_on_the_validation_rows_of_a_single_fold() -> None:
+    single = replace(DATA, folds=1)
+    selection = {"metric": "parzen", "every": 1, "samples": 10}
+    selecting = replace(RUN, selection=selection, data=single)
+    assert selecting.fit_key != replace(selecting, data=replace(single, valid="x")).fit_key
 
 
 class Taken:
@@ -174,18 +180,13 @@ def test_comments_docstrings_and_layout_leave_the_code_digest_alone(
         "two": "# comment\n\n\ndef f(x):\n    return (x +  1)\n",
         "three": "def f(x):\n    return x + 2\n",
     }
-    for name, body in bodies.items():
-        (tmp_path / f"digest_{name}.py").write_text(body)
-    registry.code_digest.cache_clear()
-    digests = [_digest_of_body(f"digest_{name}") for name in bodies]
+    module = tmp_path / "digested.py"
+    digests = []
+    for body in bodies.values():
+        module.write_text(body)
+        registry.code_digest.cache_clear()
+        digests.append(registry.code_digest("digested"))
     assert digests[0] == digests[1] != digests[2]
-
-
-def _digest_of_body(module: str) -> str:
-    trees = registry._sources(module)
-    import ast
-
-    return ast.unparse(trees[module])
 
 
 def test_the_code_digest_covers_what_a_module_imports() -> None:
@@ -197,6 +198,23 @@ def test_the_code_digest_covers_what_a_module_imports() -> None:
 def test_a_plugin_that_cannot_be_imported_is_named_with_the_reason(strangers: Path) -> None:
     with pytest.raises(UsageError, match=r"'unimportable' \(stranger 1.0\) cannot be imported"):
         registry.load("model", "unimportable")
+
+
+def test_a_plugin_whose_module_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from conftest import install
+
+    install(tmp_path / "third", "ghost", models={"ghost": "no_such.module:Model"})
+    monkeypatch.syspath_prepend(str(tmp_path / "third"))
+    with pytest.raises(UsageError, match="cannot be"):
+        recipe.resolve("ghost", "mnist", "paper", {})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_no_record_could_hold_is_refused(value: float) -> None:
+    with pytest.raises(UsageError, match=r"gan\.rate"):
+        recipe.resolve("gan", "mnist", "paper", {"rate": value})
 
 
 def test_two_plugins_of_one_name_are_both_named_and_neither_is_used(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from genbench import files, runner, stages
-from genbench.errors import StoreError
+from genbench.errors import AlteredError, StoreError
 from genbench.executors import Spawned
 from genbench.plan import Question, by_training, pending, plan
 from genbench.run import Run
@@ -133,8 +133,9 @@ def test_a_metric_that_asks_for_the_training_rows_is_given_them(tmp_path: Path) 
 
 def test_samples_are_scored_as_they_are_kept(tmp_path: Path) -> None:
     store = carried_out(runs := planned(tmp_path), tmp_path)
-    kept = store.samples(runs[0])
-    assert kept is not None
+    stored = store.samples(runs[0])
+    assert stored is not None
+    kept = stored[0]
     assert kept.dtype == np.uint8
     result = store.result(runs[0])
     assert result is not None
@@ -260,6 +261,112 @@ def test_rerun_does_it_again_with_the_same_bytes(tmp_path: Path) -> None:
     assert all(path.stat().st_mtime_ns > stamp for path, stamp in stamps.items())
 
 
+def test_an_interrupted_rerun_loses_nothing_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = planned(tmp_path)
+    carried_out(runs, tmp_path)
+    first, again = bytes_of(tmp_path), Environment(tmp_path, tmp_path, "cpu", rerun=True)
+    with monkeypatch.context() as patched:
+        interrupted_after(3, patched)
+        with pytest.raises(Interrupt):
+            execute(runs, again)
+    assert bytes_of(tmp_path) == first
+    execute(runs, again)
+    assert bytes_of(tmp_path) == first
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "samples.npz", "result.json"])
+def test_whole_files_of_another_run_are_refused(name: str, tmp_path: Path) -> None:
+    runs = planned(tmp_path, seeds=(0, 1))
+    carried_out(runs, tmp_path)
+    one, other = sorted(tmp_path.rglob(name), key=str)[:: len(list(tmp_path.rglob(name))) - 1]
+    one.write_bytes(other.read_bytes())
+    for path in [*tmp_path.rglob("result.json")] if name != "result.json" else []:
+        path.unlink()
+    for path in tmp_path.rglob("samples.npz") if name.startswith("weights") else []:
+        path.unlink()
+    with pytest.raises(AlteredError, match="not of this run"):
+        carried_out(runs, tmp_path)
+
+
+def test_a_damaged_checkpoint_is_named_and_not_taken_for_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = planned(tmp_path)
+    with monkeypatch.context() as patched:
+        interrupted_after(3, patched)
+        with pytest.raises(Interrupt):
+            carried_out(runs, tmp_path)
+    path = next(tmp_path.rglob("checkpoint.safetensors"))
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(AlteredError, match=r"checkpoint\.safetensors is damaged"):
+        carried_out(runs, tmp_path)
+    path.unlink()
+    carried_out(runs, tmp_path)
+    assert pending(runs, Store(tmp_path)) == []
+
+
+def test_stored_samples_are_scored_without_the_weights(tmp_path: Path) -> None:
+    carried_out(planned(tmp_path), tmp_path)
+    next(tmp_path.rglob("weights.safetensors")).unlink()
+    more = planned(tmp_path, metrics=["nearness"])
+    carried_out(more, tmp_path)
+    assert pending(more, Store(tmp_path)) == []
+    assert not list(tmp_path.rglob("weights.safetensors"))  # nothing was retrained
+
+
+def test_a_metric_that_draws_draws_the_same_for_the_same_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stranger.nearness import Nearness
+
+    score = Nearness.__call__
+
+    def noisy(self, samples, valid, test, train):
+        found = score(self, samples, valid, test, train)
+        return replace(found, value=found.value + float(torch.rand(())) + np.random.rand())
+
+    monkeypatch.setattr(Nearness, "__call__", noisy)
+    runs = planned(tmp_path, metrics=["nearness"])
+    carried_out(runs, tmp_path / "one")
+    np.random.seed(5)
+    carried_out(runs[::-1], tmp_path / "two")
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+
+
+def test_data_that_change_after_the_plan_are_not_scored_under_its_key(tmp_path: Path) -> None:
+    runs = planned(tmp_path)
+    other = [replace(run, data=replace(run.data, test="0" * 64)) for run in runs]
+    store = carried_out(other, tmp_path)
+    results = [store.result(run) for run in other]
+    assert all(result and "changed after the run was planned" in result.error for result in results)
+
+
+def test_where_folds_share_their_images_epochs_are_selected_on_training_rows_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stranger.drift import Drift
+
+    seen = []
+    fit = Drift.fit
+
+    def spy(self, train, valid):
+        seen.append(len(train))
+        yield from fit(self, train, valid)
+
+    monkeypatch.setattr(Drift, "fit", spy)
+    carried_out(planned(tmp_path, preset="selected"), tmp_path)
+    assert seen == [180]  # one training for both folds, a tenth held out
+
+
+def test_defaults_written_out_are_the_same_run(tmp_path: Path) -> None:
+    plain = planned(tmp_path)
+    said = planned(tmp_path, overrides={"drift": {"rate": 0.3, "epochs": 6}})
+    assert [run.fit_key for run in plain] == [run.fit_key for run in said]
+    assert plain[0].hyperparameters["spread"] == 0.1
+
+
 def test_provenance_holds_no_host_user_or_path(tmp_path: Path) -> None:
     import getpass
     import socket
@@ -292,9 +399,9 @@ def test_streams_are_named_and_leave_the_callers_generators_alone() -> None:
 def test_the_cost_of_a_run_is_projected_from_a_part_and_writes_nothing(tmp_path: Path) -> None:
     run = planned(tmp_path)[0]
     slow = replace(run, hyperparameters={**run.hyperparameters, "pause": 0.05})
-    seconds, epochs = runner.seconds_per_epoch(slow, Environment(tmp_path, tmp_path), rows=50)
+    seconds, epochs = runner.projected(slow, Environment(tmp_path, tmp_path), rows=50)
     assert epochs == 6
-    assert seconds >= 0.2  # 50 of 200 rows took at least 0.05
+    assert seconds >= 6 * 0.2  # 50 of 200 rows took at least 0.05
     assert not (tmp_path / "runs").exists()
 
 

@@ -27,6 +27,7 @@ GAN = Result(
     status="done",
     key="k",
     code={"model": "aaaaaaaa", "metric": "bbbbbbbb"},
+    recipe={"rate": 0.1},
     digest="d",
     caveat="",
     value=222.345,
@@ -117,7 +118,7 @@ def test_five_folds_give_their_mean_and_the_error_across_folds() -> None:
 
 def test_no_mean_over_folds_that_are_missing() -> None:
     folds = [replace(GAN, folds=5, fold=i) for i in (0, 1, 3)]
-    assert table.cells(folds, current)[0].text == "3 of 5 folds"
+    assert table.cells(folds, current)[0].text == "seed 0: 3 of 5 folds"
 
 
 def test_several_seeds_give_the_error_across_seeds() -> None:
@@ -147,8 +148,8 @@ def test_rows_never_mix_presets_settings_or_sample_counts(other: dict) -> None:
 def test_a_row_made_by_other_code_is_marked_and_never_mixed_in() -> None:
     old = replace(GAN, code={"model": "cccccccc", "metric": "bbbbbbbb"}, value=1.0)
     text = rendered(GAN, old, is_current=lambda result: result is not old)
-    assert "gan [code bbbbcccc]" in text
-    assert "made by other code" in text
+    assert "gan [version " in text
+    assert "made by another code or recipe" in text
 
 
 def test_data_that_are_not_canonical_are_said_so_and_have_no_published_value() -> None:
@@ -158,8 +159,8 @@ def test_data_that_are_not_canonical_are_said_so_and_have_no_published_value() -
 
 
 def test_two_versions_of_a_dataset_are_two_columns() -> None:
-    other = replace(GAN, caveat="unverified files 3f2a…")
-    assert len({cell.head for cell in table.cells([GAN, other], current)}) == 2
+    for other in (replace(GAN, caveat="unverified files 3f2a…"), replace(GAN, digest="other")):
+        assert len({cell.head for cell in table.cells([GAN, other], current)}) == 2
 
 
 def test_a_warning_of_the_metric_stands_under_the_table() -> None:
@@ -167,15 +168,36 @@ def test_a_warning_of_the_metric_stands_under_the_table() -> None:
     assert "sigma is at the grid's edge" in rendered(replace(GAN, details=details))
 
 
-def test_centroids_are_judged_only_beyond_two_paired_errors() -> None:
+def audited(gain: float, **other) -> list[str]:
     rng = np.random.default_rng(0)
     images = rng.normal(241, 200, 1000)
-    kmeans = replace(GAN, model="kmeans", details={"training": {"rows": 50000}})
-    better = table.centroid_note(kmeans, REPLAY, images + rng.normal(20, 30, 1000), images)
-    assert better is not None
-    assert "50000 training images" in better
-    equal = table.centroid_note(kmeans, REPLAY, images + rng.normal(0, 30, 1000), images)
-    assert equal is None
+    values = {"kmeans": images + rng.normal(gain, 30, 1000), "replay": images}
+    kmeans = replace(GAN, model="kmeans", details={"training": {"rows": 50000}}, **other)
+    return table.audit([kmeans, REPLAY], lambda r: values[r.model], "kmeans", "replay")
+
+
+def test_centroids_are_judged_only_beyond_two_paired_errors() -> None:
+    (line,) = audited(20)
+    assert "50000 training images" in line
+    assert "does not mean better samples" in line
+    assert audited(0) == []
+
+
+def test_centroids_are_compared_only_at_the_same_sample_count_seed_and_data() -> None:
+    for other in ({"samples": 60}, {"seed": 1}, {"digest": "x"}, {"overrides": {"steps": 1}}):
+        assert audited(20, **other) == []
+
+
+def test_a_recipe_that_changed_since_is_marked_and_has_its_own_row() -> None:
+    old = replace(GAN, recipe={"rate": 0.2}, value=1.0)
+    found = table.cells([GAN, old], lambda result: result is not old)
+    assert [cell.stale for cell in found] == [False, True]
+    assert "version" in found[1].label
+
+
+def test_a_seed_that_lacks_a_fold_leaves_no_value() -> None:
+    folds = [replace(GAN, folds=2, fold=f, seed=s) for f, s in ((0, 0), (1, 0), (0, 1))]
+    assert table.cells(folds, current)[0].text == "seed 1: 1 of 2 folds"
 
 
 HOSTILE = ["<script>alert(1)</script>", "\\input{/etc/passwd}", "a|b", "50% & #1_x ~ ^ $x$ {y}"]
@@ -192,8 +214,8 @@ def test_hostile_text_is_harmless_in_latex_and_markdown(text: str) -> None:
         assert "%" not in line.replace("\\%", "")
     markdown = table.markdown(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
     assert "<script>" not in markdown
-    columns = {line.replace("\\|", "").count("|") for line in markdown.splitlines() if "|" in line}
-    assert len(columns) == 1 or "a" in text
+    rows = [line.replace("\\|", "") for line in markdown.splitlines() if line.startswith("|")]
+    assert len({row.count("|") for row in rows}) == 1
 
 
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\t=1", "\r=1"])
@@ -211,6 +233,11 @@ def test_json_has_an_object_for_each_score() -> None:
     rows = json.loads(table.as_json([GAN, REPLAY]))
     assert [row["model"] for row in rows] == ["gan", "replay"]
     assert set(wanted.split()) <= rows[0].keys()
+
+
+def test_a_metric_without_sigma_has_its_csv_line_too() -> None:
+    found = table.cells([replace(GAN, details={}, metric="other")], current)
+    assert next(csv.DictReader(io.StringIO(table.comma_separated(found))))["sigma"] == ""
 
 
 def test_every_published_value_has_a_source() -> None:
