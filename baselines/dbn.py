@@ -73,8 +73,9 @@ class DBN:
 
     An RBM above another sees units sampled from it, drawn anew whenever a row is shown.
 
-    persistent: PCD-k with `particles` chains, else CD-k. rate: falls linearly to 0 over an RBM's
-        epochs. momentum: for the first `momentum_epochs`, then final_momentum. decay: L2, of W.
+    persistent: PCD-k with `particles` chains, of which a share `restarts` begins anew at every
+        update, else CD-k. rate: falls linearly to 0 over an RBM's epochs. momentum: for the first
+        `momentum_epochs`, then final_momentum. decay: L2, of W.
     chains, burn_in, thinning: `sample` runs that many chains of the top RBM, started at fair coin
         tosses, skips `burn_in` Gibbs steps and keeps every `thinning`-th state; going down, units
         are sampled, but of the pixels the means are taken.
@@ -93,6 +94,7 @@ class DBN:
     weight_std: float
     persistent: bool
     particles: int
+    restarts: float
     k: int
     chains: int
     burn_in: int
@@ -144,13 +146,19 @@ class DBN:
         rate = self.rate * (1 - epoch / self.epochs)
         momentum = self.momentum if epoch < self.momentum_epochs else self.final_momentum
         W, b, c = self.rbms[layer]
-        chains = self.hidden_chains[layer]
-        ascent, h = gradient(v, chains if self.persistent else None, W, b, c, self.k)
+        chains = self._chains(layer) if self.persistent else None
+        ascent, h = gradient(v, chains, W, b, c, self.k)
         ascent[0].sub_(W, alpha=self.decay)
         for parameter, speed, g in zip((W, b, c), self.velocity[layer], ascent, strict=True):
             parameter.add_(speed.mul_(momentum).add_(g, alpha=rate))
         if self.persistent:
-            chains.copy_(h)
+            self.hidden_chains[layer].copy_(h)
+
+    def _chains(self, layer: int) -> Tensor:
+        """The persistent chains, of which a share `restarts` begins anew at fair coin tosses."""
+        h = self.hidden_chains[layer]
+        anew = torch.rand_like(h[:, :1]) < self.restarts
+        return torch.where(anew, bits(torch.full_like(h, 0.5)), h)
 
     def _losses(self, layer: int, v: Tensor) -> dict[str, float]:
         """-log p(v | p(h | v)) in nats, and how far F of the chains is above F of the data."""

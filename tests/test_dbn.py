@@ -29,6 +29,7 @@ SMALL = {
     "weight_std": 0.5,
     "persistent": True,
     "particles": 6,
+    "restarts": 0.2,
     "k": 2,
     "chains": 5,
     "burn_in": 3,
@@ -183,16 +184,22 @@ def test_bits_are_certain_where_the_probability_is():
 # --- the stack ---
 
 
-def test_an_update_is_ascent_with_momentum_and_weight_decay():
-    model, train = small(layers=[5], batch=12, persistent=False), rows()
+@pytest.mark.parametrize("persistent", [False, True])
+def test_an_update_is_ascent_with_momentum_and_weight_decay(persistent):
+    model, train = small(layers=[5], batch=12, persistent=persistent, restarts=0.0), rows()
     W, b, c = (t.clone() for t in model.rbms[0])
-    speed = [torch.zeros_like(t) for t in (W, b, c)]
+    speed, chains = [torch.zeros_like(t) for t in (W, b, c)], None
     for epoch in (1, 2, 3):
         torch.manual_seed(epoch)
         if epoch == 1:
             b = train.mean(dim=0).logit()
-            torch.bernoulli(torch.full((6, 5), 0.5))  # where unused chains start
-        ascent, _ = gradient(train[torch.randperm(12)], None, W, b, c, 2)
+            start = torch.empty(6, 5).bernoulli_(0.5)
+            chains = start if persistent else None
+        batch = train[torch.randperm(12)]
+        if persistent:
+            torch.rand(6, 1), torch.rand(6, 5)  # which chains begin anew, and where: none
+        ascent, h = gradient(batch, chains, W, b, c, 2)
+        chains = h if persistent else None
         ascent[0] -= 1e-2 * W
         rate, momentum = 0.1 * (4 - epoch) / 3, 0.5 if epoch == 1 else 0.9
         speed = [momentum * s + rate * g for s, g in zip(speed, ascent, strict=True)]
@@ -200,6 +207,16 @@ def test_an_update_is_ascent_with_momentum_and_weight_decay():
     trained(model, train)
     for ours, theirs in zip(model.rbms[0], (W, b, c), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=0)
+
+
+def test_a_share_of_the_persistent_chains_begins_anew():
+    model = small(layers=[50], particles=1000, restarts=0.3)
+    model.hidden_chains[0].fill_(1)
+    chains = model._chains(0)
+    anew = (chains == 0).any(dim=1)
+    assert 250 < anew.sum() < 350
+    assert chains[anew].mean().item() == pytest.approx(0.5, abs=0.02)
+    assert torch.equal(small(restarts=0.0)._chains(1), torch.zeros(6, 4))
 
 
 def test_visible_biases_start_at_the_marginals():

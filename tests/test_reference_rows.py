@@ -85,7 +85,7 @@ def test_nearest_centroid_is_that_of_direct_distances():
 
 def test_kmeans_agrees_with_scikit_learn_from_the_same_start():
     train = torch.rand(400, 4)
-    model = KMeans((4,), centroids=10, epochs=6)
+    model = KMeans((4,), centroids=10, steps=6)
     trained(model, train)
     torch.manual_seed(1)
     start = train[torch.randperm(400)[:10]]
@@ -97,14 +97,14 @@ def test_kmeans_agrees_with_scikit_learn_from_the_same_start():
 
 
 def test_kmeans_never_moves_away_from_the_data():
-    epochs = trained(KMeans((4,), centroids=20, epochs=8), torch.rand(500, 4))
+    epochs = trained(KMeans((4,), centroids=20, steps=8), torch.rand(500, 4))
     distances = [epoch.losses["squared distance"] for epoch in epochs]
     assert distances == sorted(distances, reverse=True)
 
 
 def test_centroids_without_rows_stay_where_they_are():
     train = torch.tensor([[0.0], [0.0], [0.0], [0.0], [0.0], [1.0], [1.0], [1.0], [1.0], [1.0]])
-    model = KMeans((1,), centroids=2, epochs=2)
+    model = KMeans((1,), centroids=2, steps=2)
     after_one = {"centroids": torch.tensor([[0.4], [9.0]]), "train.epoch": torch.tensor(1)}
     model.load_state_dict(after_one)
     trained(model, train)
@@ -112,7 +112,7 @@ def test_centroids_without_rows_stay_where_they_are():
 
 
 def test_kmeans_has_at_most_a_fifth_as_many_centroids_as_rows():
-    model = KMeans((4,), centroids=10_000, epochs=1)
+    model = KMeans((4,), centroids=10_000, steps=1)
     trained(model, torch.rand(52, 4))
     assert model.sample(10_000).shape == (10, 4)
     assert model.sample(3).shape == (3, 4)
@@ -121,12 +121,12 @@ def test_kmeans_has_at_most_a_fifth_as_many_centroids_as_rows():
 @pytest.mark.parametrize("stop", [1, 2, 3, 4])
 def test_kmeans_resumed_after_any_step_equals_the_uninterrupted_run(stop):
     train = torch.rand(300, 4)
-    whole = KMeans((4,), centroids=30, epochs=4)
+    whole = KMeans((4,), centroids=30, steps=4)
     torch.manual_seed(1)
     states = []
     for _ in whole.fit(train, train[:0]):
         states.append({name: value.clone() for name, value in whole.state_dict().items()})
-    resumed = KMeans((4,), centroids=30, epochs=4)
+    resumed = KMeans((4,), centroids=30, steps=4)
     resumed.load_state_dict(states[stop - 1])
     assert len(trained(resumed, train, seed=7)) == 4 - stop
     assert torch.equal(resumed.sample(30), whole.sample(30))
