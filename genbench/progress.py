@@ -55,8 +55,8 @@ class Watch:
         """Looks at every log once."""
         for key, run in self._groups.items():
             events = self._store.events(run)
-            if len(events) != self._seen[key]:
-                new = events[self._seen[key] :] or events
+            new = events[self._seen[key] :]
+            if new:
                 self._seen[key] = len(events)
                 self._show(key, run, events, new)
 
@@ -64,7 +64,8 @@ class Watch:
         name = f"{run.model} on {run.data.name}" + (f", seed {run.seed}" if run.seed else "")
         if key not in self._tasks:
             self._tasks[key] = self._bars.add_task(name, total=None, state="starting")
-        epochs = [event for event in events if "epoch" in event]
+        starts = [i for i, event in enumerate(events) if event.get("stage") == "fit"]
+        epochs = [event for event in events[max(starts, default=0) :] if "epoch" in event]
         state = _state(events[-1], epochs)
         if epochs:
             done, of = epochs[-1]["epoch"], epochs[-1]["of"]
@@ -92,10 +93,10 @@ def _state(last: dict, epochs: list[dict]) -> str:
     if "epoch" not in last:
         named = {"fit": "training", "sample": "sampling", "score": "scoring"}
         return named.get(last.get("stage", ""), "")
-    losses = ", ".join(f"{name} {loss:.4g}" for name, loss in last["losses"].items())
+    parts = [f"{name} {loss:.4g}" for name, loss in last["losses"].items()]
     recent = epochs[-5:]
     left = (last["of"] - last["epoch"]) * sum(e["seconds"] for e in recent) / len(recent)
-    return f"{losses}, {duration(left)} left"
+    return ", ".join([*parts, f"{duration(left)} left"])
 
 
 def duration(seconds: float) -> str:
