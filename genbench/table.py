@@ -250,18 +250,20 @@ def audit(
 ) -> list[str]:
     """What centroids say about the score, where that row and the training images' are both there.
 
-    A sentence for each dataset, metric, seed and sample count on which the model `centroids`
-    outscores `images` by more than two paired standard errors over all test rows.
+    A sentence for each dataset, metric, seed and sample count on which the model `centroids`, as
+    its recipe has it, outscores `images` by more than two paired standard errors over test rows.
     """
-    rows: dict[tuple[Any, ...], dict[str, list[Result]]] = {}
-    for result in results:
-        if result.status == "done" and result.model in (centroids, images):
-            key = (result.digest, result.metric, result.seed, result.samples, result.preset)
-            rows.setdefault(key[:-1], {}).setdefault(result.model, []).append(result)
+    pairs: dict[tuple[Any, ...], dict[tuple[str, str], list[Result]]] = {}
+    for result in sorted(results, key=lambda result: result.fold):
+        if result.status == "done" and not result.overrides:
+            key = (result.digest, result.metric, result.seed, result.samples)
+            pairs.setdefault(key, {}).setdefault((result.model, result.preset), []).append(result)
     lines = [
-        _centroid_note(pair[centroids], pair[images], per_example)
-        for pair in rows.values()
-        if len(pair) == 2
+        _centroid_note(ours, theirs, per_example)
+        for rows in pairs.values()
+        for (model, _), ours in rows.items()
+        for (other, _), theirs in rows.items()
+        if (model, other) == (centroids, images) and len(ours) == len(theirs)
     ]
     return [line for line in lines if line]
 
@@ -272,19 +274,12 @@ def _centroid_note(
     per_example: Callable[[Result], np.ndarray | None],
 ) -> str | None:
     """A warning where centroids outscore the images by more than two paired errors."""
-    same = [
-        [(r.fold, dict(r.overrides)) for r in sorted(side, key=lambda r: r.fold)]
-        for side in (ours, theirs)
-    ]
-    values = [
-        [per_example(r) for r in sorted(side, key=lambda r: r.fold)] for side in (ours, theirs)
-    ]
-    if same[0] != same[1] or any(value is None for side in values for value in side):
+    values = [[per_example(result) for result in side] for side in (ours, theirs)]
+    if any(value is None for side in values for value in side):
         return None
-    pooled = [np.concatenate([v for v in side if v is not None]) for side in values]
+    pooled = [np.concatenate([value for value in side if value is not None]) for side in values]
     difference, error = statistics.paired_difference(*pooled)
-    if not ours[0].higher_is_better:
-        difference = -difference
+    difference *= 1 if ours[0].higher_is_better else -1
     if not difference > 2 * error:
         return None
     rows = ours[0].details.get("training", {}).get("rows", "the")
