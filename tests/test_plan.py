@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from genbench import plan, recipe, registry
 from genbench.errors import UsageError
@@ -149,7 +150,9 @@ def test_every_recipe_fits_its_constructor_on_every_dataset_and_preset() -> None
         for dataset in registry.names("dataset"):
             if {"default", dataset} & recipe.read(model).keys():
                 for preset in recipe.presets(model):
-                    recipe.resolve(model, dataset, preset, {})
+                    found = recipe.resolve(model, dataset, preset, {})
+                    with torch.device("meta"):  # shapes without memory
+                        registry.load("model", model)((1, 8, 8), **found.hyperparameters)
 
 
 def test_a_hyperparameter_that_no_table_gives_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
