@@ -3,6 +3,7 @@
 import importlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from concurrent.futures import Executor, Future
@@ -125,6 +126,12 @@ def command(site: Path, tmp_path: Path):
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_heed_interrupts,
         )
 
     return start
+
+
+def _heed_interrupts() -> None:
+    """A shell's background job inherits a deaf ear for Ctrl-C; a user's command has none."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
