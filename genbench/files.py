@@ -27,7 +27,7 @@ from safetensors.numpy import save
 from genbench.errors import AlteredError, StoreError
 
 _CHECKSUM = "sha256"
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError)
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError)  # the last: odd compression
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -73,7 +73,7 @@ def execute(runs: Sequence[Run], environment: Environment) -> list[str]:
 
 
 def fail(store: Store, run: Run, error: BaseException, seconds: float | None) -> None:
-    """Records that a run failed, why, where and after how long; no path is kept."""
+    """Records that a run failed, why, where (by file name, not by path) and after how long."""
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{Path(f.filename).name}:{f.lineno} in {f.name}" for f in frames]
     message = f"{type(error).__name__}: {error}"

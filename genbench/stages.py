@@ -125,7 +125,8 @@ class Work:
         if not (self.run.selection and self.run.carves):
             return split.train, split.valid
         held_out = min(2 * SIGMA_ROWS, len(split.train) // 10)
-        return split.train[:-held_out], split.train[-held_out:]
+        kept = len(split.train) - held_out
+        return split.train[:kept], split.train[kept:]
 
     def _look(self, model: Any, rows: Tensor, note: dict[str, Any]) -> None:
         """Scores the epoch on rows that are not test rows and keeps it if it is the best so far."""
