@@ -9,6 +9,7 @@ from torch.nn.functional import dropout, linear, softplus
 from genbench import recipe
 from genbench.errors import UsageError
 from genbench.models.gan import GAN, loss_D, loss_G
+from genbench.testing import check_model
 
 SMALL = {
     "epochs": 3,
@@ -31,6 +32,20 @@ SMALL = {
     "momentum": 0.5,
     "final_momentum": 0.7,
     "momentum_epochs": 3,
+}
+
+DEEP = {
+    "epochs": 5,
+    "deepen_after": 3,
+    "deepening": [4, 3],
+    "deepening_activations": ["relu", "sigmoid"],
+    "sigmoid_bias": -2.0,
+}
+CONVOLUTIONAL = {
+    "transposed_convolution": [2, 2, 2],
+    "generator": [12],
+    "convolutions": [[3, 3, 1, 2, 1], [2, 2, 1, 2, 2]],
+    "discriminator": [4],
 }
 
 
@@ -61,6 +76,21 @@ def trained(model, train, last=None, first=1):
 
 def values(state):
     return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+
+def of(prefix, state):
+    return {name: tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def unallocated(dataset, preset, shape):
+    """The model of a recipe, of tensors that have shapes alone."""
+    values = recipe.resolve("gan", dataset, preset, {}).hyperparameters
+    with torch.device("meta"):
+        return GAN(shape, **values)
+
+
+def count(net):
+    return sum(p.numel() for p in net.parameters())
 
 
 def assert_equal(one, other):
@@ -233,8 +263,9 @@ def test_generator_step_follows_finite_differences(kind):
             assert -step.view(-1)[index].item() == pytest.approx(slope, abs=1e-8)
 
 
-def test_max_norm_holds_for_every_layer_of_both_nets():
-    model = trained(small(max_norm=0.3), rows())
+@pytest.mark.parametrize("changes", [{}, DEEP], ids=str)
+def test_max_norm_holds_for_every_layer_of_both_nets(changes):
+    model = trained(small(max_norm=0.3, **changes), rows())
     for net in (model.G, model.D):
         weights = [p for p in net.parameters() if p.dim() == 2]
         assert max(w.norm(dim=1).max() for w in weights) <= 0.3 + 1e-6
@@ -305,27 +336,162 @@ def test_k_other_than_1_is_refused_where_both_nets_move_at_once():
 
 
 @pytest.mark.parametrize(
-    ("dataset", "shape", "of_G", "of_D"),
+    ("dataset", "preset", "shape", "of_G", "of_D"),
     [
-        ("mnist", (1, 28, 28), 2_503_984, 1_231_441),
-        ("tfd", (1, 48, 48), 83_250_304, 21_037_201),
-        ("cifar10_gcn", (3, 32, 32), 89_395_072, 37_393_601),
+        ("mnist", "paper", (1, 28, 28), 2_503_984, 1_231_441),
+        ("tfd", "paper", (1, 48, 48), 83_250_304, 21_037_201),
+        ("cifar10_gcn", "paper", (3, 32, 32), 89_395_072, 37_393_601),
+        ("cifar10_gcn", "convolutional", (3, 32, 32), 64_825_072, 12_454_073),
     ],
 )
-def test_recipes_build_the_nets_of_the_released_code(dataset, shape, of_G, of_D):
-    values = recipe.resolve("gan", dataset, "paper", {}).hyperparameters
+def test_recipes_build_the_nets_of_the_released_code(dataset, preset, shape, of_G, of_D):
+    model = unallocated(dataset, preset, shape)
+    assert count(model.G) == of_G
+    assert count(model.D) == of_D
+
+
+def test_stage_2_of_tfd_has_the_generator_of_the_released_code():
+    model = unallocated("tfd", "paper", (1, 48, 48))
     with torch.device("meta"):
-        model = GAN(shape, **values)
-    assert sum(p.numel() for p in model.G.parameters()) == of_G
-    assert sum(p.numel() for p in model.D.parameters()) == of_D
+        model._deepen()
+    widths = [layer.out_features for layer in model.G if isinstance(layer, torch.nn.Linear)]
+    assert widths == [8000, 100, 8000, 8000, 2304]
+    assert count(model.G) == 84_858_404
+    assert count(model.D) == 21_037_201
+
+
+def test_tfd_trains_50_epochs_and_then_22():
+    values = recipe.resolve("gan", "tfd", "paper", {}).hyperparameters
+    assert (values["deepen_after"], values["epochs"] - values["deepen_after"]) == (50, 22)
+
+
+def test_pictures_that_the_convolutions_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="side of 28"):
+        unallocated("cifar10_gcn", "convolutional", (1, 28, 28))
+
+
+# --- two stages ---
+
+
+def test_stage_2_begins_with_the_weights_of_stage_1_above_a_new_bottom():
+    model = trained(small(**DEEP), rows(), last=3)
+    before = values(model.state_dict())
+    stage_1 = list(model.G.parameters())
+    model._deepen()
+    assert_equal(of("G.", model.state_dict()), of("G.", before))
+    assert (before["stage"], model.stage) == (1, 2)
+    new, old = list(model.G.parameters())[:4], list(model.G.parameters())[4:]
+    assert [list(p.shape) for p in new] == [[4, 3], [4], [3, 4], [3]]
+    assert (new[3] == -2).all()
+    assert [id(p) for p in old] == [id(p) for p in stage_1]
+
+
+def test_stage_2_has_a_new_discriminator_and_no_velocity():
+    model = trained(small(**DEEP), rows(), last=3)
+    before = values(model.state_dict())
+    torch.manual_seed(7)
+    model._deepen()
+    after = values(model.state_dict())
+    for name, old in of("train.D", before).items():
+        assert not torch.equal(after[name], old)
+        assert after[name].abs().max() <= SMALL["discriminator_range"]
+    assert all((v == 0).all() for v in of("train.velocity", after).values())
+    assert any((v != 0).any() for v in of("train.velocity", before).values())
+
+
+def test_the_bottom_rests_in_stage_1_and_all_layers_move_in_stage_2():
+    model = small(**DEEP)
+    first = values(model.state_dict())
+    third = values(trained(model, rows(), last=3).state_dict())
+    last = values(trained(model, rows(), first=4).state_dict())
+    assert_equal(of("G.bottom", third), of("G.bottom", first))
+    assert not any(torch.equal(last[name], third[name]) for name in of("G.", last))
+
+
+def test_schedules_start_anew_with_stage_2():
+    model = small(**DEEP)
+    seen = []
+    model._together = lambda x, t, momentum: seen.append((t, momentum)) or (torch.zeros(()),) * 2
+    trained(model, rows())
+    assert [t for t, _ in seen] == [*range(9), *range(6)]
+    assert [mu for _, mu in seen[::3]] == pytest.approx([0.5, 0.6, 0.7, 0.5, 0.6])
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_first_update_of_stage_2_equals_the_textbook():
+    changes, train = {**DEEP, "max_norm": 0.8, "max_updates": 1}, rows().double()
+    model = trained(small(**changes), train, last=4)
+    twin = trained(small(**changes), train, last=3)
+    torch.manual_seed(4)
+    twin._deepen()
+    a_real = twin.D(train[torch.randperm(12)[:4]])
+    a_fake = twin.D(twin.top(twin.bottom(torch.empty(4, 3).normal_())))
+    L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, "non-saturating")
+    for loss, ours, theirs in ((L_D, model.D, twin.D), (L_G, model.G, twin.G)):
+        gradients = torch.autograd.grad(loss, list(theirs.parameters()), retain_graph=True)
+        for p, old, g in zip(ours.parameters(), theirs.parameters(), gradients, strict=True):
+            expected = old.detach() - 0.3 * g
+            if p.dim() == 2:
+                expected *= (0.8 / expected.norm(dim=1, keepdim=True)).clamp(max=1)
+            torch.testing.assert_close(p.detach(), expected, atol=1e-12, rtol=0)
+
+
+def test_fewer_epochs_than_those_of_stage_1_never_leave_it():
+    part = trained(small(**{**DEEP, "epochs": 2}), rows())
+    whole = trained(small(**DEEP), rows(), last=2)
+    assert_equal(part.state_dict(), whole.state_dict())
+    assert part.stage == 1
+
+
+@pytest.mark.parametrize(("epoch", "stage"), [(2, 1), (3, 1), (4, 2), (5, 2)])
+def test_weights_of_any_epoch_are_sampled_as_in_their_stage(epoch, stage):
+    model = trained(small(**DEEP), rows(), last=epoch)
+    state = {k: v for k, v in model.state_dict().items() if not k.startswith("train.")}
+    finished = small(seed=99, **DEEP)
+    finished.load_state_dict(values(state))
+    assert finished.stage == stage
+    torch.manual_seed(5)
+    expected = model.sample(9)
+    torch.manual_seed(5)
+    assert torch.equal(finished.sample(9), expected)
+
+
+@pytest.mark.parametrize("deepening", [[], [4, 5]], ids=str)
+def test_a_bottom_that_does_not_end_in_the_width_of_the_noise_is_refused(deepening):
+    with pytest.raises(ValueError, match=r"end with noise_size = 3, got \["):
+        small(deepen_after=1, deepening=deepening, deepening_activations=["relu"] * len(deepening))
+
+
+# --- convolutions ---
+
+
+def test_dropout_comes_before_every_layer_of_a_convolutional_discriminator():
+    model = GAN((1, 4, 6), **{**SMALL, **CONVOLUTIONAL})
+    dropouts = [layer.p for layer in model.D if isinstance(layer, torch.nn.Dropout)]
+    assert dropouts == [0.2, 0.5, 0.5, 0.5]
+    kinds = [type(layer).__name__ for layer in model.D]
+    convolution, affine = ["Dropout", "MaxoutConvolution"], ["Dropout", "Linear"]
+    assert kinds == [*convolution, *convolution, *affine, "Maxout", *affine]
+
+
+def test_a_convolutional_sigmoid_output_starts_at_the_marginals():
+    torch.manual_seed(0)
+    model = GAN((1, 4, 6), **{**SMALL, **CONVOLUTIONAL, "rate": 1e-30, "rate_floor": 0.0})
+    train = rows(12, 24)
+    bias = list(trained(model, train, last=1).G.parameters())[-1]
+    torch.testing.assert_close(bias.sigmoid(), train.mean(dim=0), atol=1e-6, rtol=0)
 
 
 # --- the contract ---
 
 
-@pytest.mark.parametrize("changes", [{}, {"update": "alternating", "k": 2}], ids=str)
-@pytest.mark.parametrize("stop", [1, 2, 3])
+ALTERNATING = {"update": "alternating", "k": 2}
+
+
+@pytest.mark.parametrize("changes", [{}, ALTERNATING, DEEP, {**DEEP, **ALTERNATING}], ids=str)
+@pytest.mark.parametrize("stop", [1, 2, 3, 4, 5])
 def test_resumed_after_any_epoch_it_equals_the_uninterrupted_run(stop, changes):
+    stop = min(stop, changes.get("epochs", 3))
     whole = trained(small(**changes), rows())
     state = values(trained(small(**changes), rows(), last=stop).state_dict())
     resumed = small(seed=99, **changes)
@@ -337,7 +503,7 @@ def test_resumed_after_any_epoch_it_equals_the_uninterrupted_run(stop, changes):
 def test_finished_weights_are_the_generator_alone_and_train_no_further():
     whole = trained(small(), rows())
     state = {k: v for k, v in whole.state_dict().items() if not k.startswith("train.")}
-    assert {name.split(".")[0] for name in state} == {"G"}
+    assert {name.split(".")[0] for name in state} == {"G", "stage"}
     finished = small(seed=99)
     finished.load_state_dict(state)
     torch.manual_seed(5)
@@ -345,3 +511,26 @@ def test_finished_weights_are_the_generator_alone_and_train_no_further():
     torch.manual_seed(5)
     assert torch.equal(finished.sample(9), expected)
     assert list(finished.fit(rows(), rows(0))) == []
+
+
+def test_two_stages_keep_the_contract_and_resume_at_their_border():
+    claims = check_model(GAN, **{**SMALL, **DEEP, "epochs": 4, "deepen_after": 2})
+    assert "resumed after epoch 2 of 4 it ends as if uninterrupted, (1, 4, 4)" in claims
+
+
+def test_convolutions_of_d_keep_the_contract():
+    convolutions = CONVOLUTIONAL["convolutions"]
+    assert check_model(GAN, **{**SMALL, "convolutions": convolutions, "rate": 0.1})
+
+
+def test_a_convolutional_gan_resumes_exactly():
+    def fresh(seed):
+        torch.manual_seed(seed)
+        return GAN((1, 4, 6), **{**SMALL, **CONVOLUTIONAL})
+
+    train = rows(12, 24)
+    state = values(trained(fresh(0), train, last=2).state_dict())
+    resumed = fresh(99)
+    resumed.load_state_dict(state)
+    whole = trained(fresh(0), train)
+    assert_equal(trained(resumed, train, first=3).state_dict(), whole.state_dict())

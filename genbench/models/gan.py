@@ -6,7 +6,7 @@ both nets from the same fakes and dropout masks.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,11 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from genbench.models import layers
+from genbench.models import layers, networks
 from genbench.protocols import Epoch
 
 CHUNK = 1000  # rows sampled at a time
-ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
 
 
 def loss_D(a_real: Tensor, a_fake: Tensor) -> Tensor:
@@ -42,7 +41,12 @@ class GAN:
     *_range: r of the first weights, U(-r, r); output_nonzeros: unless 0, the weights of G's last
         layer are instead 0 but for that many from N(0, 1) in each unit.
     update: "simultaneous", or "alternating": k steps of D, then one of G on fresh noise.
-    max_norm: longest vector of weights into a unit; max_updates: most in an epoch; 0: no limit.
+    max_norm: longest vector of weights into a unit, convolutions aside; max_updates: most in an
+        epoch; 0: no limit.
+    deepen_after: epochs of stage 1; 0: there is no other. In stage 2 layers as wide as `deepening`
+        says stand between the noise and G; D, all velocities and schedules start anew.
+    transposed_convolution: unless empty, G's last layer: [channels below it, kernel, stride].
+    convolutions: D's first maxout layers, each [channels, kernel, padding, pool, stride].
     """
 
     shape: tuple[int, ...]
@@ -73,41 +77,24 @@ class GAN:
     sigmoid_bias: float = 0.0
     max_norm: float = 0.0
     max_updates: int = 0
+    deepen_after: int = 0
+    deepening: Sequence[int] = ()
+    deepening_activations: Sequence[str] = ()
+    transposed_convolution: Sequence[int] = ()
+    convolutions: Sequence[Sequence[int]] = ()
+    convolution_pieces: int = 2
 
     samples = "mean"
 
     def __post_init__(self) -> None:
         if self.update == "simultaneous" and self.k != 1:
             raise ValueError(f"k must be 1 where one step updates both nets, got {self.k}")
-        self.G, self.D = self._build_G(), self._build_D()
-        self.velocity = {
-            "G": [torch.zeros_like(p) for p in self.G.parameters()],
-            "D": [torch.zeros_like(p) for p in self.D.parameters()],
-        }
+        self.top, self.bottom = networks.top(self), networks.bottom(self)
+        self.D, self.G = networks.discriminator(self), self.top
+        nets = (self.top, self.bottom, self.D)
+        self.velocity = {p: torch.zeros_like(p) for net in nets for p in net.parameters()}
         self.epoch = torch.zeros((), dtype=torch.int64)
-
-    def _build_G(self) -> nn.Sequential:
-        net, inputs, d = nn.Sequential(), self.noise_size, math.prod(self.shape)
-        for units, activation in zip(self.generator, self.activations, strict=True):
-            bias = self.sigmoid_bias if activation == "sigmoid" else 0.0
-            net.append(layers.uniform(inputs, units, self.generator_range, bias))
-            net.append(ACTIVATIONS[activation]())
-            inputs = units
-        if self.output_nonzeros:
-            net.append(layers.sparse(inputs, d, self.output_nonzeros))
-        else:
-            net.append(layers.uniform(inputs, d, self.output_range))
-        return net.append(ACTIVATIONS[self.output]())
-
-    def _build_D(self) -> nn.Sequential:
-        net, inputs, dropout = nn.Sequential(), math.prod(self.shape), self.dropout_input
-        for units in self.discriminator:
-            net.append(nn.Dropout(dropout))
-            net.append(layers.uniform(inputs, units * self.pieces, self.discriminator_range))
-            net.append(layers.Maxout(self.pieces))
-            inputs, dropout = units, self.dropout_hidden
-        net.append(nn.Dropout(dropout))
-        return net.append(layers.uniform(inputs, 1, self.discriminator_range))
+        self.stage = torch.ones((), dtype=torch.int64)
 
     def rate_at(self, t: int) -> float:
         """max(rate / rate_decay^t, rate_floor), t updates having been made."""
@@ -118,20 +105,39 @@ class GAN:
         share = min((epoch - 1) / max(self.momentum_epochs - 1, 1), 1)
         return self.momentum + share * (self.final_momentum - self.momentum)
 
+    def epoch_of_stage(self, epoch: int) -> int:
+        """The epoch counted from 1 in its own stage; stage 2 follows epoch `deepen_after`."""
+        return epoch - self.deepen_after if 0 < self.deepen_after < epoch else epoch
+
     def fit(self, train: Tensor, valid: Tensor) -> Iterator[Epoch]:
         if self.epoch == 0 and self.output == "sigmoid":
             *_, bias = self.G.parameters()
             bias.data.copy_(layers.logit_of_marginals(train))
         for epoch in range(int(self.epoch) + 1, self.epochs + 1):
+            e = self.epoch_of_stage(epoch)
+            if e == 1 and epoch > 1:
+                self._deepen()
             batches = torch.randperm(len(train), device=train.device).split(self.batch)
             batches = batches[: self.max_updates or None]
-            momentum, losses = self.momentum_at(epoch), []
-            for t, rows in enumerate(batches, start=(epoch - 1) * len(batches)):
+            momentum, losses = self.momentum_at(e), []
+            for t, rows in enumerate(batches, start=(e - 1) * len(batches)):
                 step = self._together if self.update == "simultaneous" else self._in_turn
                 losses.append(torch.stack(step(train[rows], t, momentum)))
             self.epoch.fill_(epoch)
             L_D, L_G = torch.stack(losses).mean(dim=0).tolist()
             yield Epoch(epoch, self.epochs, {"discriminator": L_D, "generator": L_G})
+
+    def _deepen(self) -> None:
+        """Stage 2 begins: G gets its bottom, D is new, every velocity is 0."""
+        self._enter(2)
+        self.D.load_state_dict(networks.discriminator(self).state_dict())
+        for v in self.velocity.values():
+            v.zero_()
+
+    def _enter(self, stage: int) -> None:
+        """G = top in stage 1, top ∘ bottom in stage 2."""
+        self.stage.fill_(stage)
+        self.G = nn.Sequential(*self.bottom, *self.top) if stage == 2 else self.top
 
     def _together(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
         """Both gradients at the same weights, from one pass of D over the fakes; then both move."""
@@ -139,26 +145,27 @@ class GAN:
         L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
         to_D = torch.autograd.grad(L_D, list(self.D.parameters()), retain_graph=True)
         to_G = torch.autograd.grad(L_G, list(self.G.parameters()))
-        self._descend("D", to_D, t, momentum)
-        self._descend("G", to_G, t, momentum)
+        self._descend(self.D, to_D, t, momentum)
+        self._descend(self.G, to_G, t, momentum)
         return L_D.detach(), L_G.detach()
 
     def _in_turn(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
         """Algorithm 1: D moves; after every k-th time G does, against the D that moved."""
         a_real, a_fake = self.D(x), self.D(self.sample(len(x)))
         L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
-        self._descend("D", torch.autograd.grad(L_D, list(self.D.parameters())), t, momentum)
+        self._descend(self.D, torch.autograd.grad(L_D, list(self.D.parameters())), t, momentum)
         if (t + 1) % self.k == 0:
             L_G = loss_G(self.D(self.G(self._noise(len(x)))), self.generator_loss)
-            self._descend("G", torch.autograd.grad(L_G, list(self.G.parameters())), t, momentum)
+            self._descend(self.G, torch.autograd.grad(L_G, list(self.G.parameters())), t, momentum)
         return L_D.detach(), L_G.detach()
 
     @torch.no_grad()
-    def _descend(self, net: str, gradients: tuple[Tensor, ...], t: int, momentum: float) -> None:
+    def _descend(
+        self, net: nn.Module, gradients: Iterable[Tensor], t: int, momentum: float
+    ) -> None:
         """v <- momentum v - rate g; θ <- θ + v; then the longest weight vectors are cut."""
-        parameters = (self.G if net == "G" else self.D).parameters()
-        for p, v, g in zip(parameters, self.velocity[net], gradients, strict=True):
-            p.add_(v.mul_(momentum).sub_(g, alpha=self.rate_at(t)))
+        for p, g in zip(net.parameters(), gradients, strict=True):
+            p.add_(self.velocity[p].mul_(momentum).sub_(g, alpha=self.rate_at(t)))
             if self.max_norm and p.dim() == 2:
                 layers.limit_norms(p, self.max_norm)
 
@@ -172,13 +179,14 @@ class GAN:
         return torch.cat([self.G(self._noise(rows)) for rows in chunks])
 
     def state_dict(self) -> dict[str, Tensor]:
-        G = {f"G.{name}": p for name, p in self.G.state_dict().items()}
-        D = {f"train.D.{name}": p for name, p in self.D.state_dict().items()}
-        v = {f"train.velocity.{n}.{i}": v for n in "GD" for i, v in enumerate(self.velocity[n])}
-        return {**G, **D, **v, "train.epoch": self.epoch}
+        nets = {"G.top": self.top, "G.bottom": self.bottom, "train.D": self.D}
+        state = {f"{n}.{k}": p for n, net in nets.items() for k, p in net.state_dict().items()}
+        state |= {f"train.velocity.{i}": v for i, v in enumerate(self.velocity.values())}
+        return {**state, "stage": self.stage, "train.epoch": self.epoch}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         self.epoch.fill_(self.epochs)  # finished, unless the state says how far it is
         for name, tensor in self.state_dict().items():
             if name in state or not name.startswith("train."):
                 tensor.copy_(state[name])
+        self._enter(int(self.stage))

@@ -1,7 +1,14 @@
-"""The layers and initialisations of the GAN paper's networks; weights are `(outputs, inputs)`."""
+"""The layers and initialisations of the GAN paper's networks; weights are `(outputs, inputs)`.
+
+Every layer takes and gives flat rows; convolutions fold them to (channels, height, width) inside.
+"""
+
+import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d
 
 
 class Maxout(nn.Module):
@@ -13,6 +20,109 @@ class Maxout(nn.Module):
 
     def forward(self, a: Tensor) -> Tensor:
         return a.unflatten(1, (-1, self.pieces)).max(dim=2).values
+
+
+class MaxoutConvolution(nn.Module):
+    """h_c = max over each window of max_j (w_cj ⋆ x + b_cj): rows of `shape` -> rows of `outputs`.
+
+    x is padded with zeros, w_cj from U(-width, width), ⋆ the cross-correlation, j one of `pieces`.
+    Windows are `pool` wide, `stride` apart, and may be cut off at the far edges, as `windows` says.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        channels: int,
+        pieces: int,
+        kernel: int,
+        padding: int,
+        pool: int,
+        stride: int,
+        width: float,
+    ) -> None:
+        super().__init__()
+        self.shape, self.padding, self.pool, self.stride = shape, padding, pool, stride
+        inputs, *sides = _maps(shape)
+        self.outputs = (channels, *(windows(s, kernel, padding, pool, stride) for s in sides))
+        self.weight = _uniform(channels * pieces, inputs, kernel, kernel, width=width)
+        self.bias = nn.Parameter(torch.zeros(channels * pieces))
+        self.maxout = Maxout(pieces)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = conv2d(x.unflatten(1, self.shape), self.weight, self.bias, padding=self.padding)
+        return max_pool2d(self.maxout(a), self.pool, self.stride, ceil_mode=True).flatten(1)
+
+
+def windows(side: int, kernel: int, padding: int, pool: int, stride: int) -> int:
+    """⌈(m - pool) / stride⌉ + 1 windows on a map of side m = side + 2 padding - kernel + 1.
+
+    >>> windows(32, kernel=8, padding=4, pool=4, stride=2)  # m = 33
+    16
+    """
+    m = side + 2 * padding - kernel + 1
+    if not 1 <= stride <= pool <= m:
+        raise ValueError(
+            f"a convolution needs 1 <= stride <= pool <= {m}, the side of its map, "
+            f"got stride {stride} and pool {pool}"
+        )
+    return math.ceil((m - pool) / stride) + 1
+
+
+class TransposedConvolution(nn.Module):
+    """y_c[p] = b_c[p] + Σ_k Σ_q w_kc[p - stride q] h_k[q]: rows of `inputs` units -> of `shape`.
+
+    w from U(-width, width), 0 outside its `kernel`; b is 0 and untied: one for every c and p.
+    The units are `channels` maps of places q, their sides those from which `spread` makes y's.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        shape: Sequence[int],
+        channels: int,
+        kernel: int,
+        stride: int,
+        width: float,
+    ) -> None:
+        super().__init__()
+        outputs, *sides = _maps(shape)
+        self.maps, self.stride = (channels, *(spread(s, kernel, stride) for s in sides)), stride
+        if inputs != math.prod(self.maps):
+            raise ValueError(
+                f"a transposed convolution from {self.maps} to {tuple(shape)} needs "
+                f"{math.prod(self.maps)} units below it, got {inputs}"
+            )
+        self.weight = _uniform(channels, outputs, kernel, kernel, width=width)
+        self.bias = nn.Parameter(torch.zeros(math.prod(shape)))
+
+    def forward(self, h: Tensor) -> Tensor:
+        y = conv_transpose2d(h.unflatten(1, self.maps), self.weight, stride=self.stride)
+        return y.flatten(1) + self.bias
+
+
+def spread(side: int, kernel: int, stride: int) -> int:
+    """The h for which stride (h - 1) + kernel = side.
+
+    >>> spread(32, kernel=5, stride=3)
+    10
+    """
+    h, rest = divmod(side - kernel, stride)
+    if rest or h < 0:
+        raise ValueError(
+            f"no transposed convolution with kernel {kernel} and stride {stride} has a side "
+            f"of {side}; {kernel}, {kernel + stride}, {kernel + 2 * stride}, ... are possible"
+        )
+    return h + 1
+
+
+def _maps(shape: Sequence[int]) -> Sequence[int]:
+    if len(shape) != 3:
+        raise ValueError(f"a convolution needs a shape (channels, height, width), got {shape}")
+    return shape
+
+
+def _uniform(*size: int, width: float) -> nn.Parameter:
+    return nn.Parameter(torch.empty(size).uniform_(-width, width))
 
 
 def uniform(inputs: int, outputs: int, width: float, bias: float = 0.0) -> nn.Linear:

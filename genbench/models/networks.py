@@ -1,0 +1,69 @@
+"""The nets that a GAN's hyperparameters describe: G as a bottom and a top, and D."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from genbench.models import layers
+
+if TYPE_CHECKING:
+    from genbench.models.gan import GAN
+
+ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
+
+
+def top(h: GAN) -> nn.Sequential:
+    """z -> hidden layers -> x, rows of `shape`: the whole of G in stage 1."""
+    net = _hidden(h, h.generator, h.activations)
+    net.append(_output(h, [h.noise_size, *h.generator][-1]))
+    return net.append(ACTIVATIONS[h.output]())
+
+
+def bottom(h: GAN) -> nn.Sequential:
+    """z -> hidden layers -> what the top takes for z in stage 2; raises ValueError if it cannot."""
+    if h.deepen_after and list(h.deepening[-1:]) != [h.noise_size]:
+        widths = list(h.deepening)
+        raise ValueError(f"deepening must end with noise_size = {h.noise_size}, got {widths}")
+    return _hidden(h, h.deepening, h.deepening_activations)
+
+
+def _hidden(h: GAN, widths: Sequence[int], activations: Sequence[str]) -> nn.Sequential:
+    net, inputs = nn.Sequential(), h.noise_size
+    for units, activation in zip(widths, activations, strict=True):
+        bias = h.sigmoid_bias if activation == "sigmoid" else 0.0
+        net.append(layers.uniform(inputs, units, h.generator_range, bias))
+        net.append(ACTIVATIONS[activation]())
+        inputs = units
+    return net
+
+
+def _output(h: GAN, inputs: int) -> nn.Module:
+    d, width = math.prod(h.shape), h.output_range
+    if h.transposed_convolution:
+        channels, kernel, stride = h.transposed_convolution
+        return layers.TransposedConvolution(inputs, h.shape, channels, kernel, stride, width)
+    if h.output_nonzeros:
+        return layers.sparse(inputs, d, h.output_nonzeros)
+    return layers.uniform(inputs, d, width)
+
+
+def discriminator(h: GAN) -> nn.Sequential:
+    """x, rows of `shape` -> maxout convolutions -> maxout layers -> a; before each is dropout."""
+    net, shape, dropout, width = nn.Sequential(), h.shape, h.dropout_input, h.discriminator_range
+    for channels, kernel, padding, pool, stride in h.convolutions:
+        maps = channels, h.convolution_pieces
+        layer = layers.MaxoutConvolution(shape, *maps, kernel, padding, pool, stride, width)
+        net.append(nn.Dropout(dropout)).append(layer)
+        shape, dropout = layer.outputs, h.dropout_hidden
+    inputs = math.prod(shape)
+    for units in h.discriminator:
+        net.append(nn.Dropout(dropout))
+        net.append(layers.uniform(inputs, units * h.pieces, width))
+        net.append(layers.Maxout(h.pieces))
+        inputs, dropout = units, h.dropout_hidden
+    net.append(nn.Dropout(dropout))
+    return net.append(layers.uniform(inputs, 1, width))
