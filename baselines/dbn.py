@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from genbench.protocols import Epoch
 
 CHUNK = 1000  # rows at a time; the losses of an epoch are of the first so many training rows
+START_ROWS = 100  # training rows kept with the weights, for chains that start at them
 
 
 def bits(p: Tensor) -> Tensor:
@@ -67,6 +69,11 @@ def gradient(
     return [data - model for data, model in pairs], h
 
 
+def cycled(rows: Tensor, n: int) -> Tensor:
+    """The first n rows, from the top again where there are fewer: (n, d)."""
+    return rows[torch.arange(n, device=rows.device) % len(rows)]
+
+
 @dataclass(eq=False)
 class DBN:
     """Binary layers of the widths `layers`; each RBM is trained for `epochs`, the lowest first.
@@ -76,9 +83,11 @@ class DBN:
     persistent: PCD-k with `particles` chains, of which a share `restarts` begins anew at every
         update, else CD-k. rate: falls linearly to 0 over an RBM's epochs. momentum: for the first
         `momentum_epochs`, then final_momentum. decay: L2, of W.
-    chains, burn_in, thinning: `sample` runs that many chains of the top RBM, started at fair coin
-        tosses, skips `burn_in` Gibbs steps and keeps every `thinning`-th state; going down, units
-        are sampled, but of the pixels the means are taken.
+    chains, burn_in, thinning: `sample` runs that many chains of the top RBM, skips `burn_in` Gibbs
+        steps and keeps every `thinning`-th state; going down, units are sampled, but of the pixels
+        the means are taken.
+    start: where the chains start: "noise", at fair coin tosses; "data", chain i at units sampled
+        upward from training row i mod START_ROWS.
     max_updates: most in an epoch, 0 for no limit.
     """
 
@@ -99,10 +108,11 @@ class DBN:
     chains: int
     burn_in: int
     thinning: int
+    start: Literal["noise", "data"] = "noise"
     max_updates: int = 0
 
     samples = "mean"
-    sampling = ("chains", "burn_in", "thinning")
+    sampling = ("chains", "start", "burn_in", "thinning")
 
     def __post_init__(self) -> None:
         widths = [math.prod(self.shape), *self.layers]
@@ -112,11 +122,14 @@ class DBN:
         ]
         self.velocity = [[torch.zeros_like(parameter) for parameter in rbm] for rbm in self.rbms]
         self.hidden_chains = [torch.zeros(self.particles, units) for units in self.layers]
+        self.starts = torch.zeros(START_ROWS, widths[0])
         self.epoch = torch.zeros((), dtype=torch.int64)
 
     def fit(self, train: Tensor, valid: Tensor) -> Iterator[Epoch]:
         total = self.epochs * len(self.layers)
         for done in range(int(self.epoch), total):
+            if done == 0:
+                self.starts.copy_(cycled(train, START_ROWS))
             layer, epoch = divmod(done, self.epochs)
             if epoch == 0:
                 self._start(layer, train)
@@ -171,14 +184,24 @@ class DBN:
         return dict(zip(("reconstruction", "free energy gap"), reported, strict=True))
 
     def sample(self, n: int) -> Tensor:
+        """Rows [t chains, (t + 1) chains) are the t-th kept states of all chains, in their order.
+
+        No more chains are run than rows are asked for.
+        """
         W, b, c = self.rbms[-1]
-        h = bits(torch.full_like(c.expand(min(self.chains, n), -1), 0.5))
+        h = self._first(min(self.chains, n))
         _, _, h = gibbs(h, W, b, c, self.burn_in)
         kept = []
         for _ in range(math.ceil(n / len(h))):
             _, _, h = gibbs(h, W, b, c, self.thinning)
             kept.append(self._down(h))
         return torch.cat(kept)[:n]
+
+    def _first(self, chains: int) -> Tensor:
+        """The top units that the chains start at."""
+        if self.start == "data":
+            return self._up(cycled(self.starts, chains), len(self.rbms))
+        return bits(torch.full_like(self.rbms[-1][2].expand(chains, -1), 0.5))
 
     def _down(self, h: Tensor) -> Tensor:
         """The means of the pixels, given units sampled from the top down."""
@@ -188,7 +211,7 @@ class DBN:
         return visible(h, W, b)
 
     def state_dict(self) -> dict[str, Tensor]:
-        state = {"train.epoch": self.epoch}
+        state = {"train.epoch": self.epoch, "starts": self.starts}
         for i, (rbm, velocity) in enumerate(zip(self.rbms, self.velocity, strict=True)):
             for name, parameter, speed in zip("Wbc", rbm, velocity, strict=True):
                 state |= {f"{name}.{i}": parameter, f"train.velocity.{name}.{i}": speed}

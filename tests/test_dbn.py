@@ -8,6 +8,7 @@ from sklearn.neural_network import BernoulliRBM
 
 from baselines.dbn import (
     DBN,
+    START_ROWS,
     bits,
     free_energy,
     gibbs,
@@ -16,6 +17,7 @@ from baselines.dbn import (
     statistics,
     visible,
 )
+from genbench.testing import check_model
 
 SMALL = {
     "layers": [5, 4],
@@ -72,6 +74,19 @@ def every(units):
     return torch.tensor(list(product((0.0, 1.0), repeat=units)))
 
 
+def probabilities(p):
+    """P(u) of every binary u, its units independent with means p: (n, 2^units)."""
+    return torch.where(every(p.shape[1]).bool(), p[:, None], 1 - p[:, None]).prod(dim=2)
+
+
+def joint(W, b, c):
+    """p(v, h) = exp(b'v + c'h + v'Wh) / Z of all pairs, and log Z, from the energy alone."""
+    v, h = every(len(b)), every(len(c))
+    minus_energy = (v @ b)[:, None] + h @ c + v @ W @ h.T
+    log_Z = minus_energy.flatten().logsumexp(dim=0)
+    return (minus_energy - log_Z).exp(), log_Z
+
+
 def an_rbm(weight_std=1.0):
     return weight_std * torch.randn(4, 3), torch.randn(4), torch.randn(3)
 
@@ -99,9 +114,9 @@ def test_free_energy_is_that_of_scikit_learn():
 def test_conditionals_are_those_of_the_joint_distribution():
     W, b, c = an_rbm()
     v, h = every(4), every(3)
-    joint = ((v @ b)[:, None] + h @ c + v @ W @ h.T).exp()
-    torch.testing.assert_close(hidden(v, W, c), joint @ h / joint.sum(dim=1, keepdim=True))
-    torch.testing.assert_close(visible(h, W, b), joint.T @ v / joint.sum(dim=0).unsqueeze(1))
+    p, _ = joint(W, b, c)
+    torch.testing.assert_close(hidden(v, W, c), p @ h / p.sum(dim=1, keepdim=True))
+    torch.testing.assert_close(visible(h, W, b), p.T @ v / p.sum(dim=0).unsqueeze(1))
 
 
 def test_with_an_exact_negative_phase_the_update_is_the_gradient_of_the_log_likelihood():
@@ -122,10 +137,7 @@ def test_with_an_exact_negative_phase_the_update_is_the_gradient_of_the_log_like
 
 def transition(W, b, c):
     """P(v -> v') = Σ_h p(h | v) p(v' | h) over all pairs, (16, 16)."""
-    v, h = every(4), every(3)
-    p_h, p_v = hidden(v, W, c), visible(h, W, b)
-    to_h = torch.where(h.bool(), p_h[:, None], 1 - p_h[:, None]).prod(dim=2)
-    to_v = torch.where(v.bool(), p_v[:, None], 1 - p_v[:, None]).prod(dim=2)
+    to_h, to_v = probabilities(hidden(every(4), W, c)), probabilities(visible(every(3), W, b))
     return to_h @ to_v, to_v
 
 
@@ -173,6 +185,32 @@ def test_long_chains_forget_their_start():
     v, _, _ = gibbs(torch.zeros(n, 3), W, b, c, 60)
     expected = torch.softmax(-free_energy(every(4), W, b, c), dim=0) @ every(4)
     assert ((v.mean(dim=0) - expected).abs() < 4 * 0.5 / n**0.5).all()
+
+
+def log_Z_by_annealing(W, b, c, n=4000, steps=200):
+    """AIS (Salakhutdinov & Murray 2008) from W = 0, c = 0 to the RBM: log Z and its error.
+
+    log Z ≈ log Z_0 + log mean w, log w = Σ_t F_{t-1}(v_{t-1}) - F_t(v_{t-1}), v_t ~ T_t(v_{t-1}),
+    F_t being F with W and c times t / steps.
+    """
+    v = bits(visible(torch.zeros(n, len(c)), W, b))
+    log_w = torch.zeros(n)
+    for t in range(1, steps + 1):
+        before, now = (t - 1) / steps, t / steps
+        log_w += free_energy(v, before * W, b, before * c) - free_energy(v, now * W, b, now * c)
+        h = bits(hidden(v, now * W, now * c))
+        v, _, _ = gibbs(h, now * W, b, now * c, 1)
+    log_Z_0 = b.exp().log1p().sum() + len(c) * torch.tensor(2.0).log()
+    w = (log_w - log_w.max()).exp()
+    stderr = w.std() / w.mean() / n**0.5
+    return log_Z_0 + log_w.max() + w.mean().log(), stderr
+
+
+def test_annealed_importance_sampling_finds_the_enumerated_log_Z():
+    W, b, c = 1.5 * torch.randn(6, 5), torch.randn(6), torch.randn(5)
+    found, stderr = log_Z_by_annealing(W, b, c)
+    assert stderr < 0.01
+    assert (found - joint(W, b, c)[1]).abs() < 3 * stderr
 
 
 def test_bits_are_certain_where_the_probability_is():
@@ -245,23 +283,101 @@ def test_lower_rbms_rest_while_a_higher_one_learns():
     assert not torch.equal(after["W.1"], before["W.1"])
 
 
-def exact_mean_of_pixels(model):
-    """E[x] of a stack of two RBMs, by enumeration."""
-    (W, b, _), (W2, b2, c2) = model.rbms
-    h = every(2)
-    p_h = torch.softmax(-free_energy(h, W2, b2, c2), dim=0)
-    return p_h @ visible(h, W, b)
+def stack(layers, chains, **changes):
+    """A net on 3 pixels with large weights and biases."""
+    model = small(d=3, layers=layers, chains=chains, weight_std=1.5, **changes)
+    for _, b, c in model.rbms:
+        b.normal_()
+        c.normal_()
+    return model
 
 
-def test_samples_have_the_exact_marginals_of_the_stack():
+def exact_p_of_x(model):
+    """p(x) = Σ p(x | h_1) .. p(h_{L-1}, h_L) over all h, of every x: (8,)."""
+    p = joint(*model.rbms[-1])[0].sum(dim=1)
+    for W, b, _ in model.rbms[-2::-1]:
+        p = p @ probabilities((b + every(W.shape[1]) @ W.T).sigmoid())
+    return p
+
+
+STACKS = pytest.mark.parametrize("layers", [[2], [2, 2], [2, 3, 2]], ids=str)
+
+
+@STACKS
+def test_samples_have_the_exact_marginals_of_the_stack(layers):
     n = 20_000
-    model = small(d=3, layers=[2, 2], chains=n, burn_in=30, weight_std=1.5)
-    for rbm in model.rbms:
-        rbm[1].normal_()
-        rbm[2].normal_()
-    x = model.sample(n)
-    stderr = x.std(dim=0) / n**0.5
-    assert ((x.mean(dim=0) - exact_mean_of_pixels(model)).abs() < 4 * stderr).all()
+    model = stack(layers, n, burn_in=30)
+    m = model.sample(n)
+    expected = exact_p_of_x(model) @ every(3)
+    assert ((m.mean(dim=0) - expected).abs() < 4 * m.std(dim=0) / n**0.5).all()
+
+
+@STACKS
+def test_samples_have_the_exact_pairwise_moments_of_the_stack(layers):
+    """E[m_i m_j] = E[x_i x_j] for i ≠ j, pixels being independent given h_1."""
+    n = 20_000
+    model = stack(layers, n, burn_in=30)
+    i, j = torch.triu_indices(3, 3, offset=1)
+    m, x = model.sample(n), every(3)
+    found, expected = m[:, i] * m[:, j], exact_p_of_x(model) @ (x[:, i] * x[:, j])
+    assert ((found.mean(dim=0) - expected).abs() < 4 * found.std(dim=0) / n**0.5).all()
+
+
+def copier(d, strength, **changes):
+    """A net whose every layer tends to copy the one below, and to be off: its chains linger."""
+    model = small(d=d, layers=[d, d], **changes)
+    for W, b, c in model.rbms:
+        W.copy_(strength * torch.eye(d))
+        b.fill_(-0.6 * strength)
+        c.fill_(-0.6 * strength)
+    model.starts.copy_(bits(torch.full_like(model.starts, 0.5)))
+    return model
+
+
+def exact_mean_after(model, p_h, steps):
+    """E[x] when so many Gibbs steps were made from top units of the distribution `p_h`."""
+    (W, b, _), (W2, b2, c2) = model.rbms
+    v, h = every(len(b2)), every(len(c2))
+    to_v, to_h = probabilities(visible(h, W2, b2)), probabilities(hidden(v, W2, c2))
+    return p_h @ torch.linalg.matrix_power(to_v @ to_h, steps) @ to_v @ visible(v, W, b)
+
+
+@pytest.mark.parametrize("start", ["noise", "data"])
+def test_the_first_samples_are_burn_in_and_thinning_steps_from_the_start(start):
+    n, x = 50_000, torch.tensor([[1.0, 0.0]])
+    model = copier(2, 6.0, chains=n, burn_in=1, thinning=2, start=start)
+    model.starts.copy_(x)
+    (W, _, c), (W2, _, c2) = model.rbms
+    up = probabilities(hidden(x, W, c)) @ probabilities(hidden(every(2), W2, c2))
+    p_h = {"noise": torch.full((4,), 0.25), "data": up[0]}[start]
+    m = model.sample(n)
+    expected, stderr = exact_mean_after(model, p_h, 3), m.std(dim=0) / n**0.5
+    assert ((m.mean(dim=0) - expected).abs() < 4 * stderr).all()
+    for steps in (2, 4):  # so that one step more or less would not pass
+        assert ((exact_mean_after(model, p_h, steps) - expected).abs() > 8 * stderr).any()
+
+
+def test_chains_take_the_kept_rows_in_turn_and_samples_come_step_by_step():
+    model = copier(6, 60.0, start="data", chains=130)
+    step = torch.cat([model.starts, model.starts[:30]])
+    expected = torch.cat([step, step, step[:40]])
+    torch.testing.assert_close(model.sample(300), expected, atol=1e-9, rtol=0)
+
+
+def test_chains_from_noise_do_not_see_the_kept_rows():
+    model = copier(6, 4.0, start="noise")
+    torch.manual_seed(5)
+    x = model.sample(9)
+    model.starts.zero_()
+    torch.manual_seed(5)
+    assert torch.equal(model.sample(9), x)
+
+
+@pytest.mark.parametrize("n", [12, START_ROWS, 130])
+def test_the_first_training_rows_are_kept_repeated_where_they_are_few(n):
+    starts = trained(small(), rows(n), last=1).state_dict()["starts"]
+    expected = rows(n).repeat(START_ROWS // n + 1, 1)[:START_ROWS]
+    assert torch.equal(starts, expected)
 
 
 def test_samples_are_means_of_the_pixels_given_binary_units():
@@ -302,7 +418,13 @@ def test_finished_weights_sample_the_same_and_train_no_further():
 
 def test_sampling_settings_change_nothing_in_training():
     one = trained(small(), rows()).state_dict()
-    settings = {"chains": 2, "burn_in": 9, "thinning": 1}
+    settings = {"chains": 2, "start": "data", "burn_in": 9, "thinning": 1}
     assert settings.keys() == set(DBN.sampling)
     other = trained(small(**settings), rows()).state_dict()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_with_chains_from_data_it_keeps_the_contract():
+    torch.set_default_dtype(torch.float32)
+    lingering = {"start": "data", "burn_in": 1, "weight_std": 1.0}
+    assert len(check_model("dbn", epochs=3, **lingering)) > 20  # stops inside each RBM too
