@@ -21,6 +21,7 @@ from genbench.files import sha256_of_json
 from genbench.run import Result
 
 MISSING = "–"
+BINARY = "binary"  # the kind of samples that published values, all of means, do not belong beside
 _OVER = {
     "examples": "standard error over the test examples of one run",
     "folds": "standard error over the folds",
@@ -66,6 +67,35 @@ def value_and_error(value: float, error: float) -> str:
 
 
 # --- numbers ---
+
+
+def tables(results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
+    """The title and the results of each table: one for each metric and kind of samples.
+
+    Means first, then binary samples, whose scores cannot be compared with them. A failed result
+    has no kind: it stands where its row has results, else with the means, or where there are none,
+    in the only table of its metric. A single table has no title.
+    """
+    metrics = dict.fromkeys(result.metric for result in results)
+    found = [
+        group
+        for metric in metrics
+        for group in _by_kind(metric, [r for r in results if r.metric == metric])
+    ]
+    return found if len(found) > 1 else [("", group) for _, group in found]
+
+
+def _by_kind(metric: str, results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
+    """The tables of one metric."""
+    rows = {label(result): result.kind for result in results if result.kind}
+    usual = BINARY if set(rows.values()) == {BINARY} else "mean"
+    kinds = [result.kind or rows.get(label(result), usual) for result in results]
+    titles = {kind: f"{metric}, {kind} samples" for kind in sorted(set(kinds) - {"mean"})}
+    return [
+        (title, [result for result, k in zip(results, kinds, strict=True) if k == kind])
+        for kind, title in {"mean": metric, **titles}.items()
+        if kind in kinds
+    ]
 
 
 def label(result: Result, stale: bool = False) -> str:
@@ -143,9 +173,9 @@ def published() -> pd.DataFrame:
 
 
 def _published(cell: Cell) -> Mapping[str, Any] | None:
-    """The published value that belongs beside a cell, none where the data are not canonical."""
+    """The published value that belongs beside a cell, of means on canonical data."""
     first = cell.results[0]
-    if first.caveat:
+    if first.caveat or not any(result.kind == "mean" for result in cell.results):
         return None
     table = published()
     same = (table.model == first.model) & (table.dataset == first.dataset)
@@ -213,7 +243,7 @@ def notes(found: Sequence[Cell], references: Sequence[str], audit: Sequence[str]
 
 
 def _protocol(cell: Cell) -> str:
-    """How a number came about: preset, seeds, sigma, samples."""
+    """How a number came about: preset, seeds, sigma, samples; how a chain sampled and mixed."""
     first = cell.results[0]
     parts = [f"preset {first.preset}", f"seed {_several(r.seed for r in cell.results)}"]
     if first.folds > 1:
@@ -229,7 +259,55 @@ def _protocol(cell: Cell) -> str:
         chosen = _several(training.get("epoch", "?") for training in trainings)
         made = _several(training.get("epochs", "?") for training in trainings)
         parts.append(f"epoch {chosen} of {made} made")
-    return f"{cell.label} on {cell.head}: {', '.join(parts)}"
+    said = [", ".join(parts), _sampling(cell), _tuned(cell), _mixing(cell)]
+    return f"{cell.label} on {cell.head}: {'; '.join(part for part in said if part)}"
+
+
+def _sampling(cell: Cell) -> str:
+    """The hyperparameters that only sampling reads: "1000 chains, start noise, burn-in 100"."""
+    found: dict[str, list[Any]] = {}
+    for result in cell.results:
+        tuned = (result.details.get("tuned") or {}).get("name")
+        for name, value in (result.details.get("sampling") or {}).items():
+            if name != tuned and value is not None:
+                found.setdefault(name, []).append(value)
+    return ", ".join(_setting(name, values) for name, values in found.items())
+
+
+def _setting(name: str, values: Sequence[Any]) -> str:
+    """A plural counts, any other name has a value: "1000 chains", "burn-in 100"."""
+    counts = name.endswith("s") and all(type(value) is int for value in values)
+    name, shown = name.replace("_", "-"), _several(map(_plain, values))
+    return f"{shown} {name}" if counts else f"{name} {shown}"
+
+
+def _tuned(cell: Cell) -> str:
+    """What was chosen, and of what: "noise 0.5 chosen of 0.1, 0.5, 1"."""
+    found = [r.details["tuned"] for r in cell.results if r.details.get("tuned")]
+    if not found:
+        return ""
+    chosen = _several(_plain(tuned["value"]) for tuned in found)
+    tried = _several(_plain(value) for tuned in found for value, _ in tuned.get("curve", []))
+    return f"{_several(t['name'] for t in found)} {chosen} chosen" + (tried and f" of {tried}")
+
+
+def _mixing(cell: Cell) -> str:
+    """How the chains mixed, each number once; those that are not known are left out."""
+    found = [r.details["mixing"] for r in cell.results if r.details.get("mixing")]
+
+    def of(name: str, phrase: str, scale: float = 1) -> list[str]:
+        values = [mixing[name] for mixing in found if mixing[name] is not None]
+        return [f"{_several(f'{scale * v:.3g}' for v in values)} {phrase}"] if values else []
+
+    parts = of("class_transitions_per_100_steps", "class transitions per 100 steps")
+    near = [f"{_several(m['distinct_nearest'] for m in found)} distinct nearest training images"]
+    near += of("near_copies", "% near-copies", scale=100)
+    looked_at = _several(mixing["looked_at"] for mixing in found)
+    return ", ".join([*parts, f"{' and '.join(near)} among {looked_at} samples"]) if found else ""
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _several(values: Iterable[Any]) -> str:
@@ -370,6 +448,7 @@ def comma_separated(found: Sequence[Cell]) -> str:
                 "model": cell.label,
                 "dataset": cell.head,
                 "metric": first.metric,
+                "kind": _several(r.kind for r in cell.results if r.kind),
                 "value": cell.value,
                 "error": cell.error,
                 "error_over": cell.over,

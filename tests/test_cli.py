@@ -269,6 +269,18 @@ def test_two_metrics_are_two_tables_that_say_so_and_one_csv(genbench) -> None:
     assert [line.count("model,dataset,metric") for line in csv] == [1, 0, 0]
 
 
+def test_binary_samples_are_a_table_of_their_own(genbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert genbench(*TINY, "-q").stdout.startswith("|")  # one table, no title
+    from stranger.drift import Drift
+
+    monkeypatch.setattr(Drift, "samples", "binary")
+    assert genbench(*TINY, "--seeds", "1", "-q").returncode == 0
+    shown = genbench("table", "-q").stdout.splitlines()
+    titles = ["parzen:", "parzen, binary samples:"]
+    assert [line for line in shown if line.endswith(":")] == titles
+    assert len([line for line in shown if "drift" in line]) == 2
+
+
 def test_an_edited_recipe_is_seen_by_the_table(genbench, monkeypatch: pytest.MonkeyPatch) -> None:
     from genbench import recipe
 

@@ -100,6 +100,122 @@ def test_the_paper_s_style_models_down_datasets_across_published_beside() -> Non
     assert "10000 samples" in text
 
 
+BITS = replace(GAN, model="dbn", kind="binary", value=150.0)
+FAILED = replace(GAN, model="other", status="failed", value=None, stderr=None, kind="")
+
+
+def split(*results: Result) -> list[tuple[str, list[str]]]:
+    """The tables as titles and models."""
+    return [(title, [r.model for r in found]) for title, found in table.tables(results)]
+
+
+def test_a_table_never_mixes_means_with_binary_samples() -> None:
+    expected = [("parzen", ["gan", "replay"]), ("parzen, binary samples", ["dbn"])]
+    assert split(GAN, BITS, REPLAY) == expected
+    assert split(BITS, GAN, REPLAY) == expected
+
+
+def test_a_single_table_has_no_title() -> None:
+    assert split(GAN, REPLAY) == [("", ["gan", "replay"])]
+    assert split(BITS) == [("", ["dbn"])]
+    assert split() == []
+
+
+def test_each_metric_has_its_tables() -> None:
+    other = [replace(result, metric="other") for result in (BITS, GAN)]
+    titles = ["parzen", "other", "other, binary samples"]
+    assert [title for title, _ in table.tables([GAN, *other])] == titles
+
+
+def test_a_failed_result_stands_with_the_means_or_in_the_only_table() -> None:
+    assert split(FAILED, BITS, GAN) == [
+        ("parzen", ["other", "gan"]),
+        ("parzen, binary samples", ["dbn"]),
+    ]
+    assert split(BITS, FAILED) == [("", ["dbn", "other"])]
+    assert split(FAILED) == [("", ["other"])]
+
+
+def test_a_failed_seed_of_a_binary_row_leaves_that_row_no_value() -> None:
+    failed = replace(FAILED, model="dbn", seed=1)
+    (_, means), (_, binary) = table.tables([GAN, BITS, failed])
+    assert means == [GAN]
+    assert [cell.text for cell in table.cells(binary, current)] == ["failed"]
+
+
+def test_a_published_value_stands_beside_means_only() -> None:
+    dbn = replace(BITS, kind="mean")
+    assert "mnist, published" in rendered(dbn)
+    assert "published" not in rendered(BITS)
+    lines = [table.comma_separated(table.cells([result], current)) for result in (dbn, BITS)]
+    rows = [next(csv.DictReader(io.StringIO(line))) for line in lines]
+    assert [row["published"] for row in rows] == ["138", ""]
+
+
+def test_the_csv_says_what_kind_the_samples_are() -> None:
+    found = table.cells([GAN, BITS, FAILED], current)
+    rows = csv.DictReader(io.StringIO(table.comma_separated(found)))
+    assert [row["kind"] for row in rows] == ["mean", "binary", ""]
+
+
+SAMPLING = {"chains": 1000, "start": "noise", "burn_in": 100, "thinning": 10}
+TUNED = {"name": "noise", "value": 0.5, "curve": [[0.1, 12.3], [0.5, 20.0], [1.0, 7.0]]}
+MIXING = {
+    "looked_at": 2000,
+    "chains": 200,
+    "steps": 10,
+    "class_transitions_per_100_steps": 3.2041,
+    "distinct_nearest": 812,
+    "near_copies": 0.0,
+    "classes": {"0": 1.0},
+    "class_entropy": 0.0,
+}
+
+
+def protocol(*chains: dict) -> str:
+    """What the note says after the epoch, of a row of as many seeds as there are details."""
+    seeds = [replace(GAN, seed=i, details=GAN.details | more) for i, more in enumerate(chains)]
+    found = table.cells(seeds, current)
+    (line,) = [line for line in table.notes(found, REFERENCES) if "preset" in line]
+    return line.split("epoch 240 of 250 made")[1]
+
+
+def test_the_protocol_of_a_chain_says_how_it_sampled_was_tuned_and_mixed() -> None:
+    assert protocol({"sampling": SAMPLING, "tuned": TUNED, "mixing": MIXING}) == (
+        "; 1000 chains, start noise, burn-in 100, thinning 10; noise 0.5 chosen of 0.1, 0.5, 1; "
+        "3.2 class transitions per 100 steps, 812 distinct nearest training images "
+        "and 0 % near-copies among 2000 samples"
+    )
+
+
+def test_nothing_is_said_of_chains_where_there_are_none() -> None:
+    assert protocol({}) == ""
+    assert protocol({"sampling": {}, "tuned": None, "mixing": None}) == ""
+    assert protocol({"sampling": {"noise": None}}) == ""
+
+
+def test_what_a_mixing_report_does_not_know_is_left_out() -> None:
+    unknown = dict.fromkeys(("class_transitions_per_100_steps", "near_copies"))
+    assert protocol({"mixing": MIXING | unknown}) == (
+        "; 812 distinct nearest training images among 2000 samples"
+    )
+
+
+def test_seeds_that_differ_are_each_named_once() -> None:
+    tuned = [TUNED, TUNED | {"value": 0.1}, TUNED]
+    mixing = [MIXING, MIXING | {"near_copies": 1.0}, MIXING]
+    said = protocol(*({"tuned": t, "mixing": m} for t, m in zip(tuned, mixing, strict=True)))
+    assert "noise 0.5, 0.1 chosen of 0.1, 0.5, 1;" in said
+    assert "812 distinct nearest training images and 0, 100 % near-copies" in said
+
+
+def test_a_setting_that_was_tuned_is_said_once() -> None:
+    said = protocol({"sampling": SAMPLING | {"noise": None}, "tuned": TUNED})
+    assert said.count("noise") == 2  # start noise, noise 0.5 chosen
+    assert protocol({"sampling": {"noise": 0.5}, "tuned": TUNED}).count("noise") == 1
+    assert protocol({"sampling": {"noise": 0.5}}) == "; noise 0.5"
+
+
 def test_a_failed_cell_is_shown_with_its_reason() -> None:
     failed = replace(GAN, status="failed", value=None, stderr=None, error="ModelError: NaN")
     text = rendered(failed)
