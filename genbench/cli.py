@@ -357,7 +357,7 @@ def _outcomes(
 
 
 def _print_cost(runs: Sequence[Run], todo: Sequence[Run], environment: Environment) -> None:
-    """The plan, and what its trainings would cost, projected from one short epoch of each."""
+    """The plan, and what its trainings would cost, projected from one timed batch of each."""
     from genbench.plan import by_training
     from genbench.progress import duration
     from genbench.runner import projected
@@ -394,14 +394,11 @@ def _is_current(result: Result) -> bool:
     from genbench import recipe
     from genbench.registry import code_of
 
-    selection = {"metric": result.recipe["select"]} if result.recipe.get("select") else {}
     chosen = {k: v for k, v in result.overrides.items() if "." not in k and k != "minutes"}
     try:
-        written = recipe.values(result.model, result.dataset, result.preset) | chosen
-        return (written, code_of(result.model, result.metric, selection)) == (
-            result.recipe,
-            result.code,
-        )
+        said = recipe.written(result.model, result.dataset, result.preset, chosen)
+        code = code_of(result.model, result.metric, recipe.judges(said))
+        return (said, code) == (result.recipe, result.code)
     except UsageError:  # it is no longer registered, or cannot be found
         return False
 
@@ -421,23 +418,22 @@ def _print_table(results: Sequence[Result], form: str, store: Store, quiet: bool
     from genbench import table
 
     results = _ordered(results)
-    metrics = list(dict.fromkeys(result.metric for result in results))
-    found = {m: table.cells([r for r in results if r.metric == m], _is_current) for m in metrics}
+    found = [(title, table.cells(group, _is_current)) for title, group in table.tables(results)]
     if form == "json":
         typer.echo(table.as_json(results), nl=False)
     elif form == "csv":
-        every = [cell for cells in found.values() for cell in cells]
+        every = [cell for _, cells in found for cell in cells]
         typer.echo(table.comma_separated(every), nl=False)
     else:
         references = DEFAULTS["references"]
         pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
-        for metric, cells in found.items():
-            of_metric = [r for cell in cells if not cell.stale for r in cell.results]
-            audit = table.audit(of_metric, store.per_example, *pair)
+        for title, cells in found:
+            current = [r for cell in cells if not cell.stale for r in cell.results]
+            audit = table.audit(current, store.per_example, *pair)
             lines = [] if quiet else table.notes(cells, references, audit)
             render = {"md": table.markdown, "latex": table.latex}[form]
-            title = f"{metric}:\n\n" if len(found) > 1 and form == "md" else ""
-            typer.echo(title + render(table.frame(cells, references), lines))
+            above = f"{title}:\n\n" if title and form == "md" else ""
+            typer.echo(above + render(table.frame(cells, references), lines))
 
 
 @app.command(

@@ -16,6 +16,8 @@ from genbench.files import sha256_of_arrays
 from genbench.run import Data, Run
 from genbench.store import Store
 
+MOST_CHAINS, LEAST_STATES = 100, 100  # of chains that start at training images
+
 
 @dataclass(frozen=True)
 class Question:
@@ -50,7 +52,6 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
         if owner not in {*models, *metrics}:
             hint = registry.nearest(owner, {*models, *metrics})
             raise UsageError(f"--set names {owner!r}, which is not in this plan; {hint}")
-    settings = {metric: _settings(question, metric) for metric in metrics}
     runs = []
     for dataset in dict.fromkeys(registry.find("dataset", d).name for d in question.datasets):
         recipes = {
@@ -59,7 +60,9 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
         }
         folds = read_data(dataset, data_dir)
         for model, seed, data, metric in product(models, question.seeds, folds, metrics):
-            runs.append(_run(question, recipes[model], model, seed, data, metric, settings[metric]))
+            runs.append(_run(question, recipes[model], model, seed, data, metric))
+    for run in runs:
+        _check_chains(run)
     return runs
 
 
@@ -85,11 +88,28 @@ def _constructor(kind: str, name: str) -> dict[str, Any]:
     return recipe.constructor(registry.load(kind, name))
 
 
-def _settings(question: Question, metric: str) -> dict[str, Any]:
+def _check_chains(run: Run) -> None:
+    """Raises UsageError for chains that start at training images and are too short to leave them.
+
+    A chain that never moves would score what the training images themselves score.
+    """
+    sampling = {name: run.hyperparameters[name] for name in run.sampling}
+    if sampling.get("start") == "data":
+        chains = sampling["chains"]
+        if chains > MOST_CHAINS or run.samples < LEAST_STATES * chains:
+            raise UsageError(
+                f"{run.model}: chains that start at training images must be at most "
+                f"{MOST_CHAINS}, of at least {LEAST_STATES} kept states each; got {chains} for "
+                f"{run.samples} samples: set fewer chains, or --set {run.model}.start=noise"
+            )
+
+
+def _settings(question: Question, chosen: recipe.Recipe, metric: str) -> dict[str, Any]:
     """All settings of a metric; raises UsageError if it cannot be built with them."""
     cls = registry.load("metric", metric)
-    chosen = question.overrides.get(metric, {})
-    settings = recipe.defaults(cls) | recipe.check_values(metric, chosen, recipe.constructor(cls))
+    chosen_here = {**chosen.metrics.get(metric, {}), **question.overrides.get(metric, {})}
+    checked = recipe.check_values(metric, chosen_here, recipe.constructor(cls))
+    settings = recipe.defaults(cls) | checked
     try:
         cls(**settings)
     except (TypeError, ValueError) as error:
@@ -143,7 +163,6 @@ def _run(
     seed: int,
     data: Data,
     metric: str,
-    settings: Mapping[str, Any],
 ) -> Run:
     """One cell of the plan, with the digests of the code that would fill it."""
     selection: dict[str, Any] = {}
@@ -152,6 +171,14 @@ def _run(
             "metric": registry.find("metric", chosen.runner["select"]).name,
             "every": chosen.runner.get("select_every", 1),
             "samples": chosen.runner.get("select_samples", 10_000),
+        }
+    tuning: dict[str, Any] = {}
+    if chosen.runner.get("tune"):
+        tuning = {
+            "name": chosen.runner["tune"],
+            "values": chosen.runner["tune_values"],
+            "metric": registry.find("metric", chosen.runner["tune_by"]).name,
+            "samples": chosen.runner.get("tune_samples", 10_000),
         }
     label = set_by_user(question, model)
     label |= {f"{metric}.{key}": v for key, v in question.overrides.get(metric, {}).items()}
@@ -166,11 +193,12 @@ def _run(
         metric=metric,
         samples=question.samples,
         hyperparameters=dict(chosen.hyperparameters),
-        settings=settings,
-        code=registry.code_of(model, metric, selection),
+        settings=_settings(question, chosen, metric),
+        code=registry.code_of(model, metric, recipe.judges(chosen.written)),
         recipe=dict(chosen.written),
         sampling=tuple(getattr(registry.load("model", model), "sampling", ())),
         selection=selection,
+        tuning=tuning,
         uses_validation=chosen.runner.get("uses_validation", False),
         minutes=minutes,
         overrides=label,

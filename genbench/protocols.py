@@ -88,7 +88,10 @@ class GenerativeModel(Protocol):
     """Built as `Model(shape, **hyperparameters)`; draws from torch's global generator.
 
     samples: "mean" or "binary", what `sample` returns.
-    Optional `sampling`: names of the hyperparameters that only `sample` reads.
+    Optional `sampling`: names of the hyperparameters that only `sample` reads. With `chains` and
+    `thinning` among them the samples are states of Markov chains, in the order of the steps: rows
+    [t chains, (t + 1) chains) are the t-th kept states of all chains, `thinning` steps apart.
+    `start`, where there is one, is "noise", or "data" for training images.
     Optional `notes()`: JSON-able values that the model chose, for the record.
     """
 

@@ -2,7 +2,8 @@
 
 Tables are read in this order, later wins: [default], [dataset], [preset], [dataset.preset], and
 last what the user set. The preset `paper` adds nothing to [dataset]. Besides the hyperparameters of
-the model's constructor a recipe may hold the keys in `RUNNER_KEYS`.
+the model's constructor a recipe may hold the keys in `RUNNER_KEYS`, and options of a metric, such
+as "parzen.sigma" = 0.2.
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ RUNNER_KEYS: dict[str, Any] = {
     "select_every": int,  # epochs between two looks
     "select_samples": int,
     "uses_validation": bool,  # whether fit is given the validation rows
+    "tune": str,  # a sampling hyperparameter that is chosen after training, on the same rows
+    "tune_values": list,  # what it may be
+    "tune_by": str,  # the metric that chooses it
+    "tune_samples": int,
 }
+TUNING = {key for key in RUNNER_KEYS if key.startswith("tune")}
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Recipe:
     preset: str
     hyperparameters: Mapping[str, Any]  # the constructor's defaults included
     runner: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # options, by metric
     written: Mapping[str, Any] = field(default_factory=dict)  # as the file and the user say it
 
 
@@ -70,14 +77,17 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
             f"{model!r} has no recipe for dataset {dataset!r}; it has some for: "
             f"{', '.join(sorted(known))}"
         )
-    written = {**values(model, dataset, preset), **overrides}
+    for key in overrides:
+        if "." in key:
+            raise UsageError(f"a metric's option holds for all models: --set {key}=...")
+    said = written(model, dataset, preset, overrides)
     cls = registry.load("model", model)
-    hyperparameters = {key: value for key, value in written.items() if key not in RUNNER_KEYS}
-    hyperparameters = check_values(model, hyperparameters, constructor(cls), also=RUNNER_KEYS)
-    runner = {key: value for key, value in written.items() if key in RUNNER_KEYS}
+    metrics = {key: value for key, value in said.items() if "." in key}
+    runner = {key: value for key, value in said.items() if key in RUNNER_KEYS}
+    own = {key: value for key, value in said.items() if key not in {*metrics, *runner}}
+    hyperparameters = check_values(model, own, constructor(cls), also=RUNNER_KEYS)
     runner = check_values(model, runner, RUNNER_KEYS)
-    if runner.get("select_every", 1) < 1 or runner.get("select_samples", 1) < 1:
-        raise UsageError(f"{model}: select_every and select_samples must be at least 1")
+    _check_runner(model, cls, runner)
     complete = defaults(cls) | hyperparameters
     for name in constructor(cls):
         if name not in complete:
@@ -86,7 +96,46 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
                 f"give it in the recipe or by --set {model}.{name}=..."
             )
     same = values(model, dataset, preset) == values(model, dataset, PAPER)
-    return Recipe(PAPER if same else preset, complete, runner, written)
+    return Recipe(PAPER if same else preset, complete, runner, _by_owner(metrics), said)
+
+
+def written(model: str, dataset: str, preset: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What file and user say of a model, unchecked; what the user set is no longer tuned."""
+    said = {**values(model, dataset, preset), **overrides}
+    if said.get("tune") in overrides:
+        said = {key: value for key, value in said.items() if key not in TUNING}
+    return said
+
+
+def judges(said: Mapping[str, Any]) -> dict[str, str]:
+    """The metrics that choose the epoch ("select") and a sampling hyperparameter ("tune")."""
+    named = {"select": said.get("select"), "tune": said.get("tune") and said.get("tune_by")}
+    return {role: metric for role, metric in named.items() if metric}
+
+
+def _check_runner(model: str, cls: type, runner: Mapping[str, Any]) -> None:
+    """Raises UsageError where the keys for the runner contradict the model or themselves."""
+    counts = ("select_every", "select_samples", "tune_samples")
+    if any(runner.get(key, 1) < 1 for key in counts):
+        raise UsageError(f"{model}: {', '.join(counts)} must be at least 1")
+    if not runner.get("tune"):
+        return
+    tuned, values = runner["tune"], runner.get("tune_values", [])
+    if tuned not in getattr(cls, "sampling", ()):
+        raise UsageError(f"{model}: tune = {tuned!r} is not among what only sampling reads")
+    if not (values and runner.get("tune_by")):
+        raise UsageError(f"{model}: tune = {tuned!r} needs tune_values and tune_by")
+    for value in values:
+        check_values(model, {tuned: value}, constructor(cls))
+
+
+def _by_owner(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """{"parzen.sigma": 0.2} -> {"parzen": {"sigma": 0.2}}."""
+    owners: dict[str, dict[str, Any]] = {}
+    for name, value in options.items():
+        owner, _, key = name.partition(".")
+        owners.setdefault(owner, {})[key] = value
+    return owners
 
 
 def values(model: str, dataset: str, preset: str) -> dict[str, Any]:

@@ -97,11 +97,13 @@ def code_digest(module: str) -> str:
     return digest.hexdigest()
 
 
-def code_of(model: str, metric: str, selection: Mapping[str, Any]) -> dict[str, str]:
-    """sha256 of the installed code that a result depends on, by role; loads none of it."""
+def code_of(model: str, metric: str, judges: Mapping[str, str]) -> dict[str, str]:
+    """sha256 of the installed code that a result depends on, by role; loads none of it.
+
+    `judges` names the metrics that choose something before the score, by role.
+    """
     roles = {"model": ("model", model), "metric": ("metric", metric)}
-    if selection:
-        roles["select"] = ("metric", selection["metric"])
+    roles |= {role: ("metric", name) for role, name in judges.items()}
     found = {role: find(kind, name) for role, (kind, name) in roles.items()}
     return {role: code_digest(entry.module) for role, entry in found.items()}
 

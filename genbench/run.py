@@ -37,8 +37,10 @@ class Run:
 
     samples: how many are asked of the model. sampling: names of the hyperparameters that only
     sampling reads. selection: the metric that chooses the epoch, how often and by how many samples,
-    or empty. code: sha256 by role ("model", "metric", "select"). recipe: as the file and the user
-    say it, so that a table can tell whether it still stands so. minutes: the training budget.
+    or empty. tuning: the sampling hyperparameter that is chosen after training, of which values, by
+    which metric and by how many samples, or empty. code: sha256 by role ("model", "metric",
+    "select", "tune"). recipe: as the file and the user say it, so that a table can tell whether it
+    still stands so. minutes: the training budget.
     """
 
     model: str
@@ -53,6 +55,7 @@ class Run:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     sampling: tuple[str, ...] = ()
     selection: Mapping[str, Any] = field(default_factory=dict)
+    tuning: Mapping[str, Any] = field(default_factory=dict)
     uses_validation: bool = False
     minutes: float | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -70,8 +73,9 @@ class Run:
                 "dataset": self.data.name,
                 "seed": self.seed,
                 "hyperparameters": fitted,
-                "code": {role: self.code[role] for role in self.code if role != "metric"},
+                "code": {r: self.code[r] for r in self.code if r in ("model", "select")},
                 "data": trained_on,
+                "carves": self.carves,
                 "uses_validation": self.uses_validation,
                 "selection": dict(self.selection),
                 "minutes": self.minutes,
@@ -80,21 +84,26 @@ class Run:
 
     @property
     def carves(self) -> bool:
-        """Whether the rows that select epochs are carved from the training rows.
+        """Whether the rows that select and tune are carved from the training rows.
 
         So it is where there are several folds: the validation rows of one are test rows of others.
         """
-        return self.data.folds > 1
+        return self.data.folds > 1 and bool(self.selection or self.tuning)
 
     @cached_property
     def sample_key(self) -> str:
         """sha256 of what the samples depend on."""
         drawn = {k: v for k, v in self.hyperparameters.items() if k in self.sampling}
+        tuned = {}
+        if self.tuning:
+            looked_at = "" if self.carves else self.data.valid
+            tuned = {**self.tuning, "code": self.code["tune"], "valid": looked_at}
         return sha256_of_json(
             {
                 "fit": self.fit_key,
                 "samples": self.samples,
                 "sampling": drawn,
+                "tuning": tuned,
                 "levels": self.data.levels,
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
@@ -19,6 +20,8 @@ from genbench.run import Run, answer
 from genbench.stages import Work, about
 from genbench.store import Store
 from genbench.timing import Clock, timed
+
+BATCH = 500  # rows that stand for an epoch of a model whose recipe has no batch
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,11 @@ def settle(future: Future[list[str]], group: Sequence[Run], environment: Environ
                 fail(store, run, death, None)
 
 
-def projected(run: Run, environment: Environment, rows: int = 500) -> tuple[float, int]:
-    """Projected seconds of a run's training, from one epoch over `rows` rows, and its epochs.
+def projected(run: Run, environment: Environment) -> tuple[float, int]:
+    """Projected seconds of a run's training, from one timed batch, and its epochs.
 
     Nothing where the store holds the weights. Writes nothing; sampling and scoring are not in it.
+    The batch is of the first epoch: a stack's later layers are taken to cost what its first does.
     """
     store, device = Store(environment.results_dir), choose_device(environment.device)
     if store.weights(run) is not None:
@@ -119,8 +123,13 @@ def projected(run: Run, environment: Environment, rows: int = 500) -> tuple[floa
     with float32_products():
         work = Work(run, store, environment.data_dir, device)
         train = work.split(run.data.fold).train
-        model, clock = work.build(), Clock()
-        with work.seeded("fit", 1), torch.device(device), timed(device, clock):
-            epoch = next(model.fit(train[:rows], train[:0]), None)
+        batch = train[: run.hyperparameters.get("batch", BATCH)]
+        clock, epoch = Clock(), None
+        for _ in range(2):  # the first time also warms up
+            model = work.build()
+            with work.seeded("fit", 1), torch.device(device), timed(device, clock):
+                epoch = next(model.fit(batch, train[:0]), None)
     epochs = epoch.total if epoch else 0
-    return clock.seconds * epochs * len(train) / min(rows, len(train)), epochs
+    batches = math.ceil(len(train) / len(batch))
+    most = run.hyperparameters.get("max_updates") or batches
+    return clock.seconds * min(batches, most) * epochs, epochs

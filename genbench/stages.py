@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbench import provenance, registry
+from genbench import mixing, provenance, registry
 from genbench.errors import DataError, ModelError, UsageError
 from genbench.plan import identity
 from genbench.protocols import Epoch, Split
+from genbench.recipe import judges
 from genbench.run import Run, answer
 from genbench.seeding import seeded
 from genbench.store import Store
@@ -54,10 +55,10 @@ class Work:
     def seeded(self, *purpose: str | int) -> Any:
         return seeded(self.run.model, self.run.data.name, self.run.seed, *purpose)
 
-    def build(self) -> Any:
+    def build(self, **changed: Any) -> Any:
         with self.seeded("build"), self.device:
             cls = registry.load("model", self.run.model)
-            return cls(tuple(self.dataset.shape), **self.run.hyperparameters)
+            return cls(tuple(self.dataset.shape), **{**self.run.hyperparameters, **changed})
 
     # --- fit ---
 
@@ -70,14 +71,19 @@ class Work:
                 if "fit" in self._again or self.store.weights(self.run) is None:
                     self._train()
                     self._again.discard("fit")
-                stored = self.store.weights(self.run)
-                assert stored is not None
-                self._model, self._training = self.build(), stored[1]
-                self._model.load_state_dict(_tensors(stored[0], self.device))
+                self._model = self._loaded()
             except Exception as error:
                 self.broken = error
                 raise
         return self._model
+
+    def _loaded(self, **changed: Any) -> Any:
+        """The finished model from the store, with some hyperparameters of sampling changed."""
+        stored = self.store.weights(self.run)
+        assert stored is not None
+        model, self._training = self.build(**changed), stored[1]
+        model.load_state_dict(_tensors(stored[0], self.device))
+        return model
 
     def _train(self) -> None:
         """Drives `fit` epoch by epoch; keeps a checkpoint after each, the best one apart."""
@@ -117,12 +123,12 @@ class Work:
         now = identity(run.data.name, self.dataset, run.data.fold)
         if (now.train, now.valid, now.test) != (run.data.train, run.data.valid, run.data.test):
             raise DataError(f"the rows of {run.data.name} changed after the run was planned")
-        if registry.code_of(run.model, run.metric, run.selection) != run.code:
+        if registry.code_of(run.model, run.metric, judges(run.recipe)) != run.code:
             raise UsageError(f"the code of {run.model} or a metric changed after it was planned")
 
     def _rows_of_training(self, split: Split) -> tuple[Tensor, Tensor]:
-        """The rows that train and the rows that select epochs."""
-        if not (self.run.selection and self.run.carves):
+        """The rows that train, and those that select epochs and tune sampling."""
+        if not self.run.carves:
             return split.train, split.valid
         held_out = min(2 * SIGMA_ROWS, len(split.train) // 10)
         kept = len(split.train) - held_out
@@ -130,17 +136,26 @@ class Work:
 
     def _look(self, model: Any, rows: Tensor, note: dict[str, Any]) -> None:
         """Scores the epoch on rows that are not test rows and keeps it if it is the best so far."""
-        chosen = self.run.selection
+        with self.seeded("select", note["done"]):
+            value = self._judged(model, rows, self.run.selection)
+        note["curve"].append([note["done"], value])
+        best = self._best(note["curve"], self.run.selection)
+        if best != note["best"]:
+            note["best"] = best
+            self.store.put_best(self.run, _arrays(_finished(model.state_dict())), best)
+
+    def _judged(self, model: Any, rows: Tensor, chosen: Mapping[str, Any]) -> float:
+        """What a model's samples score on rows that are no test rows; some tune the metric."""
         metric = registry.load("metric", chosen["metric"])()
         half = SIGMA_ROWS if len(rows) >= 2 * SIGMA_ROWS else len(rows) // 2
-        with self.seeded("select", note["done"]), self.device:
+        with self.device:
             samples = self._as_stored(model.sample(chosen["samples"]))
-            value = metric(self._as_scored(samples), rows[:half], rows[half:]).value
-        note["curve"].append([note["done"], value])
-        sign = 1 if metric.higher_is_better else -1
-        if note["best"] is None or sign * value > sign * note["best"][1]:
-            note["best"] = [note["done"], value]
-            self.store.put_best(self.run, _arrays(_finished(model.state_dict())), note["best"])
+            return metric(self._as_scored(samples), rows[:half], rows[half:]).value
+
+    def _best(self, curve: list[list[Any]], chosen: Mapping[str, Any]) -> list[Any]:
+        """The best point of [what was tried, its value]; of equals the first."""
+        sign = 1 if registry.load("metric", chosen["metric"]).higher_is_better else -1
+        return max(curve, key=lambda point: sign * point[1])
 
     def _finish(self, model: Any, note: dict[str, Any], cut: bool) -> None:
         """Keeps the finished weights: the best epoch's where epochs are selected."""
@@ -164,8 +179,11 @@ class Work:
         return self._as_scored(stored[0]), stored[1]
 
     def _draw(self, run: Run) -> tuple[np.ndarray, dict[str, Any]]:
-        model, clock = self.model(), Clock()
+        self.model()
+        tuned = self._tune(run)
+        model = self._loaded(**{tuned["name"]: tuned["value"]}) if tuned else self.model()
         self.store.log(run, {"stage": "sample"})
+        clock = Clock()
         with self.seeded("sample"), self.device, timed(self.device, clock):
             rows = model.sample(run.samples)
         if len(rows) > run.samples:
@@ -174,9 +192,36 @@ class Work:
             )
         stored = self._as_stored(rows)
         notes = model.notes() if hasattr(model, "notes") else {}
-        note = {"kind": model.samples, "notes": notes, "training": self._training}
+        note = {"kind": model.samples, "notes": notes, "training": self._training, "tuned": tuned}
+        note["mixing"] = self._mixing(run, self._as_scored(stored))
         self.store.put_samples(run, stored, note, self._provenance(sample=clock.seconds))
         return stored, note
+
+    def _tune(self, run: Run) -> dict[str, Any]:
+        """Tries the values of a sampling hyperparameter, each with the same seed, from noise."""
+        chosen = run.tuning
+        if not chosen:
+            return {}
+        _, rows = self._rows_of_training(self.split(run.data.fold))
+        start = {"start": "noise"} if "start" in run.sampling else {}
+        curve = []
+        for value in chosen["values"]:
+            model = self._loaded(**{chosen["name"]: value, **start})
+            with self.seeded("tune"):
+                curve.append([value, self._judged(model, rows, chosen)])
+            self.store.log(run, {"stage": "tune", chosen["name"]: value, "value": curve[-1][1]})
+        return {"name": chosen["name"], "value": self._best(curve, chosen)[0], "curve": curve}
+
+    def _mixing(self, run: Run, samples: Tensor) -> dict[str, Any]:
+        """How the Markov chains of a model moved, if it has any."""
+        sampling = {name: run.hyperparameters[name] for name in run.sampling}
+        if not {"chains", "thinning"} <= sampling.keys():
+            return {}
+        split = self.dataset.split(run.data.fold)
+        train, held_out = split.train.to(self.device), split.valid.to(self.device)
+        labels = None if split.train_labels is None else split.train_labels.to(self.device)
+        chains, thinning = sampling["chains"], sampling["thinning"]
+        return mixing.report(samples, chains, thinning, train, labels, held_out)
 
     def _as_stored(self, samples: Tensor) -> np.ndarray:
         """Checked samples as they are kept: the k of k / (levels - 1), or float32."""
@@ -211,6 +256,10 @@ class Work:
             raise ModelError(f"{run.metric} gave {score.value} ± {score.stderr}, not a number")
         details = {**score.details, "distinct": _distinct(samples)}
         details |= {"training": note["training"], "model": note["notes"]}
+        details["sampling"] = {name: run.hyperparameters[name] for name in run.sampling}
+        tuned = note["tuned"]
+        details["sampling"] |= {tuned["name"]: tuned["value"]} if tuned else {}
+        details |= {name: note[name] for name in ("tuned", "mixing") if note[name]}
         result = answer(
             run,
             "done",
@@ -250,6 +299,7 @@ def about(run: Run) -> dict[str, Any]:
         "hyperparameters": dict(run.hyperparameters),
         "settings": dict(run.settings),
         "selection": dict(run.selection),
+        "tuning": dict(run.tuning),
         "minutes": run.minutes,
         "code": dict(run.code),
         "registered_by": {kind: registry.owner(entry) for kind, entry in entries.items()},

@@ -21,10 +21,11 @@ ARROWS = {
     "store": {"run", "files", "errors"},
     "seeding": set(),
     "timing": set(),
+    "mixing": set(),
     "provenance": {"precision"},
     "plan": {"recipe", "registry", "run", "store", "files", "errors"},
-    "stages": {"plan", "registry", "run", "store", "protocols", "seeding", "timing"}
-    | {"provenance", "errors"},
+    "stages": {"plan", "recipe", "registry", "run", "store", "protocols", "seeding", "timing"}
+    | {"mixing", "provenance", "errors"},
     "runner": {"plan", "stages", "run", "store", "timing", "provenance", "precision", "errors"},
     "executors": set(),
     "statistics": set(),

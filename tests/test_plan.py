@@ -149,10 +149,11 @@ def test_every_recipe_fits_its_constructor_on_every_dataset_and_preset() -> None
     for model in registry.names("model"):
         for dataset in registry.names("dataset"):
             if {"default", dataset} & recipe.read(model).keys():
+                shape = registry.load("dataset", dataset).shape
                 for preset in recipe.presets(model):
                     found = recipe.resolve(model, dataset, preset, {})
                     with torch.device("meta"):  # shapes without memory
-                        registry.load("model", model)((1, 8, 8), **found.hyperparameters)
+                        registry.load("model", model)(shape, **found.hyperparameters)
 
 
 def test_a_hyperparameter_that_no_table_gives_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
