@@ -42,11 +42,14 @@ class DeepGSN:
 
     walkback: updates of the chain in training; each one's p is to give back the clean image.
     corruption: share of salt and pepper on the image before each update.
-    rate: times rate_decay every epoch. momentum: m <- momentum m + (1 - momentum) g.
+    rate: times rate_decay every epoch.
+    momentum: m <- momentum m + (1 - momentum) g, and θ <- θ - rate m; where second_momentum is not
+        0, Adam's step instead (Kingma & Ba 2014), with v <- second_momentum v + (1 - ..) g².
     pixel_scale: images are multiplied by it inside, and samples divided.
-    chains, start, burn_in, thinning: `sample` runs that many chains, from fair coin tosses or, if
-        `start` is "data", from training images, skips `burn_in` updates and keeps p of every
-        `thinning`-th, all chains' first, then all chains' second.
+    chains, start, burn_in, thinning: `sample` runs that many chains, skips `burn_in` updates and
+        keeps p of every `thinning`-th, all chains' first, then all chains' second. They start at
+        training images if `start` is "data", else at pixels drawn independently, 1 as often as on
+        average over training images.
     max_updates: most in an epoch, 0 for no limit.
 
     Validation rows, where the recipe hands it any, are trained on as well.
@@ -66,6 +69,7 @@ class DeepGSN:
     start: Literal["noise", "data"]
     burn_in: int
     thinning: int
+    second_momentum: float = 0.0
     pixel_scale: float = 1.0
     max_updates: int = 0
 
@@ -80,35 +84,48 @@ class DeepGSN:
             for d, units in pairwise(widths)
         ]
         self.m = [torch.zeros_like(parameter) for parameter in (*self.W, *self.b)]
-        self.starts = torch.zeros(STARTS, widths[0])
+        self.v = [torch.zeros_like(parameter) for parameter in (*self.W, *self.b)]
+        self.starts, self.mean = torch.zeros(STARTS, widths[0]), torch.zeros(widths[0])
         self.epoch = torch.zeros((), dtype=torch.int64)
 
     def fit(self, train: Tensor, valid: Tensor) -> Iterator[Epoch]:
         train = torch.cat([train, valid])
         if self.epoch == 0:
             self.starts.copy_(train[torch.arange(STARTS) % len(train)])
+            self.mean.copy_(train.mean(dim=0))
         for epoch in range(int(self.epoch), self.epochs):
             batches = torch.randperm(len(train), device=train.device).split(self.batch)
             rate, losses = self.rate * self.rate_decay**epoch, []
-            for rows in batches[: self.max_updates or None]:
-                losses.append(self._learn(self.pixel_scale * train[rows], rate))
+            batches = batches[: self.max_updates or None]
+            for t, rows in enumerate(batches, start=epoch * len(batches) + 1):
+                losses.append(self._learn(self.pixel_scale * train[rows], rate, t))
             self.epoch.fill_(epoch + 1)
             last = torch.stack(losses).mean().item()
             yield Epoch(epoch + 1, self.epochs, {"reconstruction": last})
 
-    def _learn(self, x: Tensor, rate: float) -> Tensor:
-        """One step down Σ over the walkback of the mean cross entropy; the last update's."""
+    def _learn(self, x: Tensor, rate: float, t: int) -> Tensor:
+        """The t-th step down Σ over the walkback of the mean cross entropy; the last update's."""
         parameters = [parameter.requires_grad_(True) for parameter in (*self.W, *self.b)]
         shown, h, losses = x, self._at_rest(len(x)), []
         for _ in range(self.walkback):
             a, h = self._update(shown, h)
             losses.append(binary_cross_entropy_with_logits(a, x))
             shown = bits(a.detach().sigmoid())
-        gradients = torch.autograd.grad(torch.stack(losses).sum(), parameters)
-        for parameter, m, g in zip(parameters, self.m, gradients, strict=True):
-            m.mul_(self.momentum).add_(g, alpha=1 - self.momentum)
-            parameter.requires_grad_(False).sub_(m, alpha=rate)
+        total = torch.stack(losses).sum()
+        gradients = torch.autograd.grad(total, parameters, materialize_grads=True)
+        for parameter, m, v, g in zip(parameters, self.m, self.v, gradients, strict=True):
+            step = self._step(m, v, g, t)
+            parameter.requires_grad_(False).sub_(step, alpha=rate)
         return losses[-1].detach()
+
+    def _step(self, m: Tensor, v: Tensor, g: Tensor, t: int) -> Tensor:
+        """m, or if there is a second momentum β: m / (1 - momentum^t) / √(v / (1 - β^t))."""
+        m.mul_(self.momentum).add_(g, alpha=1 - self.momentum)
+        if self.second_momentum == 0:
+            return m
+        v.mul_(self.second_momentum).addcmul_(g, g, value=1 - self.second_momentum)
+        scale = (v / (1 - self.second_momentum**t)).sqrt_().add_(1e-8)
+        return m / (1 - self.momentum**t) / scale
 
     def _update(self, x: Tensor, h: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Odd layers from the image `x`, corrupted, and the even ones; then even ones: a_0, h."""
@@ -142,7 +159,7 @@ class DeepGSN:
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
         chains = min(self.chains, n)
-        x = bits(torch.full_like(self.starts[:1].expand(chains, -1), 0.5))
+        x = bits(self.mean.expand(chains, -1))
         if self.start == "data":
             x = self.pixel_scale * self.starts[torch.arange(chains) % STARTS]
         h, kept = self._at_rest(chains), []
@@ -157,8 +174,9 @@ class DeepGSN:
     def state_dict(self) -> dict[str, Tensor]:
         names = [f"W.{i + 1}" for i in range(len(self.W))] + [f"b.{i}" for i in range(len(self.b))]
         state = dict(zip(names, [*self.W, *self.b], strict=True))
-        state |= {f"train.m.{name}": m for name, m in zip(names, self.m, strict=True)}
-        return {**state, "starts": self.starts, "train.epoch": self.epoch}
+        for name, m, v in zip(names, self.m, self.v, strict=True):
+            state |= {f"train.m.{name}": m, f"train.v.{name}": v}
+        return {**state, "starts": self.starts, "mean": self.mean, "train.epoch": self.epoch}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         self.epoch.fill_(self.epochs)  # finished, unless the state says how far it is

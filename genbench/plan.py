@@ -94,8 +94,9 @@ def _check_chains(run: Run) -> None:
     A chain that never moves would score what the training images themselves score.
     """
     sampling = {name: run.hyperparameters[name] for name in run.sampling}
-    if sampling.get("start") == "data":
-        chains = sampling["chains"]
+    tuned = [{run.tuning["name"]: value} for value in run.tuning["values"]] if run.tuning else [{}]
+    for chosen in ({**sampling, **one} for one in tuned):
+        chains = chosen.get("chains", 0) if chosen.get("start") == "data" else 0
         if chains > MOST_CHAINS or run.samples < LEAST_STATES * chains:
             raise UsageError(
                 f"{run.model}: chains that start at training images must be at most "

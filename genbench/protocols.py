@@ -91,7 +91,8 @@ class GenerativeModel(Protocol):
     Optional `sampling`: names of the hyperparameters that only `sample` reads. With `chains` and
     `thinning` among them the samples are states of Markov chains, in the order of the steps: rows
     [t chains, (t + 1) chains) are the t-th kept states of all chains, `thinning` steps apart.
-    `start`, where there is one, is "noise", or "data" for training images.
+    `start`, where there is one, is "noise", or "data" for training images; `reconstruct`, if true,
+    means training images encoded and decoded, and no chain.
     Optional `notes()`: JSON-able values that the model chose, for the record.
     """
 

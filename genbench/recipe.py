@@ -88,6 +88,9 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
     hyperparameters = check_values(model, own, constructor(cls), also=RUNNER_KEYS)
     runner = check_values(model, runner, RUNNER_KEYS)
     _check_runner(model, cls, runner)
+    options = _by_owner(metrics)
+    for metric, chosen in options.items():
+        check_values(metric, chosen, constructor(registry.load("metric", metric)))
     complete = defaults(cls) | hyperparameters
     for name in constructor(cls):
         if name not in complete:
@@ -96,13 +99,13 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
                 f"give it in the recipe or by --set {model}.{name}=..."
             )
     same = values(model, dataset, preset) == values(model, dataset, PAPER)
-    return Recipe(PAPER if same else preset, complete, runner, _by_owner(metrics), said)
+    return Recipe(PAPER if same else preset, complete, runner, options, said)
 
 
 def written(model: str, dataset: str, preset: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """What file and user say of a model, unchecked; what the user set is no longer tuned."""
     said = {**values(model, dataset, preset), **overrides}
-    if said.get("tune") in overrides:
+    if any(key == said.get("tune") for key in overrides):
         said = {key: value for key, value in said.items() if key not in TUNING}
     return said
 

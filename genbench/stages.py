@@ -15,7 +15,7 @@ from torch import Tensor
 from genbench import mixing, provenance, registry
 from genbench.errors import DataError, ModelError, UsageError
 from genbench.plan import identity
-from genbench.protocols import Epoch, Split
+from genbench.protocols import Epoch, Score, Split
 from genbench.recipe import judges
 from genbench.run import Run, answer
 from genbench.seeding import seeded
@@ -23,6 +23,7 @@ from genbench.store import Store
 from genbench.timing import Clock, timed
 
 TRAINING_ONLY = "train."
+STANDS_STILL = {"reconstruct": True}  # as a sampling setting: then nothing moves, nothing is tuned
 SIGMA_ROWS = 1000  # validation rows that choose sigma; those after them choose the epoch
 
 
@@ -110,7 +111,7 @@ class Work:
             note["done"] += 1
             note["seconds"] += clock.seconds
             if run.selection and note["done"] % run.selection["every"] == 0:
-                self._look(model, looked_at, note)
+                self._look(model, train, looked_at, note)
             store.put_checkpoint(run, _arrays(model.state_dict()), note)
             event = {"epoch": epoch.index, "of": epoch.total, "losses": losses}
             store.log(run, {**event, "seconds": clock.seconds})
@@ -134,28 +135,28 @@ class Work:
         kept = len(split.train) - held_out
         return split.train[:kept], split.train[kept:]
 
-    def _look(self, model: Any, rows: Tensor, note: dict[str, Any]) -> None:
+    def _look(self, model: Any, train: Tensor, rows: Tensor, note: dict[str, Any]) -> None:
         """Scores the epoch on rows that are not test rows and keeps it if it is the best so far."""
         with self.seeded("select", note["done"]):
-            value = self._judged(model, rows, self.run.selection)
+            value = self._judged(model, train, rows, self.run.selection)
         note["curve"].append([note["done"], value])
         best = self._best(note["curve"], self.run.selection)
         if best != note["best"]:
             note["best"] = best
             self.store.put_best(self.run, _arrays(_finished(model.state_dict())), best)
 
-    def _judged(self, model: Any, rows: Tensor, chosen: Mapping[str, Any]) -> float:
+    def _judged(self, model: Any, train: Tensor, rows: Tensor, chosen: Mapping[str, Any]) -> float:
         """What a model's samples score on rows that are no test rows; some tune the metric."""
         metric = registry.load("metric", chosen["metric"])()
         half = SIGMA_ROWS if len(rows) >= 2 * SIGMA_ROWS else len(rows) // 2
         with self.device:
-            samples = self._as_stored(model.sample(chosen["samples"]))
-            return metric(self._as_scored(samples), rows[:half], rows[half:]).value
+            samples = self._as_scored(self._as_stored(model.sample(chosen["samples"])))
+            return _scored(metric, samples, rows[:half], rows[half:], train).value
 
     def _best(self, curve: list[list[Any]], chosen: Mapping[str, Any]) -> list[Any]:
         """The best point of [what was tried, its value]; of equals the first."""
         sign = 1 if registry.load("metric", chosen["metric"]).higher_is_better else -1
-        return max(curve, key=lambda point: sign * point[1])
+        return max(curve, key=lambda p: sign * p[1] if math.isfinite(p[1]) else -math.inf)
 
     def _finish(self, model: Any, note: dict[str, Any], cut: bool) -> None:
         """Keeps the finished weights: the best epoch's where epochs are selected."""
@@ -193,31 +194,33 @@ class Work:
         stored = self._as_stored(rows)
         notes = model.notes() if hasattr(model, "notes") else {}
         note = {"kind": model.samples, "notes": notes, "training": self._training, "tuned": tuned}
-        note["mixing"] = self._mixing(run, self._as_scored(stored))
+        note["mixing"] = self._mixing(run, tuned, self._as_scored(stored))
         self.store.put_samples(run, stored, note, self._provenance(sample=clock.seconds))
         return stored, note
 
     def _tune(self, run: Run) -> dict[str, Any]:
         """Tries the values of a sampling hyperparameter, each with the same seed, from noise."""
         chosen = run.tuning
-        if not chosen:
+        if not chosen or STANDS_STILL.items() <= run.hyperparameters.items():
             return {}
-        _, rows = self._rows_of_training(self.split(run.data.fold))
+        train, rows = self._rows_of_training(self.split(run.data.fold))
         start = {"start": "noise"} if "start" in run.sampling else {}
         curve = []
         for value in chosen["values"]:
             model = self._loaded(**{chosen["name"]: value, **start})
             with self.seeded("tune"):
-                curve.append([value, self._judged(model, rows, chosen)])
+                curve.append([value, self._judged(model, train, rows, chosen)])
             self.store.log(run, {"stage": "tune", chosen["name"]: value, "value": curve[-1][1]})
         return {"name": chosen["name"], "value": self._best(curve, chosen)[0], "curve": curve}
 
-    def _mixing(self, run: Run, samples: Tensor) -> dict[str, Any]:
-        """How the Markov chains of a model moved, if it has any."""
-        sampling = {name: run.hyperparameters[name] for name in run.sampling}
+    def _mixing(self, run: Run, tuned: Mapping[str, Any], samples: Tensor) -> dict[str, Any]:
+        """How the Markov chains of a model moved, if it has any; the same for all folds."""
+        sampling = _sampling(run, tuned)
         if not {"chains", "thinning"} <= sampling.keys():
             return {}
-        split = self.dataset.split(run.data.fold)
+        trained_on = self.dataset.split(run.data.fold).train
+        folds = map(self.dataset.split, range(self.dataset.folds))
+        split = next(fold for fold in folds if torch.equal(fold.train, trained_on))
         train, held_out = split.train.to(self.device), split.valid.to(self.device)
         labels = None if split.train_labels is None else split.train_labels.to(self.device)
         chains, thinning = sampling["chains"], sampling["thinning"]
@@ -246,19 +249,15 @@ class Work:
         self._check_unchanged(run)
         split = self.split(run.data.fold)
         metric = registry.load("metric", run.metric)(**run.settings)
-        wants_train = "train" in inspect.signature(metric.__call__).parameters
-        extra = {"train": split.train} if wants_train else {}
         self.store.log(run, {"stage": "score", "metric": run.metric, "fold": run.data.fold})
         clock = Clock()
         with self.seeded("score", run.metric, run.data.fold), timed(self.device, clock):
-            score = metric(samples, split.valid, split.test, **extra)
+            score = _scored(metric, samples, split.valid, split.test, split.train)
         if not (math.isfinite(score.value) and math.isfinite(score.stderr)):
             raise ModelError(f"{run.metric} gave {score.value} ± {score.stderr}, not a number")
         details = {**score.details, "distinct": _distinct(samples)}
         details |= {"training": note["training"], "model": note["notes"]}
-        details["sampling"] = {name: run.hyperparameters[name] for name in run.sampling}
-        tuned = note["tuned"]
-        details["sampling"] |= {tuned["name"]: tuned["value"]} if tuned else {}
+        details["sampling"] = _sampling(run, note["tuned"])
         details |= {name: note[name] for name in ("tuned", "mixing") if note[name]}
         result = answer(
             run,
@@ -306,6 +305,20 @@ def about(run: Run) -> dict[str, Any]:
         "data": {"train": run.data.train, "valid": run.data.valid, "test": run.data.test},
         "dataset_digest": run.data.digest,
     }
+
+
+def _scored(metric: Any, samples: Tensor, valid: Tensor, test: Tensor, train: Tensor) -> Score:
+    """What a metric says; one that asks for the training rows is given them."""
+    wants_train = "train" in inspect.signature(metric.__call__).parameters
+    return metric(samples, valid, test, **({"train": train} if wants_train else {}))
+
+
+def _sampling(run: Run, tuned: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters that only sampling reads, the tuned one as it was chosen."""
+    if STANDS_STILL.items() <= run.hyperparameters.items():
+        return STANDS_STILL
+    chosen = {tuned["name"]: tuned["value"]} if tuned else {}
+    return {name: run.hyperparameters[name] for name in run.sampling} | chosen
 
 
 def _finished(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -50,7 +50,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(Path(__file__).parent / "stranger", folder / "stranger")
     models = {name: f"stranger.broken:{cls}" for name, cls in BROKEN.items()}
-    models |= {"drift": "stranger.drift:Drift", "unimportable": "stranger.unimportable:Model"}
+    models |= {"drift": "stranger.drift:Drift", "walk": "stranger.walk:Walk"}
+    models["unimportable"] = "stranger.unimportable:Model"
     metrics = {"nearness": "stranger.nearness:Nearness"}
     datasets = {"tiny": "stranger.tiny:Tiny", "faulty": "stranger.faulty:Faulty"}
     install(folder, "stranger", models=models, datasets=datasets, metrics=metrics)

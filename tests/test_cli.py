@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 TINY = ("run", "-m", "drift", "-d", "tiny", "--no-references", "--samples", "50")
+WALK = ("run", "-m", "walk", "-d", "tiny", "--no-references", "--samples", "50", "--threads", "1")
 
 
 def test_one_command_prints_the_table_and_the_second_does_nothing(command, tmp_path: Path) -> None:
@@ -78,6 +80,20 @@ MISTAKES = {
     "dataset that fails": (
         ("run", "-m", "drift", "-d", "faulty"),
         "dataset 'faulty' cannot be read",
+    ),
+    "metric option for one model": (
+        (*TINY, "--set", "drift.parzen.sigma=0.2"),
+        "--set parzen.sigma=...",
+    ),
+    "tuning of training": ((*TINY, "--set", "drift.tune=rate"), "'rate' is not among"),
+    "tuning of nothing": ((*TINY, "--set", "drift.tune=spread"), "needs tune_values and tune_by"),
+    "many chains from images": (
+        (*WALK, "--samples", "20000", "--set", "walk.start=data", "--set", "walk.chains=101"),
+        "walk: chains that start at training images",
+    ),
+    "short chains from images": (
+        (*WALK, "--samples", "99", "--set", "walk.start=data", "--set", "walk.chains=1"),
+        "--set walk.start=noise",
     ),
     "minutes": ((*TINY, "--minutes", "0"), "above 0"),
     "device": ((*TINY, "--device", "cuda:7"), "not there"),
@@ -289,6 +305,81 @@ def test_an_edited_recipe_is_seen_by_the_table(genbench, monkeypatch: pytest.Mon
     read = recipe.read
     monkeypatch.setattr(recipe, "read", lambda model: {**read(model), "tiny": {"rate": 0.5}})
     assert "another code or recipe than the installed one" in genbench("table").stdout
+
+
+def test_what_the_user_sets_in_place_of_a_tuned_value_is_a_current_row(genbench) -> None:
+    for setting in ("walk.spread=0.3", "walk.tune=", "walk.chains=5", "parzen.sigma=0.2"):
+        done = genbench(*WALK, "--set", setting)
+        assert done.returncode == 0, done.stderr
+    shown = genbench("table").stdout
+    rows = ("spread=0.3, 50", "tune=, 50", "chains=5, 50", "parzen.sigma=0.2, 50")
+    assert [row for row in rows if f"| walk [{row} samples] " not in shown] == []
+    assert "another code or recipe" not in shown
+
+
+def test_a_row_says_what_was_chosen_only_where_something_was(genbench) -> None:
+    assert "chosen of 0.02, 0.1, 0.5" in genbench(*WALK).stdout
+    assert "chosen of" not in genbench(*WALK, "--set", "walk.spread=0.3").stdout
+
+
+# --- the baselines whose samples are states of chains ---
+
+CHAINS = ("stacked_cae", "deep_gsn", "dbn")
+SMOKE = (
+    "-d",
+    "mnist5k",
+    "--preset",
+    "smoke",
+    "--no-references",
+    "--samples",
+    "200",
+    "--threads",
+    "1",
+)
+
+
+def test_the_notes_on_a_baseline_say_how_its_chains_ran_and_mixed(genbench) -> None:
+    done = genbench("run", "-m", ",".join(CHAINS), *SMOKE)
+    assert done.returncode == 0, done.stderr
+    for model in CHAINS:
+        (note,) = [
+            n for n in done.stdout.splitlines() if f"{model} [smoke" in n and ": preset" in n
+        ]
+        said = ("100 chains", "start noise", "burn-in 10", "thinning 1", "class transitions")
+        assert [phrase for phrase in (*said, "among 200 samples") if phrase not in note] == []
+        assert ("chosen of 0.5, 1" in note) == (model == "stacked_cae")
+
+
+def test_the_record_of_a_baseline_holds_how_its_chains_ran_and_mixed(genbench) -> None:
+    rows = json.loads(genbench("run", "-m", "stacked_cae", *SMOKE, "--json").stdout)
+    details = rows[0]["details"]
+    assert details["tuned"]["value"] == details["sampling"]["noise"]
+    assert [value for value, _ in details["tuned"]["curve"]] == [0.5, 1.0]
+    assert (details["sampling"]["chains"], details["sampling"]["start"]) == (100, "noise")
+    assert (details["mixing"]["chains"], details["mixing"]["looked_at"]) == (100, 200)
+
+
+def test_reconstructions_of_the_training_images_are_a_row_of_their_own(genbench) -> None:
+    genbench("run", "-m", "stacked_cae", *SMOKE)
+    done = genbench("run", "-m", "stacked_cae", *SMOKE, "--set", "stacked_cae.reconstruct=true")
+    assert done.returncode == 0, done.stderr
+    shown = genbench("table").stdout
+    assert "| stacked_cae [smoke, 200 samples] " in shown
+    assert "| stacked_cae [smoke, reconstruct=True, 200 samples] " in shown
+    still = [r for r in json.loads(genbench("table", "-f", "json").stdout) if r["overrides"]]
+    assert still[0]["details"]["sampling"] == {"reconstruct": True}
+    assert not still[0]["details"].keys() & {"tuned", "mixing"}
+
+
+@pytest.mark.parametrize("model", ["gan", *CHAINS])
+def test_the_cost_of_a_row_of_table_1_is_projected_and_nothing_is_written(
+    model: str, genbench, tmp_path: Path
+) -> None:
+    paper = ("-d", "mnist5k", "--preset", "paper", "--no-references", "--dry-run")
+    done = genbench("run", "-m", model, *paper)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"epochs, about \d+ (h|min|s|\.)", done.stdout), done.stdout
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_dry_run_of_what_cannot_be_timed_says_so(genbench) -> None:

@@ -94,6 +94,60 @@ def test_selecting_epochs_depends_on_the_validation_rows_of_a_single_fold() -> N
     assert selecting.fit_key != replace(selecting, data=replace(single, valid="x")).fit_key
 
 
+TUNING = {"name": "spread", "values": [0.1, 0.2], "metric": "parzen", "samples": 10}
+SINGLE = replace(DATA, folds=1)
+
+
+def tuned(data: Data, **fields) -> Run:
+    """The run on these data, its spread chosen after training."""
+    how = {"tuning": TUNING, "code": {**RUN.code, "tune": "t"}, **fields}
+    return replace(RUN, data=data, **how)
+
+
+def test_tuning_on_one_fold_retrains_nothing() -> None:
+    plain = replace(RUN, data=SINGLE)
+    assert tuned(SINGLE).fit_key == plain.fit_key
+    assert tuned(SINGLE).sample_key != plain.sample_key
+
+
+def test_tuning_on_several_folds_trains_anew_as_rows_are_held_out() -> None:
+    assert tuned(DATA).carves
+    assert tuned(DATA).fit_key != RUN.fit_key
+
+
+@pytest.mark.parametrize("data", [SINGLE, DATA], ids=["one fold", "two folds"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tuning": {**TUNING, "name": "chains"}},
+        {"tuning": {**TUNING, "values": [0.1, 0.3]}},
+        {"tuning": {**TUNING, "metric": "other"}},
+        {"tuning": {**TUNING, "samples": 11}},
+        {"code": {**RUN.code, "tune": "x"}},
+    ],
+    ids=str,
+)
+def test_how_it_is_tuned_changes_the_samples_not_the_training(data: Data, fields: dict) -> None:
+    assert tuned(data, **fields).fit_key == tuned(data).fit_key
+    assert tuned(data, **fields).sample_key != tuned(data).sample_key
+
+
+def test_samples_tuned_on_validation_rows_depend_on_them() -> None:
+    other = tuned(replace(SINGLE, valid="x"))
+    assert other.fit_key == tuned(SINGLE).fit_key
+    assert other.sample_key != tuned(SINGLE).sample_key
+
+
+def test_samples_tuned_on_held_out_training_rows_are_those_of_every_fold() -> None:
+    other = tuned(replace(DATA, fold=1, valid="x", test="x"))
+    assert other.sample_key == tuned(DATA).sample_key
+
+
+def test_untuned_samples_do_not_depend_on_validation_rows() -> None:
+    plain, other = replace(RUN, data=SINGLE), replace(RUN, data=replace(SINGLE, valid="x"))
+    assert plain.sample_key == other.sample_key
+
+
 class Taken:
     """A model that takes these hyperparameters."""
 
@@ -250,3 +304,210 @@ def test_a_setting_for_what_is_not_in_the_plan_is_refused(strangers: Path, tmp_p
     question = Question(["drift"], ["tiny"], ["parzen"], overrides={"gan": {"rate": 1.0}})
     with pytest.raises(UsageError, match="not in this plan"):
         plan.plan(question, tmp_path)
+
+
+# --- options of metrics ---
+
+
+def asked(tmp_path: Path, model: str = "drift", **question) -> Run:
+    """The first run of a plan for one of the stranger's models."""
+    metrics = question.pop("metrics", ["parzen"])
+    return plan.plan(Question([model], ["tiny"], metrics, **question), tmp_path)[0]
+
+
+def add_to_recipe(monkeypatch: pytest.MonkeyPatch, **said) -> None:
+    """Makes every recipe say this of the stranger's dataset."""
+    read = recipe.read
+    monkeypatch.setattr(recipe, "read", lambda model: {**read(model), "tiny": said})
+
+
+def test_a_dotted_key_of_a_recipe_is_a_setting_of_its_metric(
+    strangers: Path, tmp_path: Path
+) -> None:
+    run = asked(tmp_path, "walk", preset="sharp")
+    assert run.settings["sigma"] == 0.2
+    assert "parzen.sigma" not in run.hyperparameters
+
+
+def test_a_dotted_key_of_a_recipe_is_not_for_another_metric(
+    strangers: Path, tmp_path: Path
+) -> None:
+    assert asked(tmp_path, "walk", preset="sharp", metrics=["nearness"]).settings == {"power": 1.0}
+
+
+def test_a_dotted_key_of_a_recipe_changes_the_score_key_alone(
+    strangers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_to_recipe(monkeypatch)
+    without = asked(tmp_path)
+    add_to_recipe(monkeypatch, **{"parzen.sigma": 0.2})
+    run = asked(tmp_path)
+    assert (run.fit_key, run.sample_key) == (without.fit_key, without.sample_key)
+    assert run.score_key != without.score_key
+
+
+def test_the_users_setting_of_a_metric_wins_over_the_recipes(
+    strangers: Path, tmp_path: Path
+) -> None:
+    run = asked(tmp_path, "walk", preset="sharp", overrides={"parzen": {"sigma": 0.3}})
+    assert run.settings["sigma"] == 0.3
+
+
+@pytest.mark.parametrize("metrics", [["parzen"], ["nearness"]], ids=str)
+@pytest.mark.parametrize(
+    ("option", "value", "hint"),
+    [
+        ("parzen.sigmo", 0.2, "did you mean 'sigma'"),
+        ("parson.sigma", 0.2, "did you mean 'parzen'"),
+        ("parzen.sigma", "wide", "parzen.sigma = 'wide'"),
+    ],
+)
+def test_a_metrics_option_that_cannot_be_is_refused_whichever_metric_is_asked_for(
+    option: str,
+    value: object,
+    hint: str,
+    metrics: list[str],
+    strangers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_to_recipe(monkeypatch, **{option: value})
+    with pytest.raises(UsageError, match=hint):
+        asked(tmp_path, metrics=metrics)
+
+
+def test_a_metrics_option_cannot_be_set_for_one_model(strangers: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"for all models: --set parzen\.sigma=\.\.\."):
+        asked(tmp_path, overrides={"drift": {"parzen.sigma": 0.2}})
+
+
+# --- tuning ---
+
+
+def test_a_recipe_names_what_is_tuned_of_what_and_by_what(strangers: Path, tmp_path: Path) -> None:
+    run = asked(tmp_path, "walk")
+    expected = {"name": "spread", "values": [0.02, 0.1, 0.5], "metric": "parzen", "samples": 40}
+    assert run.tuning == expected
+    assert run.code["tune"] == run.code["metric"]
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ({"tune": "epochs"}, "'epochs' is not among what only sampling reads"),
+        ({"tune": "spred"}, "'spred' is not among what only sampling reads"),
+        ({"tune": ["spread"]}, "walk.tune = "),
+        ({"tune_values": []}, "needs tune_values and tune_by"),
+        ({"tune_values": 0.1}, "walk.tune_values = 0.1"),
+        ({"tune_values": [0.1, "wide"]}, "walk.spread = 'wide'"),
+        ({"tune_by": ""}, "needs tune_values and tune_by"),
+        ({"tune_by": "parson"}, "did you mean 'parzen'"),
+        ({"tune_samples": 0}, "must be at least 1"),
+        ({"tune_value": [0.1]}, "did you mean 'tune_values'"),
+    ],
+    ids=str,
+)
+def test_a_tuning_that_cannot_be_is_refused(
+    said: dict, hint: str, strangers: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=hint):
+        asked(tmp_path, "walk", overrides={"walk": said})
+
+
+def test_what_the_user_sets_is_no_longer_tuned(strangers: Path, tmp_path: Path) -> None:
+    run = asked(tmp_path, "walk", overrides={"walk": {"spread": 0.3}})
+    assert run.tuning == {}
+    assert not run.carves
+    assert run.hyperparameters["spread"] == 0.3
+
+
+def test_what_the_user_sets_besides_leaves_the_tuning(strangers: Path, tmp_path: Path) -> None:
+    assert asked(tmp_path, "walk", overrides={"walk": {"chains": 5}}).tuning["name"] == "spread"
+
+
+def test_an_empty_name_turns_tuning_off(strangers: Path, tmp_path: Path) -> None:
+    run = asked(tmp_path, "walk", preset="untuned")
+    assert run.tuning == {}
+    assert "tune" not in run.code
+
+
+# --- chains that start at training images ---
+
+REFUSED = "chains that start at training images must be at most 100"
+
+
+@pytest.mark.parametrize(("chains", "samples"), [(101, 10_100), (101, 10**6), (100, 9999), (1, 99)])
+def test_chains_from_training_images_are_refused_if_too_many_or_too_short(
+    chains: int, samples: int, strangers: Path, tmp_path: Path
+) -> None:
+    said = {"walk": {"start": "data", "chains": chains}}
+    with pytest.raises(UsageError, match=REFUSED):
+        asked(tmp_path, "walk", overrides=said, samples=samples)
+
+
+@pytest.mark.parametrize(
+    ("start", "chains", "samples"), [("data", 100, 10_000), ("data", 1, 100), ("noise", 1000, 50)]
+)
+def test_few_long_chains_from_training_images_pass_and_any_from_noise(
+    start: str, chains: int, samples: int, strangers: Path, tmp_path: Path
+) -> None:
+    said = {"walk": {"start": start, "chains": chains}}
+    run = asked(tmp_path, "walk", overrides=said, samples=samples)
+    assert run.hyperparameters["chains"] == chains
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"start": "data", "tune": "chains", "tune_values": [1, 1000]},
+        {"chains": 1000, "tune": "start", "tune_values": ["noise", "data"]},
+    ],
+    ids=str,
+)
+def test_tuning_is_no_way_round_the_limits_of_chains(
+    said: dict, strangers: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=REFUSED):
+        asked(tmp_path, "walk", overrides={"walk": said})
+
+
+def test_a_start_of_a_model_without_chains_is_its_own_affair(
+    strangers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stranger.walk import Walk
+
+    monkeypatch.setattr(Walk, "sampling", ("spread", "start"))
+    said = {"walk": {"start": "data"}}
+    assert asked(tmp_path, "walk", overrides=said).hyperparameters["start"] == "data"
+
+
+@pytest.fixture
+def any_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans without the files of a dataset."""
+    monkeypatch.setattr(plan, "read_data", lambda name, folder: [replace(SINGLE, name=name)])
+
+
+@pytest.mark.usefixtures("any_data")
+def test_a_preset_of_one_dataset_does_not_reach_another(tmp_path: Path) -> None:
+    question = Question(["deep_gsn"], ["mnist5k"], ["parzen"], preset="released", samples=50)
+    run = plan.plan(question, tmp_path)[0]
+    assert (run.preset, run.hyperparameters["start"]) == ("paper", "noise")
+
+
+@pytest.mark.usefixtures("any_data")
+def test_the_released_chain_is_refused_where_it_is_too_short(tmp_path: Path) -> None:
+    question = Question(["deep_gsn"], ["mnist"], ["parzen"], preset="released")
+    run = plan.plan(question, tmp_path)[0]
+    assert run.settings["sigma"] == 0.2
+    with pytest.raises(UsageError, match="deep_gsn: chains that start at training images"):
+        plan.plan(replace(question, samples=50), tmp_path)
+
+
+@pytest.mark.usefixtures("any_data")
+@pytest.mark.parametrize("model", ["deep_gsn", "stacked_cae", "dbn"])
+def test_many_chains_from_training_images_are_refused_for_every_baseline(
+    model: str, tmp_path: Path
+) -> None:
+    said = {model: {"start": "data"}}  # and the recipe's 1,000 chains
+    with pytest.raises(UsageError, match=f"--set {model}.start=noise"):
+        plan.plan(Question([model], ["mnist5k"], ["parzen"], overrides=said), tmp_path)

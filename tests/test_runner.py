@@ -1,14 +1,15 @@
 """Runs end to end, in process: resumed equals uninterrupted, failures stay their own."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from genbench import files, runner, stages
+from genbench import files, registry, runner, stages
 from genbench.errors import AlteredError, StoreError
 from genbench.executors import Spawned
 from genbench.plan import Question, by_training, pending, plan
@@ -99,7 +100,7 @@ def test_two_folds_share_one_training_and_one_set_of_samples(tmp_path: Path) -> 
 
 
 def test_neither_order_nor_company_changes_a_result(tmp_path: Path) -> None:
-    runs = planned(tmp_path, "drift", "not_resumable", seeds=(0, 1))
+    runs = planned(tmp_path, "drift", "not_resumable", "walk", seeds=(0, 1))
     carried_out(runs, tmp_path / "one")
     carried_out(runs[::-1], tmp_path / "two")
     carried_out([run for run in runs if run.seed == 1], tmp_path / "three")
@@ -139,8 +140,6 @@ def test_samples_are_scored_as_they_are_kept(tmp_path: Path) -> None:
     assert kept.dtype == np.uint8
     result = store.result(runs[0])
     assert result is not None
-    from genbench import registry
-
     split = registry.load("dataset", "tiny")(tmp_path).split(0)
     metric = registry.load("metric", "parzen")()
     again = metric(torch.from_numpy(kept).float() / 255, split.valid, split.test)
@@ -403,6 +402,226 @@ def test_the_cost_of_a_run_is_projected_from_one_batch_and_writes_nothing(tmp_pa
     assert epochs == 6
     assert seconds >= 6 * 0.05
     assert not (tmp_path / "runs").exists()
+
+
+# --- tuning and mixing ---
+
+
+@dataclass
+class Drawn:
+    """How a chain model was asked for samples."""
+
+    spread: float
+    start: str
+    samples: int
+    seed: int
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
+    """Every call of the chain model's `sample`, in order."""
+    from stranger.walk import Walk
+
+    calls: list[Drawn] = []
+    sample = Walk.sample
+
+    def spy(self, n):
+        calls.append(Drawn(self.spread, self.start, n, torch.initial_seed()))
+        return sample(self, n)
+
+    monkeypatch.setattr(Walk, "sample", spy)
+    return calls
+
+
+@pytest.fixture
+def one_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stranger's dataset with its first fold alone."""
+    from stranger.tiny import Tiny
+
+    monkeypatch.setattr(Tiny, "folds", 1)
+
+
+def details_of(runs: list[Run], folder: Path) -> list[dict[str, Any]]:
+    results = [carried_out(runs, folder).result(run) for run in runs]
+    assert all(result and result.status == "done" for result in results), results
+    return [dict(result.details) for result in results if result]
+
+
+@pytest.mark.usefixtures("one_fold")
+def test_every_value_is_tried_from_noise_with_one_seed_and_the_best_one_draws(
+    tmp_path: Path, drawn: list[Drawn]
+) -> None:
+    data = {"walk": {"start": "data", "chains": 1}}
+    runs = planned(tmp_path, "walk", overrides=data, samples=100)
+    tuned = details_of(runs, tmp_path)[0]["tuned"]
+    *tried, last = drawn
+    assert [call.spread for call in tried] == [0.02, 0.1, 0.5]
+    assert {(call.start, call.samples) for call in tried} == {("noise", 40)}
+    assert len({call.seed for call in tried}) == 1
+    assert (last.spread, last.start, last.samples) == (tuned["value"], "data", 100)
+
+
+def test_the_chosen_value_and_the_curve_it_tops_are_recorded(tmp_path: Path) -> None:
+    details = details_of(planned(tmp_path, "walk"), tmp_path)[0]
+    tried, values = zip(*details["tuned"]["curve"], strict=True)
+    assert tried == (0.02, 0.1, 0.5)
+    assert details["tuned"]["name"] == "spread"
+    assert details["tuned"]["value"] == tried[int(np.argmax(values))]
+    assert details["sampling"]["spread"] == details["tuned"]["value"]
+
+
+@pytest.mark.parametrize("role", ["tune", "select"])
+def test_a_metric_that_is_better_when_lower_and_asks_for_training_rows_may_choose(
+    role: str, tmp_path: Path
+) -> None:
+    chosen = {"tune_by": "nearness"} if role == "tune" else {"select": "nearness"}
+    runs = planned(tmp_path, "walk", overrides={"walk": chosen})
+    details = details_of(runs, tmp_path)[0]
+    curve, best = details["tuned"]["curve"], details["tuned"]["value"]
+    if role == "select":
+        curve, best = details["training"]["curve"], details["training"]["epoch"]
+    assert best == min(curve, key=lambda point: point[1])[0]
+
+
+def rows_that_judge(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """The rows of every call of the Parzen estimator, those for sigma first."""
+    from genbench.metrics.parzen import Parzen
+
+    seen: list[torch.Tensor] = []
+    score = Parzen.__call__
+
+    def spy(self, samples, valid, test):
+        seen.append(torch.cat([valid, test]))
+        return score(self, samples, valid, test)
+
+    monkeypatch.setattr(Parzen, "__call__", spy)
+    return seen
+
+
+@pytest.mark.usefixtures("one_fold")
+def test_on_one_fold_the_value_is_chosen_on_the_validation_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = rows_that_judge(monkeypatch)
+    carried_out(planned(tmp_path, "walk"), tmp_path)
+    valid = registry.load("dataset", "tiny")(tmp_path).split(0).valid
+    assert [torch.equal(rows, valid) for rows in seen] == [True] * 3 + [False]
+
+
+def test_on_several_folds_the_value_is_chosen_on_training_rows_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stranger.walk import Walk
+
+    seen, trained_on = rows_that_judge(monkeypatch), []
+    fit = Walk.fit
+
+    def spy(self, train, valid):
+        trained_on.append(train)
+        yield from fit(self, train, valid)
+
+    monkeypatch.setattr(Walk, "fit", spy)
+    carried_out(planned(tmp_path, "walk"), tmp_path)
+    train = registry.load("dataset", "tiny")(tmp_path).split(0).train
+    assert [torch.equal(rows, train[180:]) for rows in seen] == [True] * 3 + [False] * 2
+    assert [torch.equal(rows, train[:180]) for rows in trained_on] == [True]
+
+
+def test_several_folds_share_a_tuned_set_of_samples(tmp_path: Path, drawn: list[Drawn]) -> None:
+    first, second = details_of(planned(tmp_path, "walk"), tmp_path)
+    assert len(drawn) == 3 + 1
+    assert len(list(tmp_path.rglob("weights.safetensors"))) == 1
+    assert len(list(tmp_path.rglob("samples.npz"))) == 1
+    assert first["training"]["rows"] == 180
+    assert first["tuned"] == second["tuned"]
+
+
+def test_an_untuned_model_trains_on_every_row(tmp_path: Path) -> None:
+    details = details_of(planned(tmp_path, "walk", preset="untuned"), tmp_path)[0]
+    assert details["training"]["rows"] == 200
+    assert "tuned" not in details
+    assert details["sampling"]["spread"] == 0.2
+
+
+def test_a_tuned_run_gives_the_same_bytes_twice(tmp_path: Path) -> None:
+    runs = planned(tmp_path, "walk")
+    carried_out(runs, tmp_path / "one")
+    carried_out(runs, tmp_path / "two")
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+
+
+def test_what_was_tuned_is_not_tuned_again(tmp_path: Path, drawn: list[Drawn]) -> None:
+    carried_out(planned(tmp_path, "walk"), tmp_path)
+    before = list(drawn)
+    carried_out(planned(tmp_path, "walk"), tmp_path)
+    carried_out(planned(tmp_path, "walk", metrics=["nearness"]), tmp_path)
+    assert drawn == before
+
+
+def test_rerun_tunes_again_with_the_same_bytes(tmp_path: Path, drawn: list[Drawn]) -> None:
+    runs = planned(tmp_path, "walk")
+    carried_out(runs, tmp_path)
+    first, before = bytes_of(tmp_path), list(drawn)
+    execute(runs, Environment(tmp_path, tmp_path, "cpu", rerun=True))
+    assert drawn == before * 2
+    assert bytes_of(tmp_path) == first
+
+
+def test_a_run_interrupted_while_it_tunes_goes_on_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stranger.walk import Walk
+
+    runs = planned(tmp_path, "walk")
+    carried_out(runs, tmp_path / "whole")
+    sample = Walk.sample
+
+    def stop(self, n):
+        if self.spread == 0.1:
+            raise Interrupt
+        return sample(self, n)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Walk, "sample", stop)
+        with pytest.raises(Interrupt):
+            carried_out(runs, tmp_path / "resumed")
+    monkeypatch.setattr(stages.Work, "_train", None)  # a training would now raise
+    carried_out(runs, tmp_path / "resumed")
+    assert bytes_of(tmp_path / "resumed") == bytes_of(tmp_path / "whole")
+
+
+def test_chains_are_reported_on_and_other_samples_are_not(tmp_path: Path) -> None:
+    runs = planned(tmp_path, "walk", "drift")
+    store = carried_out(runs, tmp_path)
+    reports = {r.model: r.details.get("mixing") for r in store}
+    assert (reports["walk"]["chains"], reports["walk"]["steps"]) == (10, 3)
+    assert reports["drift"] is None
+
+
+def test_the_report_is_of_the_chains_as_they_were_tuned(tmp_path: Path) -> None:
+    tuning = {"tune": "chains", "tune_values": [6]}
+    runs = planned(tmp_path, "walk", overrides={"walk": tuning})
+    details = details_of(runs, tmp_path)[0]
+    assert details["sampling"]["chains"] == details["mixing"]["chains"] == 6
+
+
+def test_the_report_is_the_same_whichever_fold_draws_the_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_out: list[torch.Tensor] = []
+    monkeypatch.setattr(stages.mixing, "report", lambda *given: held_out.append(given[-1]) or {})
+    for run in planned(tmp_path, "walk"):
+        carried_out([run], tmp_path / str(run.data.fold))
+    assert torch.equal(*held_out)
+
+
+def test_the_projected_cost_counts_the_batches_of_an_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = planned(tmp_path, overrides={"drift": {"pause": 0.02}})
+    monkeypatch.setattr(runner, "BATCH", 50)  # of 200 rows
+    seconds, _ = runner.projected(runs[0], Environment(tmp_path, tmp_path, "cpu"))
+    assert seconds >= 0.02 * 4 * 6
 
 
 @pytest.mark.cuda
