@@ -91,7 +91,7 @@ def _worth_a_line(event: dict) -> bool:
 def _state(last: dict, epochs: list[dict]) -> str:
     """Losses and time left while training, else the stage."""
     if "epoch" not in last:
-        named = {"fit": "training", "sample": "sampling", "score": "scoring"}
+        named = {"fit": "training", "tune": "tuning", "sample": "sampling", "score": "scoring"}
         return named.get(last.get("stage", ""), "")
     parts = [f"{name} {loss:.4g}" for name, loss in last["losses"].items()]
     recent = epochs[-5:]

@@ -269,7 +269,7 @@ def _sampling(cell: Cell) -> str:
     for result in cell.results:
         tuned = (result.details.get("tuned") or {}).get("name")
         for name, value in (result.details.get("sampling") or {}).items():
-            if name != tuned and value is not None:
+            if name != tuned and value is not None and value is not False:
                 found.setdefault(name, []).append(value)
     return ", ".join(_setting(name, values) for name, values in found.items())
 
@@ -282,13 +282,15 @@ def _setting(name: str, values: Sequence[Any]) -> str:
 
 
 def _tuned(cell: Cell) -> str:
-    """What was chosen, and of what: "noise 0.5 chosen of 0.1, 0.5, 1"."""
+    """What was chosen, and of what: "noise 0.5 chosen of 0.1, 0.5, 1"; and if it is at an end."""
     found = [r.details["tuned"] for r in cell.results if r.details.get("tuned")]
     if not found:
         return ""
     chosen = _several(_plain(tuned["value"]) for tuned in found)
-    tried = _several(_plain(value) for tuned in found for value, _ in tuned.get("curve", []))
-    return f"{_several(t['name'] for t in found)} {chosen} chosen" + (tried and f" of {tried}")
+    tried = _several(_plain(value) for tuned in found for value, _ in tuned["curve"])
+    ends = [t for t in found if t["value"] in (t["curve"][0][0], t["curve"][-1][0])]
+    edge = ", at the end of its list: a better one may lie outside" if ends else ""
+    return f"{_several(t['name'] for t in found)} {chosen} chosen of {tried}{edge}"
 
 
 def _mixing(cell: Cell) -> str:

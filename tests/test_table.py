@@ -205,8 +205,18 @@ def test_seeds_that_differ_are_each_named_once() -> None:
     tuned = [TUNED, TUNED | {"value": 0.1}, TUNED]
     mixing = [MIXING, MIXING | {"near_copies": 1.0}, MIXING]
     said = protocol(*({"tuned": t, "mixing": m} for t, m in zip(tuned, mixing, strict=True)))
-    assert "noise 0.5, 0.1 chosen of 0.1, 0.5, 1;" in said
+    assert "noise 0.5, 0.1 chosen of 0.1, 0.5, 1, at the end of its list" in said
     assert "812 distinct nearest training images and 0, 100 % near-copies" in said
+
+
+@pytest.mark.parametrize(("value", "edge"), [(0.1, True), (0.5, False), (1.0, True)])
+def test_a_tuned_value_at_the_end_of_its_list_is_said_to_be_there(value: float, edge: bool) -> None:
+    said = protocol({"tuned": TUNED | {"value": value}})
+    assert said.endswith("at the end of its list: a better one may lie outside") == edge
+
+
+def test_a_switch_that_is_off_is_not_mentioned() -> None:
+    assert protocol({"sampling": {"chains": 3, "reconstruct": False}}) == "; 3 chains"
 
 
 def test_a_setting_that_was_tuned_is_said_once() -> None:
