@@ -92,7 +92,7 @@ class DBN:
     """
 
     shape: tuple[int, ...]
-    layers: list
+    layers: list[int]
     epochs: int
     batch: int
     rate: float
@@ -112,9 +112,17 @@ class DBN:
     max_updates: int = 0
 
     samples = "mean"
+    range = (0.0, 1.0)  # of the data that it can model
     sampling = ("chains", "start", "burn_in", "thinning")
 
     def __post_init__(self) -> None:
+        if min(self.layers, default=0) < 1:
+            raise ValueError(
+                f"layers must be one width or more, each at least 1, got {self.layers}"
+            )
+        if min(self.chains, self.thinning) < 1 or self.burn_in < 0:
+            got = f"{self.chains}, {self.thinning} and {self.burn_in}"
+            raise ValueError(f"chains and thinning must be >= 1 and burn_in >= 0, got {got}")
         widths = [math.prod(self.shape), *self.layers]
         self.rbms = [
             [self.weight_std * torch.randn(d, units), torch.zeros(d), torch.zeros(units)]
@@ -181,7 +189,8 @@ class DBN:
         fantasy = bits(visible(self.hidden_chains[layer], W, b))
         gap = free_energy(fantasy, W, b, c).mean() - free_energy(v, W, b, c).mean()
         reported = torch.stack([reconstruction, gap]).tolist()
-        return dict(zip(("reconstruction", "free energy gap"), reported, strict=True))
+        names = (f"layer {layer + 1} reconstruction", f"layer {layer + 1} free energy gap")
+        return dict(zip(names, reported, strict=True))
 
     def sample(self, n: int) -> Tensor:
         """Rows [t chains, (t + 1) chains) are the t-th kept states of all chains, in their order.

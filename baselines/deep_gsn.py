@@ -2,7 +2,7 @@
 
 A Markov chain whose one step corrupts an image, passes it through noisy layers and draws the next
 image from its reconstruction; trained so that the chain's stationary distribution is the data's.
-Settings and order of the updates follow the authors' code (yaoli/GSN).
+The order of the updates follows the authors' code (yaoli/GSN); their settings are a preset.
 """
 
 import math
@@ -56,7 +56,7 @@ class DeepGSN:
     """
 
     shape: tuple[int, ...]
-    layers: list
+    layers: list[int]
     epochs: int
     batch: int
     walkback: int
@@ -74,9 +74,20 @@ class DeepGSN:
     max_updates: int = 0
 
     samples = "mean"
+    range = (0.0, 1.0)  # of the data that it can model
     sampling = ("chains", "start", "burn_in", "thinning")
 
     def __post_init__(self) -> None:
+        if min(self.layers, default=0) < 1:
+            raise ValueError(
+                f"layers must be one width or more, each at least 1, got {self.layers}"
+            )
+        if min(self.walkback, self.pixel_scale) <= 0:
+            got = f"{self.walkback} and {self.pixel_scale}"
+            raise ValueError(f"walkback and pixel_scale must be above 0, got {got}")
+        if min(self.chains, self.thinning) < 1 or self.burn_in < 0:
+            got = f"{self.chains}, {self.thinning} and {self.burn_in}"
+            raise ValueError(f"chains and thinning must be >= 1 and burn_in >= 0, got {got}")
         widths = [math.prod(self.shape), *self.layers]
         self.b = [torch.zeros(units) for units in widths]
         self.W = [

@@ -57,7 +57,7 @@ class StackedCAE:
     """
 
     shape: tuple[int, ...]
-    layers: list
+    layers: list[int]
     epochs: int
     batch: int
     rate: float
@@ -72,9 +72,17 @@ class StackedCAE:
     max_updates: int = 0
 
     samples = "mean"
+    range = (0.0, 1.0)  # of the data that it can model
     sampling = ("noise", "chains", "start", "burn_in", "thinning", "reconstruct")
 
     def __post_init__(self) -> None:
+        if min(self.layers, default=0) < 1:
+            raise ValueError(
+                f"layers must be one width or more, each at least 1, got {self.layers}"
+            )
+        if min(self.chains, self.thinning) < 1 or self.burn_in < 0:
+            got = f"{self.chains}, {self.thinning} and {self.burn_in}"
+            raise ValueError(f"chains and thinning must be >= 1 and burn_in >= 0, got {got}")
         widths = [math.prod(self.shape), *self.layers]
         self.coders = [
             [_uniform(d, units), torch.zeros(d), torch.zeros(units)]  # W, b, c
@@ -97,7 +105,8 @@ class StackedCAE:
             ]
             self.epoch.fill_(done + 1)
             reconstruction, jacobian = torch.stack(losses).mean(dim=0).tolist()
-            reported = {"reconstruction": reconstruction, "squared Jacobian": jacobian}
+            name = f"layer {layer + 1}"
+            reported = {f"{name} reconstruction": reconstruction, f"{name} |J|²": jacobian}
             yield Epoch(done + 1, total, reported)
 
     def _descend(self, layer: int, x: Tensor, rate: float) -> Tensor:

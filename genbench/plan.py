@@ -17,6 +17,8 @@ from genbench.run import Data, Run
 from genbench.store import Store
 
 MOST_CHAINS, LEAST_STATES = 100, 100  # of chains that start at training images
+SIZES = ("smoke", "quick")  # presets that every model may lack
+HOLD_OUT = ("select", "tune")  # keys of a recipe that need rows which no one trains on
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
     """
     models = [registry.find("model", name).name for name in question.models]
     _check_options(question, models)
-    models = list(dict.fromkeys([*models, *question.references]))
+    asked, models = models, list(dict.fromkeys([*models, *question.references]))
     metrics = list(dict.fromkeys(registry.find("metric", name).name for name in question.metrics))
     known = set().union(*(recipe.presets(model) for model in models))
     if question.preset not in known:
@@ -58,7 +60,10 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
             model: recipe.resolve(model, dataset, question.preset, set_by_user(question, model))
             for model in models
         }
+        _check_preset(question.preset, asked, dataset)
         folds = read_data(dataset, data_dir)
+        for model in models:
+            _check_range(model, dataset)
         for model, seed, data, metric in product(models, question.seeds, folds, metrics):
             runs.append(_run(question, recipes[model], model, seed, data, metric))
     for run in runs:
@@ -88,12 +93,31 @@ def _constructor(kind: str, name: str) -> dict[str, Any]:
     return recipe.constructor(registry.load(kind, name))
 
 
+def _check_preset(preset: str, models: Sequence[str], dataset: str) -> None:
+    """Raises UsageError for a special preset that none of the models has for this dataset."""
+    changed = any(recipe.changes(model, dataset, preset) for model in models)
+    if not changed and preset not in (recipe.PAPER, *SIZES):
+        raise UsageError(f"preset {preset!r} changes nothing for {', '.join(models)} on {dataset}")
+
+
+def _check_range(model: str, dataset: str) -> None:
+    """Raises UsageError where a model cannot model the dataset's range."""
+    wanted = getattr(registry.load("model", model), "range", None)
+    found = tuple(registry.load("dataset", dataset).range)
+    if wanted is not None and tuple(wanted) != found:
+        raise UsageError(f"{model!r} models data in {wanted}; those of {dataset!r} are in {found}")
+
+
 def _check_chains(run: Run) -> None:
     """Raises UsageError for chains that start at training images and are too short to leave them.
 
     A chain that never moves would score what the training images themselves score.
     """
     sampling = {name: run.hyperparameters[name] for name in run.sampling}
+    if sampling.get("reconstruct") is True:
+        return  # there is no chain
+    if sampling.get("start") == "data" and run.selection:
+        raise UsageError(f"{run.model}: epochs cannot be selected by chains that start at images")
     tuned = [{run.tuning["name"]: value} for value in run.tuning["values"]] if run.tuning else [{}]
     for chosen in ({**sampling, **one} for one in tuned):
         chains = chosen.get("chains", 0) if chosen.get("start") == "data" else 0
@@ -181,6 +205,7 @@ def _run(
             "metric": registry.find("metric", chosen.runner["tune_by"]).name,
             "samples": chosen.runner.get("tune_samples", 10_000),
         }
+    values = recipe.values(model, data.name, chosen.preset)
     label = set_by_user(question, model)
     label |= {f"{metric}.{key}": v for key, v in question.overrides.get(metric, {}).items()}
     minutes = question.minutes if "epochs" in chosen.hyperparameters else None
@@ -200,6 +225,7 @@ def _run(
         sampling=tuple(getattr(registry.load("model", model), "sampling", ())),
         selection=selection,
         tuning=tuning,
+        holds_out=any(values.get(key) for key in HOLD_OUT),
         uses_validation=chosen.runner.get("uses_validation", False),
         minutes=minutes,
         overrides=label,

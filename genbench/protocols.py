@@ -93,6 +93,7 @@ class GenerativeModel(Protocol):
     [t chains, (t + 1) chains) are the t-th kept states of all chains, `thinning` steps apart.
     `start`, where there is one, is "noise", or "data" for training images; `reconstruct`, if true,
     means training images encoded and decoded, and no chain.
+    Optional `range`: the only range of data that it can model, such as (0.0, 1.0).
     Optional `notes()`: JSON-able values that the model chose, for the record.
     """
 

@@ -22,13 +22,13 @@ from genbench.errors import UsageError
 
 PAPER = "paper"
 RUNNER_KEYS: dict[str, Any] = {
-    "select": str,  # the metric that chooses the epoch, on validation rows
+    "select": str,  # the metric, as it is by default, that chooses the epoch, on validation rows
     "select_every": int,  # epochs between two looks
     "select_samples": int,
     "uses_validation": bool,  # whether fit is given the validation rows
     "tune": str,  # a sampling hyperparameter that is chosen after training, on the same rows
     "tune_values": list,  # what it may be
-    "tune_by": str,  # the metric that chooses it
+    "tune_by": str,  # the metric, as it is by default, that chooses it
     "tune_samples": int,
 }
 TUNING = {key for key in RUNNER_KEYS if key.startswith("tune")}
@@ -54,6 +54,11 @@ def read(model: str) -> dict[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"recipe {path.name} of {model!r} cannot be read: {error}") from error
+
+
+def changes(model: str, dataset: str, preset: str) -> bool:
+    """Whether a preset changes anything for a model on a dataset."""
+    return values(model, dataset, preset) != values(model, dataset, PAPER)
 
 
 def presets(model: str) -> set[str]:
@@ -86,8 +91,7 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
     runner = {key: value for key, value in said.items() if key in RUNNER_KEYS}
     own = {key: value for key, value in said.items() if key not in {*metrics, *runner}}
     hyperparameters = check_values(model, own, constructor(cls), also=RUNNER_KEYS)
-    runner = check_values(model, runner, RUNNER_KEYS)
-    _check_runner(model, cls, runner)
+    runner = _check_runner(model, cls, check_values(model, runner, RUNNER_KEYS))
     options = _by_owner(metrics)
     for metric, chosen in options.items():
         check_values(metric, chosen, constructor(registry.load("metric", metric)))
@@ -98,8 +102,8 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
                 f"{model!r} needs a value for {name!r} on {dataset!r}: "
                 f"give it in the recipe or by --set {model}.{name}=..."
             )
-    same = values(model, dataset, preset) == values(model, dataset, PAPER)
-    return Recipe(PAPER if same else preset, complete, runner, options, said)
+    named = preset if changes(model, dataset, preset) else PAPER
+    return Recipe(named, complete, runner, options, said)
 
 
 def written(model: str, dataset: str, preset: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,20 +120,28 @@ def judges(said: Mapping[str, Any]) -> dict[str, str]:
     return {role: metric for role, metric in named.items() if metric}
 
 
-def _check_runner(model: str, cls: type, runner: Mapping[str, Any]) -> None:
-    """Raises UsageError where the keys for the runner contradict the model or themselves."""
+def _check_runner(model: str, cls: type, runner: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys for the runner, what is tuned as its type has it.
+
+    Raises UsageError where they contradict the model or themselves.
+    """
     counts = ("select_every", "select_samples", "tune_samples")
     if any(runner.get(key, 1) < 1 for key in counts):
         raise UsageError(f"{model}: {', '.join(counts)} must be at least 1")
+    chooses = runner.get("select") or runner.get("tune")
+    if chooses and runner.get("uses_validation"):
+        raise UsageError(f"{model}: with uses_validation no rows are left to select or tune on")
     if not runner.get("tune"):
-        return
+        return dict(runner)
     tuned, values = runner["tune"], runner.get("tune_values", [])
     if tuned not in getattr(cls, "sampling", ()):
         raise UsageError(f"{model}: tune = {tuned!r} is not among what only sampling reads")
+    if tuned in ("start", "reconstruct"):
+        raise UsageError(f"{model}: {tuned} cannot be tuned, as standing still would score best")
     if not (values and runner.get("tune_by")):
         raise UsageError(f"{model}: tune = {tuned!r} needs tune_values and tune_by")
-    for value in values:
-        check_values(model, {tuned: value}, constructor(cls))
+    typed = [check_values(model, {tuned: value}, constructor(cls))[tuned] for value in values]
+    return {**runner, "tune_values": typed}
 
 
 def _by_owner(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

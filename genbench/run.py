@@ -38,9 +38,10 @@ class Run:
     samples: how many are asked of the model. sampling: names of the hyperparameters that only
     sampling reads. selection: the metric that chooses the epoch, how often and by how many samples,
     or empty. tuning: the sampling hyperparameter that is chosen after training, of which values, by
-    which metric and by how many samples, or empty. code: sha256 by role ("model", "metric",
-    "select", "tune"). recipe: as the file and the user say it, so that a table can tell whether it
-    still stands so. minutes: the training budget.
+    which metric and by how many samples, or empty. holds_out: whether the recipe selects or tunes,
+    even if the user turned it off, so that both share the training. code: sha256 by role ("model",
+    "metric", "select", "tune"). recipe: as the file and the user say it, so that a table can tell
+    whether it still stands so. minutes: the training budget.
     """
 
     model: str
@@ -56,6 +57,7 @@ class Run:
     sampling: tuple[str, ...] = ()
     selection: Mapping[str, Any] = field(default_factory=dict)
     tuning: Mapping[str, Any] = field(default_factory=dict)
+    holds_out: bool = False
     uses_validation: bool = False
     minutes: float | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -88,7 +90,8 @@ class Run:
 
         So it is where there are several folds: the validation rows of one are test rows of others.
         """
-        return self.data.folds > 1 and bool(self.selection or self.tuning)
+        chooses = self.selection or self.tuning or self.holds_out
+        return self.data.folds > 1 and bool(chooses)
 
     @cached_property
     def sample_key(self) -> str:

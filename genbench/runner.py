@@ -122,7 +122,9 @@ def projected(run: Run, environment: Environment) -> tuple[float, int]:
         return 0.0, 0
     with float32_products():
         work = Work(run, store, environment.data_dir, device)
-        train = work.split(run.data.fold).train
+        split = work.split(run.data.fold)
+        train = work.rows_of_training(split)[0]
+        rows = len(train) + (len(split.valid) if run.uses_validation else 0)
         batch = train[: run.hyperparameters.get("batch", BATCH)]
         clock, epoch = Clock(), None
         for _ in range(2):  # the first time also warms up
@@ -130,6 +132,6 @@ def projected(run: Run, environment: Environment) -> tuple[float, int]:
             with work.seeded("fit", 1), torch.device(device), timed(device, clock):
                 epoch = next(model.fit(batch, train[:0]), None)
     epochs = epoch.total if epoch else 0
-    batches = math.ceil(len(train) / len(batch))
+    batches = math.ceil(rows / len(batch))
     most = run.hyperparameters.get("max_updates") or batches
     return clock.seconds * min(batches, most) * epochs, epochs

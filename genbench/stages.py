@@ -23,7 +23,6 @@ from genbench.store import Store
 from genbench.timing import Clock, timed
 
 TRAINING_ONLY = "train."
-STANDS_STILL = {"reconstruct": True}  # as a sampling setting: then nothing moves, nothing is tuned
 SIGMA_ROWS = 1000  # validation rows that choose sigma; those after them choose the epoch
 
 
@@ -91,7 +90,7 @@ class Work:
         run, store = self.run, self.store
         self._check_unchanged(run)
         split = self.split(run.data.fold)
-        train, looked_at = self._rows_of_training(split)
+        train, looked_at = self.rows_of_training(split)
         model = self.build()
         note = {"done": 0, "seconds": 0.0, "curve": [], "best": None, "rows": len(train)}
         checkpoint = store.checkpoint(run)
@@ -127,7 +126,7 @@ class Work:
         if registry.code_of(run.model, run.metric, judges(run.recipe)) != run.code:
             raise UsageError(f"the code of {run.model} or a metric changed after it was planned")
 
-    def _rows_of_training(self, split: Split) -> tuple[Tensor, Tensor]:
+    def rows_of_training(self, split: Split) -> tuple[Tensor, Tensor]:
         """The rows that train, and those that select epochs and tune sampling."""
         if not self.run.carves:
             return split.train, split.valid
@@ -145,18 +144,19 @@ class Work:
             note["best"] = best
             self.store.put_best(self.run, _arrays(_finished(model.state_dict())), best)
 
-    def _judged(self, model: Any, train: Tensor, rows: Tensor, chosen: Mapping[str, Any]) -> float:
-        """What a model's samples score on rows that are no test rows; some tune the metric."""
+    def _judged(self, model: Any, train: Tensor, rows: Tensor, chosen: Mapping[str, Any]) -> Any:
+        """What a model's samples score on rows that are no test rows; None if it is no number."""
         metric = registry.load("metric", chosen["metric"])()
         half = SIGMA_ROWS if len(rows) >= 2 * SIGMA_ROWS else len(rows) // 2
         with self.device:
             samples = self._as_scored(self._as_stored(model.sample(chosen["samples"])))
-            return _scored(metric, samples, rows[:half], rows[half:], train).value
+            value = _scored(metric, samples, rows[:half], rows[half:], train).value
+        return value if math.isfinite(value) else None
 
     def _best(self, curve: list[list[Any]], chosen: Mapping[str, Any]) -> list[Any]:
         """The best point of [what was tried, its value]; of equals the first."""
         sign = 1 if registry.load("metric", chosen["metric"]).higher_is_better else -1
-        return max(curve, key=lambda p: sign * p[1] if math.isfinite(p[1]) else -math.inf)
+        return max(curve, key=lambda point: -math.inf if point[1] is None else sign * point[1])
 
     def _finish(self, model: Any, note: dict[str, Any], cut: bool) -> None:
         """Keeps the finished weights: the best epoch's where epochs are selected."""
@@ -201,9 +201,9 @@ class Work:
     def _tune(self, run: Run) -> dict[str, Any]:
         """Tries the values of a sampling hyperparameter, each with the same seed, from noise."""
         chosen = run.tuning
-        if not chosen or STANDS_STILL.items() <= run.hyperparameters.items():
+        if not chosen or _stands_still(run):
             return {}
-        train, rows = self._rows_of_training(self.split(run.data.fold))
+        train, rows = self.rows_of_training(self.split(run.data.fold))
         start = {"start": "noise"} if "start" in run.sampling else {}
         curve = []
         for value in chosen["values"]:
@@ -221,10 +221,17 @@ class Work:
         trained_on = self.dataset.split(run.data.fold).train
         folds = map(self.dataset.split, range(self.dataset.folds))
         split = next(fold for fold in folds if torch.equal(fold.train, trained_on))
-        train, held_out = split.train.to(self.device), split.valid.to(self.device)
-        labels = None if split.train_labels is None else split.train_labels.to(self.device)
+        train, held_out, labels = self.rows_of_training(split)[0], split.valid, split.train_labels
+        if run.uses_validation:
+            train, held_out = torch.cat([train, split.valid]), split.valid[:0]
+            both = (labels, split.valid_labels)
+            labels = (
+                None if labels is None else torch.cat([part for part in both if part is not None])
+            )
+        labels = None if labels is None else labels[: len(train)].to(self.device)
         chains, thinning = sampling["chains"], sampling["thinning"]
-        return mixing.report(samples, chains, thinning, train, labels, held_out)
+        rows = train.to(self.device), labels, held_out.to(self.device)
+        return mixing.report(samples, chains, thinning, *rows)
 
     def _as_stored(self, samples: Tensor) -> np.ndarray:
         """Checked samples as they are kept: the k of k / (levels - 1), or float32."""
@@ -313,10 +320,15 @@ def _scored(metric: Any, samples: Tensor, valid: Tensor, test: Tensor, train: Te
     return metric(samples, valid, test, **({"train": train} if wants_train else {}))
 
 
+def _stands_still(run: Run) -> bool:
+    """Whether the samples are reconstructions of training images: no chain, nothing to tune."""
+    return "reconstruct" in run.sampling and run.hyperparameters["reconstruct"] is True
+
+
 def _sampling(run: Run, tuned: Mapping[str, Any]) -> dict[str, Any]:
     """The hyperparameters that only sampling reads, the tuned one as it was chosen."""
-    if STANDS_STILL.items() <= run.hyperparameters.items():
-        return STANDS_STILL
+    if _stands_still(run):
+        return {"reconstruct": True}
     chosen = {tuned["name"]: tuned["value"]} if tuned else {}
     return {name: run.hyperparameters[name] for name in run.sampling} | chosen
 

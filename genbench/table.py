@@ -177,6 +177,8 @@ def _published(cell: Cell) -> Mapping[str, Any] | None:
     first = cell.results[0]
     if first.caveat or not any(result.kind == "mean" for result in cell.results):
         return None
+    if first.details.get("sampling", {}).get("reconstruct"):
+        return None
     table = published()
     same = (table.model == first.model) & (table.dataset == first.dataset)
     found = table[same & (table.metric == first.metric)]
@@ -259,6 +261,8 @@ def _protocol(cell: Cell) -> str:
         chosen = _several(training.get("epoch", "?") for training in trainings)
         made = _several(training.get("epochs", "?") for training in trainings)
         parts.append(f"epoch {chosen} of {made} made")
+    if first.recipe.get("uses_validation"):
+        parts.append("validation rows took part in training")
     said = [", ".join(parts), _sampling(cell), _tuned(cell), _mixing(cell)]
     return f"{cell.label} on {cell.head}: {'; '.join(part for part in said if part)}"
 
@@ -288,9 +292,17 @@ def _tuned(cell: Cell) -> str:
         return ""
     chosen = _several(_plain(tuned["value"]) for tuned in found)
     tried = _several(_plain(value) for tuned in found for value, _ in tuned["curve"])
-    ends = [t for t in found if t["value"] in (t["curve"][0][0], t["curve"][-1][0])]
-    edge = ", at the end of its list: a better one may lie outside" if ends else ""
+    edge = (
+        ", at the end of its list: a better one may lie outside" if any(map(_ends, found)) else ""
+    )
     return f"{_several(t['name'] for t in found)} {chosen} chosen of {tried}{edge}"
+
+
+def _ends(tuned: Mapping[str, Any]) -> bool:
+    """Whether the greatest or the least of three numbers or more was chosen."""
+    values = [value for value, _ in tuned["curve"]]
+    numbers = all(isinstance(value, int | float) for value in values)
+    return numbers and len(values) > 2 and tuned["value"] in (min(values), max(values))
 
 
 def _mixing(cell: Cell) -> str:

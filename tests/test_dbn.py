@@ -428,3 +428,13 @@ def test_with_chains_from_data_it_keeps_the_contract():
     torch.set_default_dtype(torch.float32)
     lingering = {"start": "data", "burn_in": 1, "weight_std": 1.0}
     assert len(check_model("dbn", epochs=3, **lingering)) > 20  # stops inside each RBM too
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"layers": []}, {"layers": [0]}, {"chains": 0}, {"thinning": 0}, {"burn_in": -1}],
+    ids=str,
+)
+def test_impossible_settings_are_refused_before_any_training(changes):
+    with pytest.raises(ValueError, match="must be"):
+        small(**changes)

@@ -648,3 +648,19 @@ SETTINGS = [
 def test_it_keeps_the_contract(changes):
     torch.set_default_dtype(torch.float32)
     assert len(check_model("deep_gsn", **changes)) > 20
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"layers": []}, {"layers": [0]}, {"chains": 0}, {"thinning": 0}, {"burn_in": -1}],
+    ids=str,
+)
+def test_impossible_settings_are_refused_before_any_training(changes):
+    with pytest.raises(ValueError, match="must be"):
+        small(**changes)
+
+
+@pytest.mark.parametrize("changes", [{"walkback": 0}, {"pixel_scale": 0.0}], ids=str)
+def test_a_walk_of_no_update_and_a_scale_of_nothing_are_refused(changes):
+    with pytest.raises(ValueError, match="walkback and pixel_scale must be above 0"):
+        small(**changes)

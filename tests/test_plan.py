@@ -414,11 +414,23 @@ def test_a_tuning_that_cannot_be_is_refused(
         asked(tmp_path, "walk", overrides={"walk": said})
 
 
+SPREAD = {"spread": 0.3}
+
+
 def test_what_the_user_sets_is_no_longer_tuned(strangers: Path, tmp_path: Path) -> None:
     run = asked(tmp_path, "walk", overrides={"walk": {"spread": 0.3}})
     assert run.tuning == {}
-    assert not run.carves
     assert run.hyperparameters["spread"] == 0.3
+
+
+def test_a_setting_of_sampling_leaves_the_training_as_it_is(
+    strangers: Path, tmp_path: Path
+) -> None:
+    tuned, fixed = asked(tmp_path, "walk"), asked(tmp_path, "walk", overrides={"walk": SPREAD})
+    assert tuned.tuning
+    assert not fixed.tuning
+    assert fixed.carves
+    assert tuned.fit_key == fixed.fit_key
 
 
 def test_what_the_user_sets_besides_leaves_the_tuning(strangers: Path, tmp_path: Path) -> None:
@@ -460,7 +472,6 @@ def test_few_long_chains_from_training_images_pass_and_any_from_noise(
     "said",
     [
         {"start": "data", "tune": "chains", "tune_values": [1, 1000]},
-        {"chains": 1000, "tune": "start", "tune_values": ["noise", "data"]},
     ],
     ids=str,
 )
@@ -469,6 +480,37 @@ def test_tuning_is_no_way_round_the_limits_of_chains(
 ) -> None:
     with pytest.raises(UsageError, match=REFUSED):
         asked(tmp_path, "walk", overrides={"walk": said})
+
+
+def test_what_would_stand_still_cannot_be_tuned(strangers: Path, tmp_path: Path) -> None:
+    said = {"tune": "start", "tune_values": ["noise", "data"]}
+    with pytest.raises(UsageError, match="start cannot be tuned"):
+        asked(tmp_path, "walk", overrides={"walk": said})
+
+
+def test_tuned_values_have_the_type_of_what_they_tune(strangers: Path, tmp_path: Path) -> None:
+    said = {"tune": "spread", "tune_values": [1, 2]}
+    values = asked(tmp_path, "walk", overrides={"walk": said}).tuning["values"]
+    assert [type(value) for value in values] == [float, float]
+
+
+def test_epochs_are_not_selected_by_chains_that_start_at_images(
+    strangers: Path, tmp_path: Path
+) -> None:
+    said = {"start": "data", "chains": 1, "select": "parzen"}
+    with pytest.raises(UsageError, match="cannot be selected by chains that start at images"):
+        asked(tmp_path, "walk", overrides={"walk": said})
+
+
+def test_nothing_is_chosen_on_rows_that_are_trained_on(strangers: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no rows are left to select or tune on"):
+        asked(tmp_path, "walk", overrides={"walk": {"uses_validation": True}})
+
+
+@pytest.mark.parametrize("model", ["dbn", "stacked_cae", "deep_gsn"])
+def test_a_model_of_pixels_is_refused_for_data_of_another_range(model: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"models data in \(0.0, 1.0\); those of 'ring'"):
+        plan.plan(Question([model], ["ring"], ["parzen"]), tmp_path)
 
 
 def test_a_start_of_a_model_without_chains_is_its_own_affair(
@@ -488,10 +530,10 @@ def any_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("any_data")
-def test_a_preset_of_one_dataset_does_not_reach_another(tmp_path: Path) -> None:
-    question = Question(["deep_gsn"], ["mnist5k"], ["parzen"], preset="released", samples=50)
-    run = plan.plan(question, tmp_path)[0]
-    assert (run.preset, run.hyperparameters["start"]) == ("paper", "noise")
+def test_a_preset_of_one_dataset_is_refused_for_another(tmp_path: Path) -> None:
+    question = Question(["deep_gsn"], ["mnist5k"], ["parzen"], preset="released")
+    with pytest.raises(UsageError, match="'released' changes nothing for deep_gsn on mnist5k"):
+        plan.plan(question, tmp_path)
 
 
 @pytest.mark.usefixtures("any_data")

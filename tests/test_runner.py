@@ -615,6 +615,53 @@ def test_the_report_is_the_same_whichever_fold_draws_the_samples(
     assert torch.equal(*held_out)
 
 
+def reported(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    """What each mixing report is given after the steps between kept states."""
+    given: list[tuple] = []
+    monkeypatch.setattr(stages.mixing, "report", lambda *parts: given.append(parts[3:]) or {})
+    return given
+
+
+def test_the_report_counts_validation_rows_that_were_trained_on_as_training_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = reported(monkeypatch)
+    said = {"walk": {"uses_validation": True, "spread": 0.1}}
+    carried_out(planned(tmp_path, "walk", overrides=said)[:1], tmp_path)
+    (train, labels, held_out) = given[0]
+    split = registry.load("dataset", "tiny")(tmp_path).split(0)
+    kept = split.train[: len(train) - len(split.valid)]
+    assert torch.equal(train, torch.cat([kept, split.valid]))
+    assert labels is None or len(labels) == len(train)
+    assert len(held_out) == 0
+
+
+def test_the_report_leaves_out_rows_that_were_held_out_of_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = reported(monkeypatch)
+    carried_out(planned(tmp_path, "walk")[:1], tmp_path)
+    assert len(given[0][0]) == 180
+
+
+@pytest.mark.usefixtures("one_fold")
+def test_a_score_that_is_no_number_is_never_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from genbench.metrics.parzen import Parzen
+
+    score, calls = Parzen.__call__, []
+
+    def first_is_nan(self, samples, valid, test):
+        calls.append(score(self, samples, valid, test))
+        return calls[-1] if len(calls) > 1 else replace(calls[-1], value=float("nan"))
+
+    monkeypatch.setattr(Parzen, "__call__", first_is_nan)
+    tuned = details_of(planned(tmp_path, "walk"), tmp_path)[0]["tuned"]
+    assert tuned["curve"][0] == [0.02, None]
+    assert tuned["value"] != 0.02
+
+
 def test_the_projected_cost_counts_the_batches_of_an_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,7 +151,8 @@ def test_an_epoch_reports_both_parts_of_the_loss():
     model = small(rate=0.0, batch=4)
     for epoch, layer in zip(steps(model, rows(), rows(0)), (0, 0, 0, 1, 1, 1), strict=True):
         parts = parts_of_the_loss(model._up(rows(), layer), *model.coders[layer])
-        assert list(epoch.losses) == ["reconstruction", "squared Jacobian"]
+        name = f"layer {layer + 1}"
+        assert list(epoch.losses) == [f"{name} reconstruction", f"{name} |J|²"]
         assert list(epoch.losses.values()) == pytest.approx([part.item() for part in parts])
 
 
@@ -274,7 +275,8 @@ def test_chains_take_the_kept_rows_in_turn_and_samples_come_step_by_step():
 def test_chains_from_noise_start_at_independent_units_with_the_mean_codes():
     n, means = 50_000, torch.tensor([0.1, 0.45, 0.8])
     shared = torch.rand(2000, 1)  # units of the codes go together, those of the start do not
-    model = standing((means + 0.1 * shared).clamp(0, 1), layers=[3], chains=n, thinning=0)
+    model = standing((means + 0.1 * shared).clamp(0, 1), layers=[3], chains=n)
+    model.thinning = 0
     W, b, c = model.coders[0]
     model.burn_in, c[:] = 0, -1.0
     W.copy_(2 * torch.eye(3))
@@ -411,3 +413,13 @@ def test_it_keeps_the_contract(changes, monkeypatch):
     torch.set_default_dtype(torch.float32)
     monkeypatch.setattr(stacked_cae, "KEPT", 40)  # fewer than the training rows
     assert len(check_model("stacked_cae", **changes)) > 20  # stops inside each layer too
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"layers": []}, {"layers": [0]}, {"chains": 0}, {"thinning": 0}, {"burn_in": -1}],
+    ids=str,
+)
+def test_impossible_settings_are_refused_before_any_training(changes):
+    with pytest.raises(ValueError, match="must be"):
+        small(**changes)

@@ -152,6 +152,16 @@ def test_a_published_value_stands_beside_means_only() -> None:
     assert [row["published"] for row in rows] == ["138", ""]
 
 
+def test_no_published_value_stands_beside_reconstructions() -> None:
+    still = replace(GAN, details=GAN.details | {"sampling": {"reconstruct": True}})
+    assert "published" not in rendered(still)
+
+
+def test_a_training_that_saw_the_validation_rows_is_said_to_have() -> None:
+    seen = replace(GAN, recipe={**GAN.recipe, "uses_validation": True})
+    assert "validation rows took part in training" in rendered(seen)
+
+
 def test_the_csv_says_what_kind_the_samples_are() -> None:
     found = table.cells([GAN, BITS, FAILED], current)
     rows = csv.DictReader(io.StringIO(table.comma_separated(found)))
