@@ -221,17 +221,19 @@ class Work:
         trained_on = self.dataset.split(run.data.fold).train
         folds = map(self.dataset.split, range(self.dataset.folds))
         split = next(fold for fold in folds if torch.equal(fold.train, trained_on))
-        train, held_out, labels = self.rows_of_training(split)[0], split.valid, split.train_labels
+        train, held_out = self.rows_of_training(split)[0], split.valid
+        labels = [split.train_labels]
         if run.uses_validation:
             train, held_out = torch.cat([train, split.valid]), split.valid[:0]
-            both = (labels, split.valid_labels)
-            labels = (
-                None if labels is None else torch.cat([part for part in both if part is not None])
-            )
-        labels = None if labels is None else labels[: len(train)].to(self.device)
-        chains, thinning = sampling["chains"], sampling["thinning"]
-        rows = train.to(self.device), labels, held_out.to(self.device)
-        return mixing.report(samples, chains, thinning, *rows)
+            labels.append(split.valid_labels)
+        known = [part for part in labels if part is not None]
+        classes = torch.cat(known)[: len(train)] if len(known) == len(labels) else None
+        rows = (
+            train.to(self.device),
+            None if classes is None else classes.to(self.device),
+            held_out.to(self.device),
+        )
+        return mixing.report(samples, sampling["chains"], sampling["thinning"], *rows)
 
     def _as_stored(self, samples: Tensor) -> np.ndarray:
         """Checked samples as they are kept: the k of k / (levels - 1), or float32."""
