@@ -326,7 +326,7 @@ def test_unknown_choices_are_refused_by_the_recipe(changes):
 
 
 def test_every_layer_of_the_generator_needs_its_activation():
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="needs one activation"):
         small(generator=[5, 5])
 
 
@@ -534,3 +534,25 @@ def test_a_convolutional_gan_resumes_exactly():
     resumed.load_state_dict(state)
     whole = trained(fresh(0), train)
     assert_equal(trained(resumed, train, first=3).state_dict(), whole.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ({"generator": [32]}, "every hidden width of G needs one activation"),
+        ({"output_nonzeros": 33}, "at most 32 weights of an output can be nonzero, got 33"),
+        ({"convolutions": [[4, 3, 1]]}, "a convolution is 5 numbers"),
+        ({"transposed_convolution": [8, 4]}, "transposed_convolution is 3 numbers"),
+        ({"transposed_convolution": [8, 4, 0]}, "stride 0"),
+    ],
+    ids=str,
+)
+def test_nets_that_cannot_be_built_are_refused_with_the_reason(said: dict, hint: str) -> None:
+    smoke = recipe.resolve("gan", "mnist", "smoke", {}).hyperparameters
+    with pytest.raises(ValueError, match=hint):
+        GAN((1, 28, 28), **{**smoke, **said})
+
+
+def test_an_unknown_activation_is_refused_before_any_work() -> None:
+    with pytest.raises(UsageError, match="activations"):
+        recipe.resolve("gan", "mnist", "smoke", {"activations": ["tanh", "relu"]})

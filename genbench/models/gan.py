@@ -54,12 +54,12 @@ class GAN:
     batch: int
     noise: Literal["uniform", "gaussian"]
     noise_size: int
-    generator: list
-    activations: list
+    generator: list[int]
+    activations: list[Literal["relu", "sigmoid", "linear"]]
     output: Literal["sigmoid", "linear"]
     generator_range: float
     output_range: float
-    discriminator: list
+    discriminator: list[int]
     pieces: int
     discriminator_range: float
     dropout_input: float
@@ -79,7 +79,7 @@ class GAN:
     max_updates: int = 0
     deepen_after: int = 0
     deepening: Sequence[int] = ()
-    deepening_activations: Sequence[str] = ()
+    deepening_activations: Sequence[Literal["relu", "sigmoid", "linear"]] = ()
     transposed_convolution: Sequence[int] = ()
     convolutions: Sequence[Sequence[int]] = ()
     convolution_pieces: int = 2

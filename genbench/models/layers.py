@@ -106,8 +106,8 @@ def spread(side: int, kernel: int, stride: int) -> int:
     >>> spread(32, kernel=5, stride=3)
     10
     """
-    h, rest = divmod(side - kernel, stride)
-    if rest or h < 0:
+    h, rest = divmod(side - kernel, max(stride, 1))
+    if rest or h < 0 or stride < 1:
         raise ValueError(
             f"no transposed convolution with kernel {kernel} and stride {stride} has a side "
             f"of {side}; {kernel}, {kernel + stride}, {kernel + 2 * stride}, ... are possible"
@@ -135,6 +135,8 @@ def uniform(inputs: int, outputs: int, width: float, bias: float = 0.0) -> nn.Li
 
 def sparse(inputs: int, outputs: int, nonzeros: int) -> nn.Linear:
     """An affine layer whose every output has `nonzeros` weights from N(0, 1); the rest are 0."""
+    if nonzeros > inputs:
+        raise ValueError(f"at most {inputs} weights of an output can be nonzero, got {nonzeros}")
     layer = uniform(inputs, outputs, 0.0)
     places = torch.rand(outputs, inputs).topk(nonzeros, dim=1).indices
     layer.weight.data.scatter_(1, places, torch.randn(outputs, nonzeros))

@@ -32,6 +32,9 @@ def bottom(h: GAN) -> nn.Sequential:
 
 
 def _hidden(h: GAN, widths: Sequence[int], activations: Sequence[str]) -> nn.Sequential:
+    if len(widths) != len(activations):
+        got = f"{list(widths)} and {list(activations)}"
+        raise ValueError(f"every hidden width of G needs one activation, got {got}")
     net, inputs = nn.Sequential(), h.noise_size
     for units, activation in zip(widths, activations, strict=True):
         bias = h.sigmoid_bias if activation == "sigmoid" else 0.0
@@ -44,17 +47,24 @@ def _hidden(h: GAN, widths: Sequence[int], activations: Sequence[str]) -> nn.Seq
 def _output(h: GAN, inputs: int) -> nn.Module:
     d, width = math.prod(h.shape), h.output_range
     if h.transposed_convolution:
-        channels, kernel, stride = h.transposed_convolution
+        channels, kernel, stride = _numbers("transposed_convolution", h.transposed_convolution, 3)
         return layers.TransposedConvolution(inputs, h.shape, channels, kernel, stride, width)
     if h.output_nonzeros:
         return layers.sparse(inputs, d, h.output_nonzeros)
     return layers.uniform(inputs, d, width)
 
 
+def _numbers(name: str, numbers: Sequence[int], wanted: int) -> Sequence[int]:
+    if len(numbers) != wanted:
+        raise ValueError(f"{name} is {wanted} numbers (see GAN), got {list(numbers)}")
+    return numbers
+
+
 def discriminator(h: GAN) -> nn.Sequential:
     """x, rows of `shape` -> maxout convolutions -> maxout layers -> a; before each is dropout."""
     net, shape, dropout, width = nn.Sequential(), h.shape, h.dropout_input, h.discriminator_range
-    for channels, kernel, padding, pool, stride in h.convolutions:
+    for numbers in h.convolutions:
+        channels, kernel, padding, pool, stride = _numbers("a convolution", numbers, 5)
         maps = channels, h.convolution_pieces
         layer = layers.MaxoutConvolution(shape, *maps, kernel, padding, pool, stride, width)
         net.append(nn.Dropout(dropout)).append(layer)
