@@ -101,10 +101,10 @@ def _check_preset(preset: str, models: Sequence[str], dataset: str) -> None:
 
 
 def _check_range(model: str, dataset: str) -> None:
-    """Raises UsageError where a model cannot model the dataset's range."""
+    """Raises UsageError where a model cannot model the range that the dataset's class declares."""
     wanted = getattr(registry.load("model", model), "range", None)
-    found = tuple(registry.load("dataset", dataset).range)
-    if wanted is not None and tuple(wanted) != found:
+    found = getattr(registry.load("dataset", dataset), "range", None)
+    if wanted and isinstance(found, tuple) and tuple(wanted) != found:
         raise UsageError(f"{model!r} models data in {wanted}; those of {dataset!r} are in {found}")
 
 
