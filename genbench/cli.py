@@ -9,6 +9,7 @@ import sys
 import tomllib
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from genbench.run import Result, Run
     from genbench.runner import Environment
+    from genbench.samples import Samples
+    from genbench.scoring import Judgement
     from genbench.store import Store
 
 DEFAULTS = tomllib.loads((package_files("genbench") / "defaults.toml").read_text("utf-8"))
@@ -107,6 +110,12 @@ Datasets = Annotated[
 Metrics = Annotated[
     str, _option("Comma-separated.", "METRICS", "--metrics", autocompletion=_names("metric"))
 ]
+Device = Annotated[str, _option("auto, cpu, cuda or cuda:i.", "DEVICE", "--device")]
+Threads = Annotated[
+    int | None,
+    _option("Threads per worker; default: cores // workers.", "THREADS", "--threads", min=1),
+]
+Quiet = Annotated[bool, _option("No progress, no notes.", "QUIET", "--quiet", "-q")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -166,12 +175,9 @@ def run(
             "--set",
         ),
     ] = None,
-    device: Annotated[str, _option("auto, cpu, cuda or cuda:i.", "DEVICE", "--device")] = "auto",
+    device: Device = "auto",
     workers: Annotated[int, _option("Trainings at a time.", "WORKERS", "--workers", min=1)] = 1,
-    threads: Annotated[
-        int | None,
-        _option("Threads per worker; default: cores // workers.", "THREADS", "--threads", min=1),
-    ] = None,
+    threads: Threads = None,
     results_dir: ResultsDir = Path("results"),
     data_dir: DataDir = None,
     rerun: Annotated[bool, _option("Do again what is done.", "RERUN", "--rerun")] = False,
@@ -182,7 +188,7 @@ def run(
         bool,
         _option("Print the plan and its estimated cost; nothing else.", "DRY_RUN", "--dry-run"),
     ] = False,
-    quiet: Annotated[bool, _option("No progress, no notes.", "QUIET", "--quiet", "-q")] = False,
+    quiet: Quiet = False,
     verbose: Annotated[
         bool, _option("Where a failed run failed; times.", "VERBOSE", "--verbose", "-v")
     ] = False,
@@ -384,6 +390,183 @@ def _print_cost(runs: Sequence[Run], todo: Sequence[Run], environment: Environme
         f"all training, one after the other: about {duration(total)}; "
         "sampling and scoring not counted"
     )
+
+
+# --- score ---
+
+
+@app.command(
+    epilog="Examples:  genbench score samples.npy -d mnist  |  "
+    "genbench score ours.npz theirs.safetensors pictures/ -d tfd --json  |  "
+    "genbench score samples.npy -d mnist --no-references --set parzen.sigma=0.2"
+)
+def score(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help=".npy, .npz, .safetensors, or a folder of PNG files.", metavar="FILE"),
+    ],
+    dataset: Annotated[
+        str, _option("One.", "DATASET", "--dataset", "-d", autocompletion=_names("dataset"))
+    ] = DEFAULTS["datasets"][0],
+    settings: Annotated[
+        list[str] | None,
+        _option("A setting of the metric: parzen.sigma=0.2. May be repeated.", "SET", "--set"),
+    ] = None,
+    sigma_search: Annotated[
+        str | None,
+        _option("How sigma is chosen: grid or refine.", "SIGMA_SEARCH", "--sigma-search"),
+    ] = None,
+    precision: Annotated[
+        str | None, _option("Of the products: auto or float64.", "PRECISION", "--precision")
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    results_dir: ResultsDir = Path("results"),
+    data_dir: DataDir = None,
+    no_references: Annotated[
+        bool, _option("Only the files.", "NO_REFERENCES", "--no-references")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Score samples made by any program, exactly as our own are scored.
+
+    m samples are (m, d), d flattened c, h, w, or (m, c, h, w), (m, h, w, c) or (m, h, w): float
+    in the dataset's range, uint8, or bool. Of several arrays in a file, the one called `samples`.
+    Reference rows, drawn as often, stand beside; they are scored once and kept.
+    """
+    import torch
+
+    from genbench import registry, samples, scoring
+    from genbench.plan import pending, read_data
+    from genbench.runner import Environment, choose_device
+    from genbench.store import Store
+
+    where, environment = (
+        choose_device(device),
+        Environment(results_dir, _data_dir(data_dir), device),
+    )
+    dataset, metric = registry.find("dataset", dataset).name, DEFAULTS["metrics"][0]
+    chosen = _metric_settings(metric, settings or [], sigma_search, precision)
+    judge = scoring.metric_with(metric, chosen)
+    data = read_data(dataset, environment.data_dir)[0]
+    source = registry.load("dataset", dataset)(environment.data_dir)
+    found = [samples.read(path, dataset, source) for path in files]
+    runs = [] if no_references else _reference_runs(found, dataset, metric, chosen, environment)
+    store, console = Store(results_dir), _console()
+    todo = pending(runs, store)
+    if todo:
+        store.prepare()
+    threads = threads or _cores()
+    torch.set_num_threads(threads)
+    head = f"{dataset} ({data.caveat})" if data.caveat else dataset
+    stems, judgements = [one.name for one in found], []
+    for path, one in zip(files, found, strict=True):
+        name = one.name if stems.count(one.name) == 1 else str(path)
+        if not quiet:
+            console.print(f"scoring {name}", highlight=False, markup=False)
+        judgements.append(scoring.judge(name, one.rows, one.binary, source, judge, where))
+        if not as_json:
+            _print_judgement(judgements[-1], head, quiet)
+    if todo:
+        _work(todo, environment, 1, threads, console, quiet)
+    results = [result for result in (store.result(run) for run in runs) if result]
+    _outcomes(todo, store, console, quiet, verbose=False)
+    if as_json:
+        asked = {"dataset": dataset, "caveat": data.caveat, "metric": metric, "settings": chosen}
+        rows = {"scores": list(map(asdict, judgements)), "references": list(map(asdict, results))}
+        typer.echo(json.dumps(asked | rows, indent=2, allow_nan=False, ensure_ascii=False))
+    else:
+        _print_score_tables(judgements, results, head, metric, chosen, store, quiet)
+    if len(results) < len(runs) or any(result.status == "failed" for result in results):
+        raise typer.Exit(1)
+
+
+def _metric_settings(
+    metric: str, texts: Sequence[str], sigma_search: str | None, precision: str | None
+) -> dict[str, Any]:
+    """What the user set of the metric; nothing else can be set of samples that are there."""
+    from genbench import registry
+
+    overrides = _settings(texts)
+    for owner in overrides:
+        if owner != metric:
+            hint = registry.nearest(owner, [metric])
+            raise UsageError(f"--set names {owner!r}, which scores no samples; {hint}")
+    given = {"sigma_search": sigma_search, "precision": precision}
+    named = {key: value for key, value in given.items() if value is not None}
+    return overrides.get(metric, {}) | named
+
+
+def _reference_runs(
+    found: Sequence[Samples],
+    dataset: str,
+    metric: str,
+    chosen: dict[str, Any],
+    environment: Environment,
+) -> list[Run]:
+    """The reference rows beside samples that are means: as many of each as there are samples."""
+    from genbench.plan import Question, plan
+
+    counts = dict.fromkeys(len(samples.rows) for samples in found if not samples.binary)
+    names, overrides = DEFAULTS["references"], {metric: chosen} if chosen else {}
+    questions = [
+        Question(names, [dataset], [metric], samples=count, overrides=overrides) for count in counts
+    ]
+    return [run for question in questions for run in plan(question, environment.data_dir)]
+
+
+def _print_judgement(judgement: Judgement, head: str, quiet: bool) -> None:
+    from genbench.scoring import remarks
+    from genbench.table import value_and_error
+
+    shown = value_and_error(judgement.value, judgement.error)
+    typer.echo(f"{judgement.name} on {head}: {shown} {judgement.unit}")
+    if not quiet:
+        typer.echo("".join(f"  {line}\n" for line in remarks(judgement)))
+
+
+def _print_score_tables(
+    judgements: Sequence[Judgement],
+    results: Sequence[Result],
+    head: str,
+    metric: str,
+    chosen: dict[str, Any],
+    store: Store,
+    quiet: bool,
+) -> None:
+    """The files' rows above the reference rows; binary samples in a table of their own."""
+    import pandas as pd
+
+    from genbench import table
+
+    references = DEFAULTS["references"]
+    cells = table.cells(_ordered(results), _is_current)
+    pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
+    notes = table.notes(cells, references, table.audit(results, store.per_example, *pair))
+    for kind in dict.fromkeys(judgement.kind for judgement in judgements):
+        ours = [judgement for judgement in judgements if judgement.kind == kind]
+        rows = [
+            {"model": _row_name(one, chosen), head: table.value_and_error(one.value, one.error)}
+            for one in ours
+        ]
+        beside = table.frame(cells, references) if cells and kind == "mean" else pd.DataFrame()
+        shown = pd.concat([pd.DataFrame(rows), beside], ignore_index=True)
+        shown.attrs["untrained"] = len(beside)
+        better = "higher" if ours[0].higher_is_better else "lower"
+        over = {"examples": "test examples", "folds": "folds"}[ours[0].over]
+        unit = f"{metric} in {ours[0].unit}, {better} is better"
+        lines = [f"{unit}; ± standard error over the {over}"]
+        lines = notes if len(beside) else lines
+        typer.echo(table.markdown(shown, [] if quiet else lines))
+
+
+def _row_name(judgement: Judgement, chosen: dict[str, Any]) -> str:
+    """A row's name as the table would have it: the file, and whatever is not the default."""
+    marks = ["binary"] if judgement.kind == "binary" else []
+    marks += [f"{DEFAULTS['metrics'][0]}.{key}={value}" for key, value in sorted(chosen.items())]
+    marks += [f"{judgement.samples} samples"] if judgement.samples != DEFAULTS["samples"] else []
+    return f"{judgement.name} [{', '.join(marks)}]" if marks else judgement.name
 
 
 # --- table ---

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbench import mixing, provenance, registry
+from genbench import mixing, provenance, registry, scoring
 from genbench.errors import DataError, ModelError, UsageError
 from genbench.plan import identity
-from genbench.protocols import Epoch, Score, Split
+from genbench.protocols import Epoch, Split
 from genbench.recipe import judges
 from genbench.run import Run, answer
 from genbench.seeding import seeded
@@ -150,7 +149,7 @@ class Work:
         half = SIGMA_ROWS if len(rows) >= 2 * SIGMA_ROWS else len(rows) // 2
         with self.device:
             samples = self._as_scored(self._as_stored(model.sample(chosen["samples"])))
-            value = _scored(metric, samples, rows[:half], rows[half:], train).value
+            value = scoring.scored(metric, samples, Split(train, rows[:half], rows[half:])).value
         return value if math.isfinite(value) else None
 
     def _best(self, curve: list[list[Any]], chosen: Mapping[str, Any]) -> list[Any]:
@@ -237,18 +236,12 @@ class Work:
 
     def _as_stored(self, samples: Tensor) -> np.ndarray:
         """Checked samples as they are kept: the k of k / (levels - 1), or float32."""
-        levels, (low, high) = self.dataset.levels, self.dataset.range
         rows = samples.detach()
-        _check_samples(self.run, rows, math.prod(self.dataset.shape), low, high)
-        if levels is None or (low, high) != (0.0, 1.0):
-            return rows.to("cpu", torch.float32).numpy()
-        return (rows.double() * (levels - 1)).round().to("cpu", torch.uint8).numpy()
+        _check_samples(self.run, rows, math.prod(self.dataset.shape), *self.dataset.range)
+        return scoring.as_stored(rows, self.dataset)
 
     def _as_scored(self, stored: np.ndarray) -> Tensor:
-        rows = torch.from_numpy(stored).to(self.device)
-        if rows.dtype == torch.uint8:
-            return rows.float() / (self.dataset.levels - 1)
-        return rows
+        return scoring.as_scored(torch.from_numpy(stored).to(self.device), self.dataset.levels)
 
     # --- score ---
 
@@ -261,10 +254,10 @@ class Work:
         self.store.log(run, {"stage": "score", "metric": run.metric, "fold": run.data.fold})
         clock = Clock()
         with self.seeded("score", run.metric, run.data.fold), timed(self.device, clock):
-            score = _scored(metric, samples, split.valid, split.test, split.train)
+            score = scoring.scored(metric, samples, split)
         if not (math.isfinite(score.value) and math.isfinite(score.stderr)):
             raise ModelError(f"{run.metric} gave {score.value} ± {score.stderr}, not a number")
-        details = {**score.details, "distinct": _distinct(samples)}
+        details = {**score.details, "distinct": len(set(scoring.digests(samples.cpu().numpy())))}
         details |= {"training": note["training"], "model": note["notes"]}
         details["sampling"] = _sampling(run, note["tuned"])
         details |= {name: note[name] for name in ("tuned", "mixing") if note[name]}
@@ -314,12 +307,6 @@ def about(run: Run) -> dict[str, Any]:
         "data": {"train": run.data.train, "valid": run.data.valid, "test": run.data.test},
         "dataset_digest": run.data.digest,
     }
-
-
-def _scored(metric: Any, samples: Tensor, valid: Tensor, test: Tensor, train: Tensor) -> Score:
-    """What a metric says; one that asks for the training rows is given them."""
-    wants_train = "train" in inspect.signature(metric.__call__).parameters
-    return metric(samples, valid, test, **({"train": train} if wants_train else {}))
 
 
 def _stands_still(run: Run) -> bool:
@@ -375,8 +362,3 @@ def _check_samples(run: Run, rows: Tensor, d: int, low: float, high: float) -> N
             f"{run.model}: samples must lie in [{low:g}, {high:g}], the range of "
             f"{run.data.name}, got values from {least:g} to {most:g}"
         )
-
-
-def _distinct(samples: Tensor) -> int:
-    """How many different rows there are."""
-    return len({row.tobytes() for row in samples.cpu().numpy()})

@@ -23,9 +23,12 @@ ARROWS = {
     "timing": set(),
     "mixing": set(),
     "provenance": {"precision"},
+    "arrays": {"errors"},
+    "scoring": {"protocols", "recipe", "registry", "statistics", "seeding", "precision", "errors"},
+    "samples": {"arrays", "scoring", "protocols", "errors"},
     "plan": {"recipe", "registry", "run", "store", "files", "errors"},
     "stages": {"plan", "recipe", "registry", "run", "store", "protocols", "seeding", "timing"}
-    | {"mixing", "provenance", "errors"},
+    | {"mixing", "provenance", "scoring", "errors"},
     "runner": {"plan", "stages", "run", "store", "timing", "provenance", "precision", "errors"},
     "executors": set(),
     "statistics": set(),

@@ -1,0 +1,219 @@
+"""The estimator: samples and rows in, log-likelihoods out, block by block within a budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genbench.metrics.parzen.blocks import DROPPED, PRUNED, Sizes, Sums, add_all, add_few
+from genbench.metrics.parzen.pruning import Outline, Sketch
+from genbench.precision import coarse_dtype, float32_products
+
+MEMORY = 512 * 2**20  # bytes beyond the inputs
+LEAST_MEMORY = 128 * 2**20
+AT_ONCE = 16384  # rows of x that one pass over the samples serves
+LARGEST = 1e150  # its square is a float64 still
+
+
+@torch.no_grad()
+def log_likelihood(
+    samples: Tensor,
+    x: Tensor,
+    sigma: float | Sequence[float] | Tensor,
+    *,
+    precision: str = "auto",
+    memory: int = MEMORY,
+    devices: Sequence[torch.device | str] = (),
+) -> Tensor:
+    """LL(x) = log Σ_j exp(-|x - mu_j|² / 2 sigma²) - log m - d log(sigma √(2 pi)), nats per row.
+
+    Args:
+        samples: the centres mu, `(m, d)`; any real type. On the device of `x`, or anywhere where
+            `x` is on a GPU; a memory-mapped tensor is read block by block.
+        x: rows to score, `(n, d)`.
+        sigma: the width, or a sequence of s widths, which then share one set of distances.
+        precision: "auto", or "float64" for all but the bound of pruning.
+        memory: bytes beyond the inputs that blocks may take on a device; at least 128 MiB.
+        devices: GPUs that share the rows of `x`; none for its own device only.
+
+    Returns:
+        float64 on the device of `x`, in the order of its rows: `(n,)`, or `(s, n)` for a sequence.
+
+    Raises:
+        ValueError: on empty, mismatched or non-finite rows, or a sigma that is not > 0.
+
+    >>> ll = log_likelihood(torch.zeros(1, 2), torch.tensor([[0.0, 0.0], [3.0, 4.0]]), 1.0)
+    >>> [round(nats, 4) for nats in ll.tolist()]  # -log 2 pi, and 5² / 2 less
+    [-1.8379, -14.3379]
+    """
+    sigmas = check_sigma(sigma)
+    ll = Windows(samples, precision, memory, devices).score(x, sigmas).log_likelihood
+    return ll if torch.as_tensor(sigma).ndim else ll[0]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is known of n rows under s widths.
+
+    log_likelihood: nats. effective: (Σ p)² / Σ p² over the windows, 1 where one of them is all that
+    counts. Both float64 (s, n). looked_at: windows that were not pruned, int64 (n,). how: the
+    ways in which distances were computed. dropped: the most that pruning took from a value, nats.
+    in_float64: whether the inputs or the caller asked for float64.
+    """
+
+    log_likelihood: Tensor
+    effective: Tensor
+    looked_at: Tensor
+    how: tuple[str, ...]
+    dropped: float
+    in_float64: bool
+
+
+class Windows:
+    """Samples that rows are scored against, prepared once; arguments as in `log_likelihood`."""
+
+    def __init__(
+        self,
+        samples: Tensor,
+        precision: str = "auto",
+        memory: int = MEMORY,
+        devices: Sequence[torch.device | str] = (),
+    ) -> None:
+        check_rows("samples", samples)
+        check_limits(precision, memory)
+        self.samples, self.precision, self.memory = samples, precision, memory
+        self.devices = tuple(map(torch.device, devices))
+        self._outlines: dict[tuple[torch.dtype, torch.device], Outline] = {}
+        self._kept: dict[tuple[Outline, int, int], Sketch] = {}
+
+    @torch.no_grad()
+    def score(self, x: Tensor, sigmas: Sequence[float]) -> Scored:
+        """The rows of `x` (n, d) under each width; raises ValueError where they do not fit."""
+        check_pair(self.samples, x)
+        check_rows("x", x)
+        narrow = all(t.dtype == torch.float32 or t.dtype.itemsize <= 2 for t in (self.samples, x))
+        work = torch.float32 if narrow and self.precision == "auto" else torch.float64
+        widths = torch.as_tensor(sigmas, dtype=torch.float64, device=x.device)
+        devices = self.devices or (x.device,)
+        with float32_products(), ThreadPoolExecutor(len(devices)) as pool:
+            tasks = [
+                pool.submit(self._on, device, rows, widths.tolist(), work)
+                for device, rows in zip(devices, x.chunk(len(devices)), strict=False)
+            ]
+            parts = [part.to(x.device) for task in tasks for part in task.result()]
+        m, d = self.samples.shape
+        log_norm = math.log(m) + d * torch.log(widths * math.sqrt(2 * math.pi))
+        sums = torch.cat([part.sums for part in parts], dim=1)
+        squares = torch.cat([part.squares for part in parts], dim=1)
+        how = set().union(*(part.how for part in parts))
+        return Scored(
+            sums - log_norm[:, None],
+            (2 * sums - squares).exp(),
+            torch.cat([part.looked_at for part in parts]),
+            tuple(sorted(how)),
+            DROPPED[work] if PRUNED[work] in how else 0.0,
+            work is torch.float64,
+        )
+
+    @torch.no_grad()
+    def _on(
+        self, device: torch.device, x: Tensor, sigmas: list[float], work: torch.dtype
+    ) -> list[Sums]:
+        """The sums of some rows, computed on one device."""
+        if (work, device) not in self._outlines:
+            outline = Outline(self.samples, work, coarse_dtype(device), device)
+            self._outlines[work, device] = outline
+        outline = self._outlines[work, device]
+        return [self._sums(rows.to(device), sigmas, outline) for rows in x.split(AT_ONCE)]
+
+    def _sums(self, x: Tensor, sigmas: list[float], outline: Outline) -> Sums:
+        """The sums of all windows; with smaller blocks where the memory of the device ends."""
+        sizes = Sizes.within(self.memory // 2, x.shape[1])
+        while True:
+            try:
+                return self._collect(x, sigmas, outline, sizes)
+            except RuntimeError as error:
+                if not _is_out_of_memory(error) or sizes.rows == 1:
+                    raise
+            sizes = sizes.halved()
+            torch.cuda.empty_cache()
+
+    def _collect(self, x: Tensor, sigmas: list[float], outline: Outline, sizes: Sizes) -> Sums:
+        m, n = len(self.samples), len(x)
+        pays = outline.pays(n, m)
+        left = [outline.of_rows(rows) for rows in x.split(sizes.rows)] if pays else []
+        sums = Sums.of_nothing(len(sigmas), x)
+        for start in range(0, m, sizes.samples):
+            samples = self.samples[start : start + sizes.samples].to(x.device)
+            right = self._sketch(outline, start, samples) if pays else None
+            for i, rows in enumerate(x.split(sizes.rows)):
+                block = sums.rows(slice(i * sizes.rows, i * sizes.rows + len(rows)))
+                widths = list(range(len(sigmas)))
+                if right and right.is_finite and left[i].is_finite:
+                    widths = add_few(block, rows, samples, (left[i], right), outline, sigmas, m)
+                if widths:
+                    for part in samples.split(sizes.dense):
+                        add_all(block, rows, part, outline.centre, sigmas, widths)
+        return sums
+
+    def _sketch(self, outline: Outline, start: int, samples: Tensor) -> Sketch:
+        """The sketch of a block of samples, kept for the next rows where all of them fit."""
+        key = outline, start, len(samples)
+        if key in self._kept:
+            return self._kept[key]
+        sketch = outline.of_samples(samples)
+        size = outline.columns * outline.coarse.itemsize + 4
+        if len(self.samples) * size <= self.memory // 4:
+            self._kept[key] = sketch
+        return sketch
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def check_rows(name: str, rows: Tensor) -> None:
+    """Raises ValueError for rows that are empty, not real, or not finite."""
+    if rows.ndim != 2 or rows.numel() == 0 or rows.is_complex():
+        got = f"{tuple(rows.shape)} of {rows.dtype}"
+        raise ValueError(f"{name} must be real (rows, d), at least one of each, got {got}")
+    if not rows.is_floating_point():
+        return
+    for start in range(0, len(rows), AT_ONCE):
+        block = rows[start : start + AT_ONCE]
+        if not -LARGEST < block.min().item() <= block.max().item() < LARGEST:  # which nan fails too
+            bad = (block.double().abs() < LARGEST).all(dim=1).logical_not()
+            row = start + int(bad.nonzero()[0])
+            raise ValueError(f"{name} must be finite, row {row} holds nan, inf or over {LARGEST:g}")
+
+
+def check_limits(precision: str, memory: int) -> None:
+    if precision not in ("auto", "float64"):
+        raise ValueError(f"precision must be 'auto' or 'float64', got {precision!r}")
+    if memory < LEAST_MEMORY:
+        raise ValueError(f"memory must be at least {LEAST_MEMORY} bytes, got {memory}")
+
+
+def check_pair(samples: Tensor, x: Tensor) -> None:
+    """Raises ValueError where rows and samples differ in length or device."""
+    if samples.shape[1] != x.shape[1]:
+        got = f"d = {samples.shape[1]} and {x.shape[1]}"
+        raise ValueError(f"samples and x must have rows of equal length, got {got}")
+    if samples.device != x.device and not x.is_cuda:
+        raise ValueError(f"samples and x must share a device, got {samples.device}, {x.device}")
+
+
+def check_sigma(sigma: float | Sequence[float] | Tensor) -> list[float]:
+    """The widths as a list; raises ValueError for one that is not finite and above 0."""
+    sigmas = torch.as_tensor(sigma, dtype=torch.float64)
+    if sigmas.ndim > 1 or sigmas.numel() == 0:
+        raise ValueError(f"sigma must be a number or a sequence, got shape {tuple(sigmas.shape)}")
+    for width in sigmas.reshape(-1).tolist():
+        if not 1 / LARGEST < width < LARGEST:  # which nan fails too
+            raise ValueError(f"sigma must be finite and > 0, and so its square, got {width}")
+    return sigmas.reshape(-1).tolist()
