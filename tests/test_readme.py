@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -19,7 +21,8 @@ def test_a_model_added_in_three_steps_is_listed_checked_and_run(
 ) -> None:
     from conftest import install
 
-    (code,), (recipe, entry) = blocks("python"), blocks("toml")
+    (code,) = (block for block in blocks("python") if "class Blur" in block)
+    recipe, entry = blocks("toml")
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "blur.py").write_text(code)
     (tmp_path / "site" / "blur.toml").write_text(recipe)
@@ -31,6 +34,15 @@ def test_a_model_added_in_three_steps_is_listed_checked_and_run(
     assert checked.returncode == 0, checked.stderr
     ran = genbench("run", "-m", "blur", "-d", "tiny", "--no-references", "--samples", "50")
     assert "| blur" in ran.stdout
+
+
+def test_rows_are_scored_in_python_as_shown() -> None:
+    (code,) = (block for block in blocks("python") if "log_likelihood" in block)
+    rows = torch.rand(90, 784, generator=torch.Generator().manual_seed(0)).split(30)
+    names = dict(zip(("samples", "valid", "test"), rows, strict=True))
+    exec(code, names)
+    assert names["nats"].shape == (30,)
+    assert names["nats"].dtype == torch.float64
 
 
 def test_every_command_that_readme_shows_is_known() -> None:

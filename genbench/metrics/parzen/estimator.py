@@ -99,13 +99,9 @@ class Windows:
         narrow = all(t.dtype == torch.float32 or t.dtype.itemsize <= 2 for t in (self.samples, x))
         work = torch.float32 if narrow and self.precision == "auto" else torch.float64
         widths = torch.as_tensor(sigmas, dtype=torch.float64, device=x.device)
-        devices = self.devices or (x.device,)
-        with float32_products(), ThreadPoolExecutor(len(devices)) as pool:
-            tasks = [
-                pool.submit(self._on, device, rows, widths.tolist(), work)
-                for device, rows in zip(devices, x.chunk(len(devices)), strict=False)
-            ]
-            parts = [part.to(x.device) for task in tasks for part in task.result()]
+        with float32_products():
+            shards = self._shards(x, widths.tolist(), work)
+        parts = [part.to(x.device) for shard in shards for part in shard]
         m, d = self.samples.shape
         log_norm = math.log(m) + d * torch.log(widths * math.sqrt(2 * math.pi))
         sums = torch.cat([part.sums for part in parts], dim=1)
@@ -119,6 +115,15 @@ class Windows:
             DROPPED[work] if PRUNED[work] in how else 0.0,
             work is torch.float64,
         )
+
+    def _shards(self, x: Tensor, sigmas: list[float], work: torch.dtype) -> list[list[Sums]]:
+        """The sums of all rows, in order; each device has an equal part of them."""
+        if not self.devices:
+            return [self._on(x.device, x, sigmas, work)]
+        parts = zip(self.devices, x.chunk(len(self.devices)), strict=False)
+        with ThreadPoolExecutor(len(self.devices)) as pool:
+            tasks = [pool.submit(self._on, on, rows, sigmas, work) for on, rows in parts]
+            return [task.result() for task in tasks]
 
     @torch.no_grad()
     def _on(
