@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as package_files
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -263,8 +264,15 @@ def _protocol(cell: Cell) -> str:
         parts.append(f"epoch {chosen} of {made} made")
     if first.recipe.get("uses_validation"):
         parts.append("validation rows took part in training")
-    said = [", ".join(parts), _sampling(cell), _tuned(cell), _mixing(cell)]
+    said = [", ".join(parts), _with_fewer(cell), _sampling(cell), _tuned(cell), _mixing(cell)]
     return f"{cell.label} on {cell.head}: {'; '.join(part for part in said if part)}"
+
+
+def _with_fewer(cell: Cell) -> str:
+    """What parts of the samples score, mean over the results: "74.8 with 2500, 92.9 with 5000"."""
+    found = [result.details.get("by_count", [])[:-1] for result in cell.results]
+    points = [list(zip(*point, strict=True)) for point in zip(*found, strict=False)]
+    return ", ".join(f"{fmean(values):.1f} with {counts[0]}" for counts, _, values in points)
 
 
 def _sampling(cell: Cell) -> str:

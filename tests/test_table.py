@@ -198,6 +198,14 @@ def test_the_protocol_of_a_chain_says_how_it_sampled_was_tuned_and_mixed() -> No
     )
 
 
+def test_what_parts_of_the_samples_score_is_said_as_the_mean_over_seeds() -> None:
+    one = {"by_count": [[2500, 0.2, 70.0], [5000, 0.2, 90.0], [10_000, 0.2, 109.0]]}
+    two = {"by_count": [[2500, 0.1, 71.0], [5000, 0.2, 91.0], [10_000, 0.2, 110.0]]}
+    assert protocol(one) == "; 70.0 with 2500, 90.0 with 5000"
+    assert protocol(one, two) == "; 70.5 with 2500, 90.5 with 5000"
+    assert protocol(one, {}) == ""
+
+
 def test_nothing_is_said_of_chains_where_there_are_none() -> None:
     assert protocol({}) == ""
     assert protocol({"sampling": {}, "tuned": None, "mixing": None}) == ""
