@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import torch
 from contenders import CONTENDERS, Contender, truth
+from peers_page import page
 from rich.console import Console
 from rich.progress import Progress
-from tabulate import tabulate
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -262,74 +262,13 @@ def bars(measured: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-# --- telling ---------------------------------------------------------------------------------
-
-
-def page(report: Mapping[str, Any]) -> str:
-    """The report as Markdown: a table for each case, then the bars."""
-    about = report["machine"]
-    versions = ", ".join(f"{name} {number}" for name, number in report["peers"].items())
-    lines = [
-        "# Gaussian-window log-likelihood, side by side",
-        "",
-        f"`{report['command']}` on {about['cpu']}; threads, for everyone: {report['threads']}. "
-        f"Python {about['python']}, {versions}.",
-        "",
-        "Seconds are medians; `x ours` is their ratio to genbench's, over 1 where we are faster. "
-        f"Errors in nats per row, of {CHECKED} of the rows, are against float64 differences.",
-    ]
-    for case in report["cases"]:
-        lines += ["", f"## {_title(case)}", "", _table(case)]
-    if report["bars"]:
-        lines += ["", "## Bars", ""] + [f"- {_bar(bar)}" for bar in report["bars"]]
-    if report["left_out"]:
-        lines += ["", "## Left out", ""] + [f"- {why}" for why in report["left_out"]]
-    return "\n".join(lines) + "\n"
-
-
-def _title(case: Mapping[str, Any]) -> str:
-    return (
-        f"{case['case']}: {case['n']:,} rows, {case['m']:,} centres, d = {case['d']}, "
-        f"sigma {case['sigma']:.4g}"
-    )
-
-
-def _table(case: Mapping[str, Any]) -> str:
-    rows = [
-        {
-            "contender": row["contender"],
-            "seconds": f"{row['median_seconds']:.3g}",
-            "calls": str(len(row["seconds"])),
-            "x ours": "" if row["ratio"] is None else f"{row['ratio']:.2f}",
-            "mean nats": "" if row["mean_ll"] is None else f"{row['mean_ll']:.2f}",
-            "max error": _nats(row, "max_abs_error"),
-            "mean error": _nats(row, "mean_error"),
-            "how": row["what"] + (f", {row['chunk']:,} rows at once" if row["chunk"] else ""),
-        }
-        for row in case["contenders"]
-    ]
-    right = ("left", *["right"] * 6, "left")
-    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True, colalign=right)
-
-
-def _nats(row: Mapping[str, Any], key: str) -> str:
-    return "" if row[key] is None else f"{row[key]:.1e}"
-
-
-def _bar(bar: Mapping[str, Any]) -> str:
-    what = f"{bar['case']}: {bar['ours']} / {bar['theirs']}"
-    if bar["passed"] is None:
-        return f"not measured: {what} <= {bar['most']}"
-    return f"{'PASS' if bar['passed'] else 'MISS'}: {what} = {bar['share']:.2f} <= {bar['most']}"
+# --- the command -----------------------------------------------------------------------------
 
 
 def write(report: Mapping[str, Any], folder: Path) -> None:
     """peers.json, the data with a checksum, and peers.md, the same to be read."""
     files.write_json(folder / "peers.json", report)
     files.write_bytes(folder / "peers.md", page(report).encode())
-
-
-# --- the command -----------------------------------------------------------------------------
 
 
 def confine(threads: int | None) -> int:

@@ -77,7 +77,7 @@ def definition(samples: Tensor, x: Tensor, sigma: float) -> Tensor:
     total = x.new_full((len(x),), -math.inf, dtype=torch.float64)
     rows = x.double()
     for start in range(0, len(samples), SAMPLES):
-        mu = samples[start : start + SAMPLES].double()
+        mu = samples[start : start + SAMPLES].to(x.device).double()
         distance = torch.cdist(rows, mu, compute_mode="donot_use_mm_for_euclid_dist")
         exponent = distance.square_().mul_(-0.5 / sigma**2)
         total = torch.logaddexp(total, exponent.logsumexp(dim=1))
