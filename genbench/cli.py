@@ -113,7 +113,7 @@ Metrics = Annotated[
 Device = Annotated[str, _option("auto, cpu, cuda or cuda:i.", "DEVICE", "--device")]
 Threads = Annotated[
     int | None,
-    _option("Threads per worker; default: cores // workers.", "THREADS", "--threads", min=1),
+    _option("Threads of each worker; default: all cores, shared.", "THREADS", "--threads", min=1),
 ]
 Quiet = Annotated[bool, _option("No progress, no notes.", "QUIET", "--quiet", "-q")]
 
@@ -406,7 +406,14 @@ def score(
         typer.Argument(help=".npy, .npz, .safetensors, or a folder of PNG files.", metavar="FILE"),
     ],
     dataset: Annotated[
-        str, _option("One.", "DATASET", "--dataset", "-d", autocompletion=_names("dataset"))
+        str,
+        _option(
+            "The dataset to score on.",
+            "DATASET",
+            "--dataset",
+            "-d",
+            autocompletion=_names("dataset"),
+        ),
     ] = DEFAULTS["datasets"][0],
     settings: Annotated[
         list[str] | None,
@@ -417,7 +424,7 @@ def score(
         _option("How sigma is chosen: grid or refine.", "SIGMA_SEARCH", "--sigma-search"),
     ] = None,
     precision: Annotated[
-        str | None, _option("Of the products: auto or float64.", "PRECISION", "--precision")
+        str | None, _option("auto, or float64 for every product.", "PRECISION", "--precision")
     ] = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -431,8 +438,10 @@ def score(
 ) -> None:
     """Score samples made by any program, exactly as our own are scored.
 
-    m samples are (m, d), d flattened c, h, w, or (m, c, h, w), (m, h, w, c) or (m, h, w): float
-    in the dataset's range, uint8, or bool. Of several arrays in a file, the one called `samples`.
+    Arrays of m samples: (m, d), (m, c, h, w), (m, h, w, c) or (m, h, w); floats, uint8 or bool.
+
+    Of several arrays in a file, the one called `samples`.
+
     Reference rows, drawn as often, stand beside; they are scored once and kept.
     """
     import torch
@@ -442,16 +451,14 @@ def score(
     from genbench.runner import Environment, choose_device
     from genbench.store import Store
 
-    where, environment = (
-        choose_device(device),
-        Environment(results_dir, _data_dir(data_dir), device),
-    )
+    where = choose_device(device)
+    environment = Environment(results_dir, _data_dir(data_dir), device)
     dataset, metric = registry.find("dataset", dataset).name, DEFAULTS["metrics"][0]
     chosen = _metric_settings(metric, settings or [], sigma_search, precision)
     judge = scoring.metric_with(metric, chosen)
-    data = read_data(dataset, environment.data_dir)[0]
     source = registry.load("dataset", dataset)(environment.data_dir)
     found = [samples.read(path, dataset, source) for path in files]
+    data = read_data(dataset, environment.data_dir)[0]
     runs = [] if no_references else _reference_runs(found, dataset, metric, chosen, environment)
     store, console = Store(results_dir), _console()
     todo = pending(runs, store)

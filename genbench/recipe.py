@@ -214,6 +214,8 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
     ('gan', 'rate', 0.05)
     >>> parse_setting("gan.update=alternating")
     ('gan', 'update', 'alternating')
+    >>> parse_setting("parzen.sigma=.2")  # no TOML, but a number to everybody
+    ('parzen', 'sigma', 0.2)
     """
     target, equals, value = text.partition("=")
     owner, dot, key = target.strip().partition(".")
@@ -222,5 +224,13 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        parsed = value.strip()
+        parsed = _number(value.strip())
     return owner.replace("-", "_"), key.strip(), parsed
+
+
+def _number(text: str) -> float | str:
+    """The float that a text spells, such as .5 or 1., or the text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

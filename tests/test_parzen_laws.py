@@ -2,13 +2,14 @@
 
 import math
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from genbench.metrics import parzen
 from genbench.metrics.parzen import log_likelihood
+from genbench.metrics.parzen.blocks import Sizes
 
 law = settings(derandomize=True, max_examples=30, deadline=None)
 seeds = st.integers(0, 2**31 - 1)
@@ -147,16 +148,13 @@ def test_a_window_far_wider_than_the_data_forgets_them(problem):
 
 
 @law
-@given(problems(), st.integers(1, 10), st.integers(1, 10))
-def test_the_chunk_size_changes_nothing(problem, queries, samples):
+@given(problems(), st.integers(1, 10), st.integers(1, 10), st.integers(1, 10))
+def test_the_block_sizes_change_nothing(problem, queries, samples, dense):
     mu, x, sigma = problem
     whole = log_likelihood(mu, x, sigma)
-    before = parzen.QUERIES, parzen.SAMPLES
-    try:
-        parzen.QUERIES, parzen.SAMPLES = queries, samples
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Sizes, "within", staticmethod(lambda *_: Sizes(queries, samples, dense)))
         close(log_likelihood(mu, x, sigma), whole)
-    finally:
-        parzen.QUERIES, parzen.SAMPLES = before
 
 
 @settings(law, max_examples=5)

@@ -12,7 +12,7 @@ Conventions
 Precision
     `auto`: within 1e-2 nats a row, and 1e-3 in the mean, for float32 data (and half precision,
     pixels); for LL beyond 1e5 nats, within 1e-7 of it. `float64`, and float64 data: within 1e-8
-    nats, or 1e-12 of the value. A certificate with each score says how far that held.
+    nats and 1e-9 of the value. A certificate with each score says how far that held.
     Beyond its inputs a call takes no more memory than its budget, whatever n and m.
 
 How

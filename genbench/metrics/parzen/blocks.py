@@ -14,6 +14,7 @@ from genbench.metrics.parzen.pruning import Outline, Sketch
 DROPPED = {torch.float32: 1e-4, torch.float64: 1e-10}  # nats: the most that pruning costs a row
 PRUNED = {t: f"pruned, {t} differences".replace("torch.", "") for t in DROPPED}
 FEW = 1 / 100  # of the windows of a block: beyond, the whole product is cheaper
+LARGE = 8e3  # nats: of greater exponents, differences in float32 may cost 1e-3
 PAIR_BYTES = 2**20  # of the differences that are taken at a time, so that they stay in the cache
 
 
@@ -26,21 +27,21 @@ class Sizes:
     dense: int = 2048
 
     @classmethod
-    def within(cls, memory: int, d: int) -> Sizes:
+    def within(cls, memory: int, d: int, copied: bool = False) -> Sizes:
         """The default sizes, or halves of them until a block takes no more than `memory` bytes."""
         sizes = cls()
-        while sizes.rows > 1 and sizes.bytes(d) > memory:
+        while sizes.rows > 1 and sizes.bytes(d, copied) > memory:
             sizes = sizes.halved()
         return sizes
 
     def halved(self) -> Sizes:
         return Sizes(self.rows // 2, max(self.samples // 2, pruning.GROUP), max(self.dense // 2, 1))
 
-    def bytes(self, d: int) -> int:
-        """The most that a block takes, all in float64."""
-        few = self.rows * (5 + 100 * FEW) * self.samples + self.samples * 4 * pruning.MOST_COLUMNS
+    def bytes(self, d: int, copied: bool) -> int:
+        """The most that a block takes, all in float64; more if samples come from another device."""
+        few = self.rows * 11 * self.samples + self.samples * 4 * pruning.MOST_COLUMNS
         every = 16 * (self.rows * d + self.dense * d + self.rows * self.dense)
-        return int(max(few, every))
+        return max(few, every) + copied * 8 * self.samples * d
 
 
 @dataclass
@@ -48,8 +49,8 @@ class Sums:
     """What n rows have collected so far under s widths, with p_j = exp(-|x - mu_j|² / 2 sigma²).
 
     sums, squares: log Σ_j p_j and log Σ_j p_j², float64 (s, n). best: the least |x - mu|² that is
-    known, float64 (n,). looked_at: windows not pruned under the widest pruned width, int64 (n,).
-    how: the ways in which distances were computed.
+    known, float64 (n,). looked_at: windows not pruned, those of several passes counted in each,
+    int64 (n,). how: the ways in which distances were computed.
     """
 
     sums: Tensor
@@ -114,6 +115,8 @@ def add_few(
         return list(range(len(sigmas)))
     lengths = torch.bincount(row, minlength=len(x))
     to.looked_at.add_(lengths)
+    if to.best.max().item() > LARGE * 2 * min(sigmas[i] for i in few) ** 2:
+        work = torch.float64
     sq_dist = _sq_dist(x, samples, row, window, work)
     torch.minimum(to.best, _by_row("min", sq_dist, lengths), out=to.best)
     excess = sq_dist - to.best[row]

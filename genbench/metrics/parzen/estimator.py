@@ -112,7 +112,7 @@ class Windows:
             (2 * sums - squares).exp(),
             torch.cat([part.looked_at for part in parts]),
             tuple(sorted(how)),
-            DROPPED[work] if PRUNED[work] in how else 0.0,
+            DROPPED[work] if how & set(PRUNED.values()) else 0.0,
             work is torch.float64,
         )
 
@@ -138,7 +138,8 @@ class Windows:
 
     def _sums(self, x: Tensor, sigmas: list[float], outline: Outline) -> Sums:
         """The sums of all windows; with smaller blocks where the memory of the device ends."""
-        sizes = Sizes.within(self.memory // 2, x.shape[1])
+        copied = self.samples.device != x.device
+        sizes = Sizes.within(self.memory // 2, x.shape[1], copied)
         while True:
             try:
                 return self._collect(x, sigmas, outline, sizes)
@@ -146,6 +147,7 @@ class Windows:
                 if not _is_out_of_memory(error) or sizes.rows == 1:
                     raise
             sizes = sizes.halved()
+            self._kept.clear()
             torch.cuda.empty_cache()
 
     def _collect(self, x: Tensor, sigmas: list[float], outline: Outline, sizes: Sizes) -> Sums:
@@ -179,11 +181,15 @@ class Windows:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    told = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")  # by the CPU, by cuBLAS
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in told)
 
 
 def check_rows(name: str, rows: Tensor) -> None:
     """Raises ValueError for rows that are empty, not real, or not finite."""
+    if not isinstance(rows, Tensor):
+        got = type(rows).__name__
+        raise TypeError(f"{name} must be a torch tensor, got {got}: torch.from_numpy makes one")
     if rows.ndim != 2 or rows.numel() == 0 or rows.is_complex():
         got = f"{tuple(rows.shape)} of {rows.dtype}"
         raise ValueError(f"{name} must be real (rows, d), at least one of each, got {got}")

@@ -66,6 +66,8 @@ class Parzen:
             raise ValueError(f"n_valid must be at least 1, got {n_valid}")
         if sigma_search not in ("grid", "refine"):
             raise ValueError(f"sigma_search must be 'grid' or 'refine', got {sigma_search!r}")
+        if sigma is not None and sigma_search == "refine":
+            raise ValueError(f"sigma_search='refine' chooses sigma, and sigma={sigma} fixes it")
         check_limits(precision, memory)
         self.sigma, self.n_valid, self.refines = sigma, n_valid, sigma_search == "refine"
         self.precision, self.memory = precision, memory
@@ -136,17 +138,19 @@ class Parzen:
     def _warnings(self, sigma: float, curve: Curve, between: Curve) -> list[str]:
         if self.sigma is not None or len(self.grid) == 1:
             return []
+        found = []
         if not min(self.grid) < sigma < max(self.grid):
             ends = f"{min(self.grid):.4g} to {max(self.grid):.4g}"
             edge = f"sigma {sigma:.4g} is at the edge of its grid ({ends})"
-            return [f"{edge}: a better one may lie outside"]
+            found.append(f"{edge}: a better one may lie outside")
         better = _best(curve + between)
         gain = better[1] - _best(curve)[1]
         if self.refines or gain < NOTICED:
-            return []
+            return found
         return [
+            *found,
             f"the grid of sigma is coarse: {better[0]:.4g}, between its points, is {gain:.1f} nats "
-            f"better than {sigma:.4g} on the validation rows (sigma_search=refine takes it)"
+            f"better than {sigma:.4g} on the validation rows (sigma_search=refine takes it)",
         ]
 
 

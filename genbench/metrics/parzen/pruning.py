@@ -19,6 +19,8 @@ from torch import Tensor
 
 GROUP = 16  # windows that share one maximum
 CHOOSING = 1024  # samples that choose the centre and the directions
+NUMBERS = 2**22  # that they hold at most
+TINY = 2.0**-100  # more than products of the coarse types lose by underflow
 LEAST_D, MOST_COLUMNS = 256, 256
 ROWS = 1024  # sketched at a time
 UNIT = 2.0**-24  # float32 rounds by at most this share
@@ -47,14 +49,16 @@ class Outline:
         self, samples: Tensor, work: torch.dtype, coarse: torch.dtype, device: torch.device
     ) -> None:
         d = samples.shape[1]
-        some = samples[:: -(-len(samples) // CHOOSING)].to(device, work)
-        self.centre = some.mean(dim=0)
-        spread = some - self.centre
+        most = max(1, min(CHOOSING, NUMBERS // d))
+        spread = samples[:: -(-len(samples) // most)].to(device, torch.float64)
+        centre = spread.mean(dim=0)
+        self.centre = centre.to(work)
+        spread = spread - centre
         reach = spread.abs().max().item() * math.sqrt(d)
         # a power of two, so that scaling rounds nothing
         self.scale = 2.0 ** -math.ceil(math.log2(reach)) if reach > 1e-100 else 1.0
         self.work, self.coarse = work, coarse
-        self.doubt = 8 * UNIT * math.sqrt(d)  # of a sum of d products: eight deviations
+        self.doubt = d * UNIT  # of a sum of d products, in whatever order
         self.columns = min(MOST_COLUMNS, d // 128 * 32) if d >= LEAST_D else 0
         self._spread = (spread * self.scale).float()
 
@@ -98,7 +102,7 @@ class Outline:
     def least(self, rows: Sketch, limit: Tensor) -> Tensor:
         """What the bound reaches for every mu with |x - mu|² <= limit; float64 (n,), coarse."""
         limit = limit * (self.scale**2 * (1 + self.doubt))
-        return ((rows.sq_norm * (1 - self.doubt) - limit) / 2).to(self.coarse)
+        return ((rows.sq_norm * (1 - self.doubt) - limit) / 2 - TINY).to(self.coarse)
 
     def _seen(self, rows: Tensor, sq_norm: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(p, r) in the coarse type, |(p, r)| and a bound of its error; |row|² into `sq_norm`."""
