@@ -22,7 +22,7 @@ PAIR_BYTES = 2**20  # of the differences that are taken at a time, so that they 
 class Sizes:
     """Rows of a block: of x, of samples, and of samples where all of them are looked at."""
 
-    rows: int = 1024
+    rows: int = 512
     samples: int = 16384
     dense: int = 2048
 

@@ -59,7 +59,7 @@ class Outline:
         self.scale = 2.0 ** -math.ceil(math.log2(reach)) if reach > 1e-100 else 1.0
         self.work, self.coarse = work, coarse
         self.doubt = d * UNIT  # of a sum of d products, in whatever order
-        self.columns = min(MOST_COLUMNS, d // 128 * 32) if d >= LEAST_D else 0
+        self.columns = min(MOST_COLUMNS, d // 112 * 32) if d >= LEAST_D else 0
         self._spread = (spread * self.scale).float()
 
     @cached_property
