@@ -26,7 +26,14 @@ Sources: Breuleux et al. 2011; Goodfellow et al. 2014, section 5, and its parzen
 """
 
 from genbench.metrics.parzen.certificate import CertificateError
-from genbench.metrics.parzen.estimator import log_likelihood
+from genbench.metrics.parzen.estimator import Windows, log_likelihood
 from genbench.metrics.parzen.metric import Parzen, select_sigma, validation_curve
 
-__all__ = ["CertificateError", "Parzen", "log_likelihood", "select_sigma", "validation_curve"]
+__all__ = [
+    "CertificateError",
+    "Parzen",
+    "Windows",
+    "log_likelihood",
+    "select_sigma",
+    "validation_curve",
+]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 SLICE = 128  # columns of a float32 product that are summed before the next ones: it errs less
+FLOOR = -40.0  # of an exponent below the greatest: p² stays normal, and all m add m e^-40 at most
 TOLERANCE = {torch.float32: 1e-2, torch.float64: 1e-8}  # nats per row, by what is worked in
 
 
@@ -43,7 +44,7 @@ def _reduced(sq_dist: Tensor, sigmas: list[float]) -> tuple[Tensor, Tensor]:
     p = torch.empty_like(excess)
     sums, squares = [], []
     for sigma in sigmas:
-        torch.mul(excess, -0.5 / sigma**2, out=p).exp_()
+        torch.mul(excess, -0.5 / sigma**2, out=p).clamp_min_(FLOOR).exp_()
         sums.append(p.sum(dim=1))
         squares.append(torch.linalg.vecdot(p, p))
     rate = torch.tensor([-0.5 / sigma**2 for sigma in sigmas], dtype=torch.float64)
