@@ -267,7 +267,7 @@ MISTAKES = {
     "missing": (("score", "nowhere.npy", *ALONE), "nowhere.npy is not there"),
     "second file": (("score", "good.npy", "nowhere.npy", *ALONE), "nowhere.npy is not there"),
     "dataset": (("score", "good.npy", "-d", "tinny"), "did you mean 'tiny'"),
-    "no data": (("score", "good.npy", "-d", "mnist", "--data-dir", "no"), "data fetch mnist"),
+    "no data": (("score", "large.npy", "-d", "mnist", "--data-dir", "no"), "data fetch mnist"),
     "shape": (("score", "good.npy", "-d", "mnist5k"), "mnist5k needs (m, 784)"),
     "key": (("score", "good.npy", *ALONE, "--set", "parzen.sigmo=1"), "did you mean 'sigma'"),
     "owner": (("score", "good.npy", *ALONE, "--set", "parsen.sigma=1"), "did you mean 'parzen'"),
@@ -286,6 +286,7 @@ def test_a_mistake_gets_one_clear_paragraph_and_exit_code_2(
 ) -> None:
     arguments, hint = MISTAKES[name]
     np.save(tmp_path / "good.npy", torch.rand(20, 16).numpy())
+    np.save(tmp_path / "large.npy", torch.rand(20, 784).numpy())
     done = genbench(*arguments)
     assert done.returncode == 2, done.stderr
     assert hint in done.stderr
