@@ -22,17 +22,17 @@ START_ROWS = 100  # training rows kept with the weights, for chains that start a
 
 def bits(p: Tensor) -> Tensor:
     """Independent units, 1 with probability `p`, else 0."""
-    return (torch.rand_like(p) < p).to(p.dtype)
+    return torch.rand_like(p).lt_(p)
 
 
 def hidden(v: Tensor, W: Tensor, c: Tensor) -> Tensor:
     """p(h_j = 1 | v) = σ(c_j + (W'v)_j): (n, units)."""
-    return torch.addmm(c, v, W).sigmoid()
+    return torch.addmm(c, v, W).sigmoid_()
 
 
 def visible(h: Tensor, W: Tensor, b: Tensor) -> Tensor:
     """p(v_i = 1 | h) = σ(b_i + (Wh)_i): (n, d)."""
-    return torch.addmm(b, h, W.T).sigmoid()
+    return torch.addmm(b, h, W.T).sigmoid_()
 
 
 def free_energy(v: Tensor, W: Tensor, b: Tensor, c: Tensor) -> Tensor:
@@ -40,9 +40,11 @@ def free_energy(v: Tensor, W: Tensor, b: Tensor, c: Tensor) -> Tensor:
     return -v @ b - softplus(torch.addmm(c, v, W)).sum(dim=1)
 
 
-def statistics(v: Tensor, p: Tensor) -> list[Tensor]:
-    """-dF/dW, -dF/db, -dF/dc = v p', v, p, where p = p(h | v); each a mean over the rows."""
-    return [v.T @ p / len(v), v.mean(dim=0), p.mean(dim=0)]
+def statistics(v: Tensor, p: Tensor, share: Tensor | None = None) -> list[Tensor]:
+    """-dF/dW, -dF/db, -dF/dc = v p', v, p, where p = p(h | v): sums over the rows, each times
+    its `share` (n,); means if None."""
+    share = v.new_full((len(v),), 1 / len(v)) if share is None else share
+    return [v.T @ (p * share[:, None]), share @ v, share @ p]
 
 
 def gibbs(h: Tensor, W: Tensor, b: Tensor, c: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -65,8 +67,9 @@ def gradient(
     """
     p = hidden(v, W, c)
     fantasy, p_fantasy, h = gibbs(bits(p) if h is None else h, W, b, c, k)
-    pairs = zip(statistics(v, p), statistics(fantasy, p_fantasy), strict=True)
-    return [data - model for data, model in pairs], h
+    share = v.new_full((len(v),), 1 / len(v)), h.new_full((len(h),), -1 / len(h))
+    rows, units = torch.cat([v, fantasy]), torch.cat([p, p_fantasy])
+    return statistics(rows, units, torch.cat(share)), h
 
 
 def cycled(rows: Tensor, n: int) -> Tensor:
@@ -178,6 +181,8 @@ class DBN:
     def _chains(self, layer: int) -> Tensor:
         """The persistent chains, of which a share `restarts` begins anew at fair coin tosses."""
         h = self.hidden_chains[layer]
+        if self.restarts == 0:
+            return h
         anew = torch.rand_like(h[:, :1]) < self.restarts
         return torch.where(anew, bits(torch.full_like(h, 0.5)), h)
 

@@ -6,7 +6,7 @@ The order of the updates follows the authors' code (yaoli/GSN); their settings a
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.adam import adam
 
 from genbench.protocols import Epoch
 
@@ -22,13 +23,16 @@ STARTS = 100  # training rows kept to start chains at
 
 def bits(p: Tensor) -> Tensor:
     """Independent units, 1 with probability `p`, else 0."""
-    return (torch.rand_like(p) < p).to(p.dtype)
+    return torch.rand_like(p).lt_(p)
 
 
 def salt_and_pepper(x: Tensor, share: float) -> Tensor:
     """Each entry of `x` becomes 0 or 1, equally likely, with probability `share`."""
     u = torch.rand_like(x)
     return torch.where(u < share, (u < share / 2).to(x.dtype), x)
+
+
+Layers = list[Tensor | None]  # of units (n, width); None before the first update: all are 0
 
 
 @dataclass(eq=False)
@@ -117,28 +121,45 @@ class DeepGSN:
     def _learn(self, x: Tensor, rate: float, t: int) -> Tensor:
         """The t-th step down Σ over the walkback of the mean cross entropy; the last update's."""
         parameters = [parameter.requires_grad_(True) for parameter in (*self.W, *self.b)]
-        shown, h, losses = x, self._at_rest(len(x)), []
+        shown, h, losses = x, self._at_rest(), []
         for _ in range(self.walkback):
             a, h = self._update(shown, h)
             losses.append(binary_cross_entropy_with_logits(a, x))
             shown = bits(a.detach().sigmoid())
         total = torch.stack(losses).sum()
         gradients = torch.autograd.grad(total, parameters, materialize_grads=True)
-        for parameter, m, v, g in zip(parameters, self.m, self.v, gradients, strict=True):
-            step = self._step(m, v, g, t)
-            parameter.requires_grad_(False).sub_(step, alpha=rate)
+        self._descend(parameters, gradients, rate, t)
+        for parameter in parameters:
+            parameter.requires_grad_(False)
         return losses[-1].detach()
 
-    def _step(self, m: Tensor, v: Tensor, g: Tensor, t: int) -> Tensor:
-        """m, or if there is a second momentum β: m / (1 - momentum^t) / √(v / (1 - β^t))."""
-        m.mul_(self.momentum).add_(g, alpha=1 - self.momentum)
+    @torch.no_grad()
+    def _descend(
+        self, parameters: list[Tensor], gradients: Sequence[Tensor], rate: float, t: int
+    ) -> None:
         if self.second_momentum == 0:
-            return m
-        v.mul_(self.second_momentum).addcmul_(g, g, value=1 - self.second_momentum)
-        scale = (v / (1 - self.second_momentum**t)).sqrt_().add_(1e-8)
-        return m / (1 - self.momentum**t) / scale
+            for parameter, m, g in zip(parameters, self.m, gradients, strict=True):
+                m.mul_(self.momentum).add_(g, alpha=1 - self.momentum)
+                parameter.sub_(m, alpha=rate)
+            return
+        adam(
+            parameters,
+            [g.contiguous() for g in gradients],  # the fused step does not look at strides
+            self.m,
+            self.v,
+            [],
+            [b.new_full((), t - 1.0) for b in parameters],
+            beta1=self.momentum,
+            beta2=self.second_momentum,
+            lr=rate,
+            eps=1e-8,
+            weight_decay=0.0,
+            amsgrad=False,
+            maximize=False,
+            fused=True,
+        )
 
-    def _update(self, x: Tensor, h: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    def _update(self, x: Tensor, h: Layers) -> tuple[Tensor, Layers]:
         """Odd layers from the image `x`, corrupted, and the even ones; then even ones: a_0, h."""
         h = [salt_and_pepper(x, self.corruption), *h[1:]]
         for i in range(1, len(h), 2):
@@ -148,19 +169,20 @@ class DeepGSN:
             h[i] = self._layer(i, h)
         return a, h
 
-    def _at_rest(self, n: int) -> list[Tensor]:
-        return [b.new_zeros(n, len(b)) for b in self.b]
+    def _at_rest(self) -> Layers:
+        return [None for _ in self.b]
 
-    def _sum(self, i: int, h: list[Tensor]) -> Tensor:
+    def _sum(self, i: int, h: Layers) -> Tensor:
         """a_i."""
-        a = self.b[i]
-        if i > 0:
-            a = torch.addmm(a, h[i - 1], self.W[i - 1])
-        if i + 1 < len(h):
-            a = torch.addmm(a, h[i + 1], self.W[i].T)
+        neighbours = [(h[i - 1], self.W[i - 1])] if i > 0 else []
+        neighbours += [(h[i + 1], self.W[i].T)] if i + 1 < len(h) else []
+        n = next(len(part) for part in h if part is not None)
+        a = self.b[i].expand(n, -1)
+        for units, W in neighbours:
+            a = a if units is None else torch.addmm(a, units, W)
         return a
 
-    def _layer(self, i: int, h: list[Tensor]) -> Tensor:
+    def _layer(self, i: int, h: Layers) -> Tensor:
         """h_i; the noise is of the upper layers only."""
         a = self._sum(i, h)
         if i == 1:
@@ -173,7 +195,7 @@ class DeepGSN:
         x = bits(self.mean.expand(chains, -1))
         if self.start == "data":
             x = self.pixel_scale * self.starts[torch.arange(chains) % STARTS]
-        h, kept = self._at_rest(chains), []
+        h, kept = self._at_rest(), []
         for t in range(1, self.burn_in + math.ceil(n / chains) * self.thinning + 1):
             a, h = self._update(x, h)
             p = a.sigmoid()

@@ -27,7 +27,7 @@ def encode(x: Tensor, W: Tensor, c: Tensor) -> Tensor:
 
 def decode(h: Tensor, W: Tensor, b: Tensor) -> Tensor:
     """g(h) = σ(Wh + b): (n, d)."""
-    return torch.addmm(b, h, W.T).sigmoid()
+    return torch.addmm(b, h, W.T).sigmoid_()
 
 
 def squared_jacobian(h: Tensor, W: Tensor) -> Tensor:

@@ -234,8 +234,6 @@ def test_an_update_is_ascent_with_momentum_and_weight_decay(persistent):
             start = torch.empty(6, 5).bernoulli_(0.5)
             chains = start if persistent else None
         batch = train[torch.randperm(12)]
-        if persistent:
-            torch.rand(6, 1), torch.rand(6, 5)  # which chains begin anew, and where: none
         ascent, h = gradient(batch, chains, W, b, c, 2)
         chains = h if persistent else None
         ascent[0] -= 1e-2 * W

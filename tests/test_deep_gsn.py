@@ -68,6 +68,10 @@ def assert_same(ours, theirs, atol=1e-12):
         torch.testing.assert_close(one, other, atol=atol, rtol=0)
 
 
+def at_rest(model, n):
+    return [torch.zeros(n, len(b)) for b in model.b]
+
+
 DEPTHS = pytest.mark.parametrize("layers", [[4], [5, 4], [5, 4, 3], [5, 4, 3, 2]], ids=str)
 
 
@@ -119,6 +123,16 @@ def test_an_update_sees_the_corrupted_image_and_leaves_its_input_alone():
     assert 0 < (after[0] != x).sum() < x.numel()
     expected, layers_after = slow_update(model.W, model.b, [after[0], *h[1:]])
     assert_same([a, *after], [expected, *layers_after])
+
+
+@DEPTHS
+def test_layers_at_rest_are_layers_of_zeros(layers):
+    model, x = small(layers=layers), rows()
+    torch.manual_seed(1)
+    a, after = model._update(x, model._at_rest())
+    torch.manual_seed(1)
+    b, same = model._update(x, at_rest(model, 12))
+    assert_same([a, *after], [b, *same], atol=0)
 
 
 def mean_and_variance_of_noisy_tanh(a, noise):
@@ -279,7 +293,7 @@ def test_corruption_hides_the_image_from_the_net_but_not_from_the_loss():
     model = small(layers=[3], corruption=1.0, walkback=2, batch=100, epochs=300, rate=2.0)
     model.rate_decay = 1.0
     trained(model, x)
-    a, _ = model._update(x, model._at_rest(100))
+    a, _ = model._update(x, at_rest(model, 100))
     assert (a.sigmoid() - x).abs().max() < 0.05
 
 
@@ -326,7 +340,7 @@ def test_an_epoch_ends_after_max_updates():
 
 def test_an_epoch_reports_the_mean_of_the_last_cross_entropies():
     model = small(layers=[5], rate=0.0, corruption=0.0, noise=0.0, walkback=1, batch=4)
-    a, _ = slow_update(model.W, model.b, [rows(), *model._at_rest(12)[1:]])
+    a, _ = slow_update(model.W, model.b, [rows(), *at_rest(model, 12)[1:]])
     p = a.sigmoid()
     entropy = -(rows() * p.log() + (1 - rows()) * (1 - p).log()).mean().item()
     for epoch in steps(model, rows(), rows(0)):
@@ -428,7 +442,7 @@ def assert_within_4_standard_errors(found, expected):
 def test_long_chains_visit_images_as_often_as_the_stationary_distribution_says(d, net):
     n = 20_000
     model = lingering(d) if net == "lingering" else small(d=d, layers=[4], noise=0.0)
-    x, h = bits(torch.full((n, d), 0.5)), model._at_rest(n)
+    x, h = bits(torch.full((n, d), 0.5)), at_rest(model, n)
     for _ in range(60):
         a, h = model._update(x, h)
         x = bits(a.sigmoid())
@@ -478,7 +492,7 @@ def exact_mean_with_upper_layers(model, p_x, updates):
     """E[p] for any number of layers, without noise, by following every path of corrupted images."""
     d = len(model.b[0])
     C, x = corruptions(d, model.corruption), every(d)
-    weights, h = p_x @ C, model._at_rest(2**d)
+    weights, h = p_x @ C, at_rest(model, 2**d)
     shown = x
     for t in range(updates):
         a, h = slow_update(model.W, model.b, [shown, *h[1:]])
@@ -503,7 +517,7 @@ def test_upper_layers_carry_over_from_update_to_update(layers):
     if len(layers) == 1:
         assert_same([exact_mean_after(model, p_x, 3)], [expected])
     else:  # an update from layers at rest would not pass
-        fresh = slow_update(model.W, model.b, [every(2), *model._at_rest(4)[1:]])[0].sigmoid()
+        fresh = slow_update(model.W, model.b, [every(2), *at_rest(model, 4)[1:]])[0].sigmoid()
         C = corruptions(2, 0.4)
         alone = p_x @ torch.linalg.matrix_power(C @ probabilities(fresh), 2) @ C @ fresh
         assert ((alone - expected).abs() > 8 * m.std(dim=0) / n**0.5).any()

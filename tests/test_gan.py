@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
-from torch.nn.functional import dropout, linear, softplus
+from torch.nn.functional import linear, softplus
 
 from genbench import recipe
 from genbench.errors import UsageError
+from genbench.models import layers
 from genbench.models.gan import GAN, loss_D, loss_G
 from genbench.testing import check_model
 
@@ -182,9 +183,12 @@ def textbook(model, train, epochs):
         z = torch.empty(4, 3).normal_()
         return linear(linear(z, *G[:2]).clamp(min=0), *G[2:]).sigmoid()
 
+    def dropout(x, rate):
+        return x * (torch.rand_like(x) >= rate) / (1 - rate)
+
     def logit(x):
-        h = linear(dropout(x, model.dropout_input), *D[:2]).reshape(-1, 4, 2).amax(-1)
-        h = linear(dropout(h, model.dropout_hidden), *D[2:4]).reshape(-1, 3, 2).amax(-1)
+        h = linear(dropout(x, model.dropout_input), *D[:2]).reshape(-1, 2, 4).amax(1)
+        h = linear(dropout(h, model.dropout_hidden), *D[2:4]).reshape(-1, 2, 3).amax(1)
         return linear(dropout(h, model.dropout_hidden), *D[4:])
 
     def move(parameters, gradients, mu, rate):
@@ -200,7 +204,10 @@ def textbook(model, train, epochs):
         mu = 0.5 + 0.2 * (epoch - 1) / 2
         for batch in torch.randperm(12).split(4):
             rate = max(0.3 / 1.1**t, 0.01)
-            real, fake = logit(train[batch]), logit(generate())
+            if model.update == "simultaneous":
+                real, fake = logit(train[batch]), logit(generate())
+            else:  # one pass of both
+                real, fake = logit(torch.cat([train[batch], generate()])).chunk(2)
             L_D = 0.5 * (softplus(-real).mean() + softplus(fake).mean())
             D_gradients = torch.autograd.grad(L_D, D, retain_graph=True)
             if model.update == "simultaneous":
@@ -467,7 +474,7 @@ def test_a_bottom_that_does_not_end_in_the_width_of_the_noise_is_refused(deepeni
 
 def test_dropout_comes_before_every_layer_of_a_convolutional_discriminator():
     model = GAN((1, 4, 6), **{**SMALL, **CONVOLUTIONAL})
-    dropouts = [layer.p for layer in model.D if isinstance(layer, torch.nn.Dropout)]
+    dropouts = [layer.rate for layer in model.D if isinstance(layer, layers.Dropout)]
     assert dropouts == [0.2, 0.5, 0.5, 0.5]
     kinds = [type(layer).__name__ for layer in model.D]
     convolution, affine = ["Dropout", "MaxoutConvolution"], ["Dropout", "Linear"]

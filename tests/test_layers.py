@@ -13,9 +13,10 @@ def _seed():
     torch.manual_seed(0)
 
 
-def test_maxout_is_the_largest_of_neighbouring_pieces():
+def test_maxout_is_the_largest_of_the_pieces_of_a_unit():
     a = torch.randn(7, 12)
-    assert torch.equal(layers.Maxout(4)(a), a.reshape(7, 3, 4).max(-1).values)
+    expected = torch.stack([a[:, unit::3].max(dim=1).values for unit in range(3)], dim=1)
+    assert torch.equal(layers.Maxout(4)(a), expected)
 
 
 def test_uniform_weights_fill_their_range_and_biases_are_constant():
@@ -59,7 +60,7 @@ def test_maxout_convolution_is_the_largest_of_pieces_and_places():
     padded[:, :, 1:6, 1:5] = x
     expected = torch.full((2, 3, 3, 2), -math.inf)
     for c in range(3):
-        for j in (2 * c, 2 * c + 1):  # the pieces of channel c
+        for j in (c, c + 3):  # the pieces of channel c
             for row in range(5):
                 for column in range(4):
                     patch = padded[:, :, row : row + 3, column : column + 3]

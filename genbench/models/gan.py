@@ -151,7 +151,7 @@ class GAN:
 
     def _in_turn(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
         """Algorithm 1: D moves; after every k-th time G does, against the D that moved."""
-        a_real, a_fake = self.D(x), self.D(self.sample(len(x)))
+        a_real, a_fake = self.D(torch.cat([x, self.sample(len(x))])).split(len(x))
         L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
         self._descend(self.D, torch.autograd.grad(L_D, list(self.D.parameters())), t, momentum)
         if (t + 1) % self.k == 0:
@@ -175,8 +175,10 @@ class GAN:
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
-        chunks = [min(CHUNK, n - start) for start in range(0, n, CHUNK)]
-        return torch.cat([self.G(self._noise(rows)) for rows in chunks])
+        x = self._noise(0).new_empty(n, math.prod(self.shape))
+        for rows in x.split(CHUNK):
+            rows.copy_(self.G(self._noise(len(rows))))
+        return x
 
     def state_dict(self) -> dict[str, Tensor]:
         nets = {"G.top": self.top, "G.bottom": self.bottom, "train.D": self.D}
