@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+from torch.optim.sgd import sgd
 
 from genbench.protocols import Epoch
 
@@ -48,7 +49,7 @@ def statistics(v: Tensor, p: Tensor, share: Tensor | None = None) -> list[Tensor
 
 
 def gibbs(h: Tensor, W: Tensor, b: Tensor, c: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """`steps` >= 1 times v ~ p(v | h), h ~ p(h | v); the last v, its p(h | v), and h."""
+    """`steps` times v ~ p(v | h), h ~ p(h | v); the last v, its p(h | v), and h."""
     v = p = h
     for _ in range(steps):
         v = bits(visible(h, W, b))
@@ -65,11 +66,33 @@ def gradient(
     The second mean is of the visible units that k Gibbs steps lead to, from the persistent
     chains' hidden units `h` (PCD-k) or, if None, from p(h | v) (CD-k).
     """
-    p = hidden(v, W, c)
-    fantasy, p_fantasy, h = gibbs(bits(p) if h is None else h, W, b, c, k)
+    if h is None:
+        p = hidden(v, W, c)
+        fantasy, p_fantasy, h = gibbs(bits(p), W, b, c, k)
+        rows, units = torch.cat([v, fantasy]), torch.cat([p, p_fantasy])
+    else:  # the last step of the chains and the data share a product
+        _, _, h = gibbs(h, W, b, c, k - 1)
+        rows = torch.cat([v, bits(visible(h, W, b))])
+        units = hidden(rows, W, c)
+        h = bits(units[len(v) :])
     share = v.new_full((len(v),), 1 / len(v)), h.new_full((len(h),), -1 / len(h))
-    rows, units = torch.cat([v, fantasy]), torch.cat([p, p_fantasy])
     return statistics(rows, units, torch.cat(share)), h
+
+
+def descend(
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    velocities: list[Tensor | None],
+    rate: float,
+    momentum: float,
+) -> None:
+    """In place: v <- momentum v - rate g, then θ <- θ + v, in one pass over the memory.
+
+    torch's is v <- momentum v + (1 - dampening) g, then θ <- θ - lr v; at momentum 0 it leaves v
+    alone.
+    """
+    how = {"lr": -1, "weight_decay": 0, "nesterov": False, "maximize": False, "fused": True}
+    sgd(parameters, gradients, velocities, momentum=momentum or 1e-30, dampening=1 + rate, **how)
 
 
 def cycled(rows: Tensor, n: int) -> Tensor:
@@ -173,8 +196,7 @@ class DBN:
         chains = self._chains(layer) if self.persistent else None
         ascent, h = gradient(v, chains, W, b, c, self.k)
         ascent[0].sub_(W, alpha=self.decay)
-        for parameter, speed, g in zip((W, b, c), self.velocity[layer], ascent, strict=True):
-            parameter.add_(speed.mul_(momentum).add_(g, alpha=rate))
+        descend([W, b, c], ascent, self.velocity[layer], -rate, momentum)
         if self.persistent:
             self.hidden_chains[layer].copy_(h)
 

@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.sgd import sgd
 
 from genbench.protocols import Epoch
 
@@ -30,9 +31,43 @@ def decode(h: Tensor, W: Tensor, b: Tensor) -> Tensor:
     return torch.addmm(b, h, W.T).sigmoid_()
 
 
-def squared_jacobian(h: Tensor, W: Tensor) -> Tensor:
-    """|J|² = Σ_j s_j² Σ_i W_ij²: (n,)."""
-    return (h * (1 - h)).square() @ W.square().sum(dim=0)
+def slopes(
+    x: Tensor, W: Tensor, b: Tensor, c: Tensor, contraction: float
+) -> tuple[Tensor, list[Tensor]]:
+    """The cross entropy and |J|², means over the rows of `x`, and the loss's slopes in W, b, c.
+
+    With n rows, a = W'x + c, delta = dloss/d(Wh + b) = (g(h) - x) / n and |W_j|² = Σ_i W_ij²,
+        alpha = dloss/da = s (W'delta + 2 contraction s (1 - 2h) |W_j|² / n)
+        dW = x alpha' + delta h' + 2 contraction W diag(mean s²),   db = Σ delta,   dc = Σ alpha
+    """
+    h = encode(x, W, c)
+    logits = torch.addmm(b, h, W.T)
+    s, sq_norm = h * (1 - h), torch.linalg.vecdot(W, W, dim=0)
+    mean_sq = s.square().mean(dim=0)
+    entropy = binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
+    losses = torch.stack([entropy, mean_sq @ sq_norm])
+    delta = logits.sigmoid_().sub_(x).div_(len(x))
+    bend = (2 * contraction / len(x)) * sq_norm
+    alpha = torch.addmm(s * (1 - 2 * h) * bend, delta, W).mul_(s)
+    dW = torch.cat([x, delta]).T @ torch.cat([alpha, h])
+    dW.addcmul_(W, mean_sq, value=2 * contraction)
+    return losses, [dW, delta.sum(dim=0), alpha.sum(dim=0)]
+
+
+def descend(
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    velocities: list[Tensor | None],
+    rate: float,
+    momentum: float,
+) -> None:
+    """In place: v <- momentum v - rate g, then θ <- θ + v, in one pass over the memory.
+
+    torch's is v <- momentum v + (1 - dampening) g, then θ <- θ - lr v; at momentum 0 it leaves v
+    alone.
+    """
+    how = {"lr": -1, "weight_decay": 0, "nesterov": False, "maximize": False, "fused": True}
+    sgd(parameters, gradients, velocities, momentum=momentum or 1e-30, dampening=1 + rate, **how)
 
 
 def filtered(noise: Tensor, h: Tensor, W: Tensor) -> Tensor:
@@ -111,15 +146,10 @@ class StackedCAE:
 
     def _descend(self, layer: int, x: Tensor, rate: float) -> Tensor:
         """v <- momentum v - rate g; θ <- θ + v. The cross entropy and |J|², means over the rows."""
-        W, b, c = coder = [p.requires_grad_(True) for p in self.coders[layer]]
-        h = encode(x, W, c)
-        logits = torch.addmm(b, h, W.T)
-        reconstruction = binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
-        jacobian = squared_jacobian(h, W).mean()
-        gradients = torch.autograd.grad(reconstruction + self.contraction * jacobian, coder)
-        for p, v, g in zip(coder, self.velocity[layer], gradients, strict=True):
-            p.requires_grad_(False).add_(v.mul_(self.momentum).sub_(g, alpha=rate))
-        return torch.stack([reconstruction.detach(), jacobian.detach()])
+        coder = self.coders[layer]
+        losses, gradients = slopes(x, *coder, self.contraction)
+        descend(coder, gradients, self.velocity[layer], rate, self.momentum)
+        return losses
 
     def _up(self, x: Tensor, layers: int) -> Tensor:
         """The code of the rows `x` above the lowest `layers` auto-encoders."""

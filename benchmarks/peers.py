@@ -1,6 +1,7 @@
-"""Side by side: the seconds and the errors of our estimator and of its peers, on real data.
+"""Side by side: the seconds of our estimator, training and sampling and of their peers.
 
     python benchmarks/peers.py --data-dir DIR       (after pip install -e '.[peers]')
+    python benchmarks/peers.py --suite training     (no data needed)
 
 All contenders run in one process on the same cores, in turns: repeat r of each before repeat r + 1
 of any. One whose first call takes over 20 s has that call as its only one; the first call of the
@@ -10,18 +11,18 @@ others is not counted. Errors are against float64 differences on a few of the ro
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
+import training
 from contenders import CONTENDERS, Contender, truth
+from measuring import Measured, alternate, confine, versions
 from peers_page import page
 from rich.console import Console
 from rich.progress import Progress
@@ -32,9 +33,7 @@ from genbench import files, provenance, registry, select_sigma
 from genbench.datasets._files import default_data_dir
 from genbench.errors import GenbenchError
 from genbench.metrics.parzen import Parzen, Windows
-from genbench.timing import Clock, timed
 
-SLOW = 20.0  # seconds: whoever takes longer runs once
 CHECKED = 200  # rows that are scored in float64 too
 ROWS, N_VALID = 10_000, 1000  # centres and queries; validation rows that choose sigma
 GRID = np.logspace(-1, 0, 10).tolist()
@@ -44,7 +43,6 @@ WHOLE = {
     PROTOCOL: "ten widths on 1,000 validation rows, then the best on these",
     METRIC: "Parzen(): the protocol, its diagnostics, m/4 and m/2, its certificate",
 }
-PACKAGES = ("torch", "numpy", "scipy", "jax", "jaxlib", "pykeops", "scikit-learn")
 BARS = (  # d, whose seconds, over whose, at most
     (784, "genbench", "jax", 0.5),
     (784, "genbench", "torch_product", 0.5),
@@ -65,22 +63,6 @@ class Case:
     x: Tensor
     sigma: float
     everyone: bool  # also those that need minutes
-
-
-@dataclass
-class Measured:
-    """One contender on one case: every counted call, and what the last one returned."""
-
-    job: Callable[[], Tensor]
-    chunk: int | None = None
-    seconds: list[float] = field(default_factory=list)
-    ll: Tensor | None = None
-
-    def call(self) -> float:
-        clock = Clock()
-        with timed(torch.device("cpu"), clock):
-            self.ll = self.job()
-        return clock.seconds
 
 
 class Unable(Exception):
@@ -164,22 +146,6 @@ def metric(case: Case) -> Tensor:
 
 
 # --- measuring -------------------------------------------------------------------------------
-
-
-def alternate(
-    measured: Mapping[str, Measured], repeats: int, told: Callable[[str, float], None]
-) -> None:
-    """Calls all in turns; the first round warms up, and is the only one for whoever is slow."""
-    for name, one in measured.items():
-        first = one.call()
-        if first > SLOW:
-            one.seconds.append(first)
-        told(name if one.seconds else f"{name} (warm-up)", first)
-    quick = {name: one for name, one in measured.items() if not one.seconds}
-    for _ in range(repeats):
-        for name, one in quick.items():
-            one.seconds.append(one.call())
-            told(name, one.seconds[-1])
 
 
 def measure(case: Case, options: argparse.Namespace, left_out: list[str]) -> dict[str, Any]:
@@ -272,35 +238,12 @@ def write(report: Mapping[str, Any], folder: Path) -> None:
     files.write_bytes(folder / "peers.md", page(report).encode())
 
 
-def confine(threads: int | None) -> int:
-    """Gives every library the same cores, before those that read this once are loaded."""
-    pinned = hasattr(os, "sched_setaffinity")
-    cores = sorted(os.sched_getaffinity(0)) if pinned else list(range(os.cpu_count() or 1))
-    cores = cores[:threads]
-    if pinned:
-        os.sched_setaffinity(0, cores)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(len(cores))
-    os.environ["JAX_PLATFORMS"] = "cpu"
-    torch.set_num_threads(len(cores))
-    return len(cores)
-
-
-def versions() -> dict[str, str]:
-    """The version of each package that a contender may need."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
 def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options; a name or number that is not known is an error that lists the known ones."""
     known = [*CONTENDERS, *WHOLE]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--suite", choices=("estimator", "training"), default="estimator")
+    parser.add_argument("--cases", type=_listed(str, list(training.CASES)), help="of training")
     parser.add_argument("--data-dir", type=Path, default=default_data_dir())
     parser.add_argument("--out", type=Path, help="default results/benchmarks; with --quick: none")
     parser.add_argument("--repeats", type=int, default=5)
@@ -359,6 +302,9 @@ def command(options: argparse.Namespace) -> str:
 def main() -> None:
     options = parsed()
     threads = confine(options.threads)
+    if options.suite == "training":
+        training.run(options, threads)
+        return
     left_out: list[str] = []
     with threadpool_limits(threads):
         measured = [measure(case, options, left_out) for case in cases(options, left_out)]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from genbench.samples import Samples
     from genbench.scoring import Judgement
     from genbench.store import Store
+    from genbench.table import Cell
 
 DEFAULTS = tomllib.loads((package_files("genbench") / "defaults.toml").read_text("utf-8"))
 _MODELS, _DATASETS, _METRICS, _SEEDS = (
@@ -42,8 +43,10 @@ app = typer.Typer(
 )
 list_app = typer.Typer(no_args_is_help=True, help="What is registered, and what was run.")
 data_app = typer.Typer(no_args_is_help=True, help="Dataset files: list, fetch, import, verify.")
+figure_app = typer.Typer(no_args_is_help=True, help="Figures of all results in a folder.")
 app.add_typer(list_app, name="list")
 app.add_typer(data_app, name="data")
+app.add_typer(figure_app, name="figure")
 
 
 def main() -> None:
@@ -116,6 +119,16 @@ Threads = Annotated[
     _option("Threads of each worker; default: all cores, shared.", "THREADS", "--threads", min=1),
 ]
 Quiet = Annotated[bool, _option("No progress, no notes.", "QUIET", "--quiet", "-q")]
+Columns = Annotated[
+    str, _option("ll, fit and sample: score, training, samples/s.", "COLUMNS", "--columns")
+]
+OnlyModels = Annotated[
+    str | None, _option("Only these.", "MODELS", "--models", "-m", autocompletion=_names("model"))
+]
+OnlyDatasets = Annotated[
+    str | None,
+    _option("Only these.", "DATASET", "--dataset", "-d", autocompletion=_names("dataset")),
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -178,6 +191,7 @@ def run(
     device: Device = "auto",
     workers: Annotated[int, _option("Trainings at a time.", "WORKERS", "--workers", min=1)] = 1,
     threads: Threads = None,
+    columns: Columns = "ll",
     results_dir: ResultsDir = Path("results"),
     data_dir: DataDir = None,
     rerun: Annotated[bool, _option("Do again what is done.", "RERUN", "--rerun")] = False,
@@ -200,6 +214,11 @@ def run(
     from genbench.store import Store
 
     choose_device(device)
+    asked, console = _columns(columns), _console()
+    if workers > 1 and asked != ["ll"]:
+        workers = 1
+        if not quiet:
+            console.print("one training at a time, since --columns asks for times")
     question = Question(
         models=_split(models, "--models"),
         datasets=_split(dataset, "--dataset"),
@@ -212,21 +231,20 @@ def run(
         epochs=epochs,
         minutes=_positive(minutes),
     )
-    environment = Environment(results_dir, _data_dir(data_dir), device, rerun)
+    environment = Environment(results_dir, _data_dir(data_dir), device, rerun, workers)
     runs = plan(question, environment.data_dir)
     store = Store(results_dir)
     todo = pending(runs, store, rerun)
-    console = _console()
     if dry_run:
         _print_cost(runs, todo, environment)
         return
     if todo:
         store.prepare()
         threads = threads or max(1, _cores() // workers)  # never by what is left to do
-        _work(todo, environment, workers, threads, console, quiet)
+        _work(todo, environment, threads, console, quiet)
     results = [result for result in (store.result(run) for run in runs) if result]
     _outcomes(todo, store, console, quiet, verbose)
-    _print_table(results, "json" if as_json else "md", store, quiet)
+    _print_table(results, "json" if as_json else "md", asked, store, quiet)
     if not quiet:
         console.print(f"everything is in {store.runs}", highlight=False, markup=False)
     if len(results) < len(runs) or any(result.status == "failed" for result in results):
@@ -238,6 +256,17 @@ def _split(text: str, option: str) -> list[str]:
     if not found:
         raise UsageError(f"{option} needs at least one name, got {text!r}")
     return list(dict.fromkeys(found))
+
+
+def _columns(text: str) -> list[str]:
+    from genbench import registry, speed
+
+    found = _split(text, "--columns")
+    for name in found:
+        if name not in speed.COLUMNS:
+            hint = registry.nearest(name, speed.COLUMNS)
+            raise UsageError(f"--columns has no {name!r}; {hint}")
+    return found
 
 
 def _whole_numbers(text: str) -> list[int]:
@@ -289,7 +318,6 @@ def _is_live(console: Console) -> bool:
 def _work(
     todo: Sequence[Run],
     environment: Environment,
-    workers: int,
     threads: int,
     console: Console,
     quiet: bool,
@@ -306,7 +334,7 @@ def _work(
         raise SystemExit(143)
 
     live = _is_live(console) and not quiet
-    executor = Spawned(workers, threads)
+    executor = Spawned(environment.workers, threads)
     before = signal.signal(signal.SIGTERM, stop)
     try:
         futures = submit_all(todo, environment, executor)
@@ -340,7 +368,7 @@ def _outcomes(
     done: Sequence[Run], store: Store, console: Console, quiet: bool, verbose: bool
 ) -> None:
     """A line for each run that was worked on."""
-    from genbench.progress import duration
+    from genbench.speed import duration
     from genbench.table import label
 
     for run in done:
@@ -365,8 +393,8 @@ def _outcomes(
 def _print_cost(runs: Sequence[Run], todo: Sequence[Run], environment: Environment) -> None:
     """The plan, and what its trainings would cost, projected from one timed batch of each."""
     from genbench.plan import by_training
-    from genbench.progress import duration
     from genbench.runner import projected
+    from genbench.speed import duration
 
     total = 0.0
     for group in by_training(runs):
@@ -476,7 +504,7 @@ def score(
         if not as_json:
             _print_judgement(judgements[-1], head, quiet)
     if todo:
-        _work(todo, environment, 1, threads, console, quiet)
+        _work(todo, environment, threads, console, quiet)
     results = [result for result in (store.result(run) for run in runs) if result]
     _outcomes(todo, store, console, quiet, verbose=False)
     if as_json:
@@ -604,53 +632,47 @@ def _ordered(results: Sequence[Result]) -> list[Result]:
     return sorted(results, key=place)
 
 
-def _print_table(results: Sequence[Result], form: str, store: Store, quiet: bool) -> None:
+def _tables(results: Sequence[Result]) -> list[tuple[str, list[Cell]]]:
     from genbench import table
 
-    results = _ordered(results)
-    found = [(title, table.cells(group, _is_current)) for title, group in table.tables(results)]
-    if form == "json":
-        typer.echo(table.as_json(results), nl=False)
-    elif form == "csv":
-        every = [cell for _, cells in found for cell in cells]
-        typer.echo(table.comma_separated(every), nl=False)
-    else:
-        references = DEFAULTS["references"]
-        pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
-        for title, cells in found:
-            current = [r for cell in cells if not cell.stale for r in cell.results]
-            audit = table.audit(current, store.per_example, *pair)
-            lines = [] if quiet else table.notes(cells, references, audit)
-            render = {"md": table.markdown, "latex": table.latex}[form]
-            above = f"{title}:\n\n" if title and form == "md" else ""
-            typer.echo(above + render(table.frame(cells, references), lines))
+    return [(title, table.cells(group, _is_current)) for title, group in table.tables(results)]
 
 
-@app.command(
-    epilog="Examples:  genbench table  |  genbench table --format latex -d mnist > table.tex"
-)
-def table(
-    form: Annotated[str, _option("md, latex, csv or json.", "FORMAT", "--format", "-f")] = "md",
-    models: Annotated[
-        str | None,
-        _option("Only these.", "MODELS", "--models", "-m", autocompletion=_names("model")),
-    ] = None,
-    dataset: Annotated[
-        str | None,
-        _option("Only these.", "DATASET", "--dataset", "-d", autocompletion=_names("dataset")),
-    ] = None,
-    results_dir: ResultsDir = Path("results"),
-    quiet: Annotated[bool, _option("No notes.", "QUIET", "--quiet", "-q")] = False,
+def _print_table(
+    results: Sequence[Result], form: str, columns: Sequence[str], store: Store, quiet: bool
 ) -> None:
-    """Print the table of all results in a folder. Writes nothing."""
-    from genbench import registry
-    from genbench.store import Store
+    from genbench import speed, table
 
-    if form not in FORMATS:
-        raise UsageError(f"unknown format {form!r}; {registry.nearest(form, FORMATS)}")
-    store = Store(results_dir)
+    results = _ordered(results)
+    asked = speed.Asked(columns)
+    if asked.timed:
+        asked = speed.Asked(columns, {result.key: store.records(result) for result in results})
+    if form == "json":
+        typer.echo(table.as_json(results, asked), nl=False)
+        return
+    found = _tables(results)
+    if form == "csv":
+        every = [cell for _, cells in found for cell in cells]
+        typer.echo(table.comma_separated(every, asked), nl=False)
+        return
+    references = DEFAULTS["references"]
+    pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
+    for title, cells in found:
+        current = [r for cell in cells if not cell.stale for r in cell.results]
+        audit = table.audit(current, store.per_example, *pair)
+        lines = [] if quiet else table.notes(cells, references, audit, asked)
+        render = {"md": table.markdown, "latex": table.latex}[form]
+        above = f"{title}:\n\n" if title and form == "md" else ""
+        typer.echo(above + render(table.frame(cells, references, asked), lines))
+
+
+def _only(store: Store, models: str | None, datasets: str | None) -> list[Result]:
+    """The results of a folder, of some models and datasets only; raises UsageError if none."""
+    from genbench import registry
+
     results = list(store)
-    for option, wanted, field in (("--models", models, "model"), ("--dataset", dataset, "dataset")):
+    asked = (("--models", models, "model"), ("--dataset", datasets, "dataset"))
+    for option, wanted, field in asked:
         if wanted is not None:
             known = {getattr(result, field) for result in results}
             names = [name.replace("-", "_") for name in _split(wanted, option)]
@@ -662,7 +684,53 @@ def table(
             results = [result for result in results if getattr(result, field) in names]
     if not results:
         raise UsageError(f"no results in {store.runs}; `genbench run` makes some")
-    _print_table(results, form, store, quiet)
+    return results
+
+
+@app.command(
+    epilog="Examples:  genbench table  |  genbench table --format latex -d mnist > table.tex  |  "
+    "genbench table --columns ll,fit,sample"
+)
+def table(
+    form: Annotated[str, _option("md, latex, csv or json.", "FORMAT", "--format", "-f")] = "md",
+    columns: Columns = "ll",
+    models: OnlyModels = None,
+    dataset: OnlyDatasets = None,
+    results_dir: ResultsDir = Path("results"),
+    quiet: Annotated[bool, _option("No notes.", "QUIET", "--quiet", "-q")] = False,
+) -> None:
+    """Print the table of all results in a folder. Writes nothing."""
+    from genbench import registry
+    from genbench.store import Store
+
+    if form not in FORMATS:
+        raise UsageError(f"unknown format {form!r}; {registry.nearest(form, FORMATS)}")
+    asked, store = _columns(columns), Store(results_dir)
+    _print_table(_only(store, models, dataset), form, asked, store, quiet)
+
+
+# --- figure ---
+
+
+@figure_app.command("speed", epilog="Example:  genbench figure speed -d mnist --out speed.pdf")
+def figure_speed(
+    out: Annotated[
+        Path, _option("A .png, .svg or .pdf file, written anew.", "OUT", "--out", "-o")
+    ] = Path("speed.png"),
+    models: OnlyModels = None,
+    dataset: OnlyDatasets = None,
+    results_dir: ResultsDir = Path("results"),
+) -> None:
+    """Scores against samples per second, a panel for each dataset."""
+    from genbench import figures
+    from genbench.store import Store
+
+    form, store = figures.form(out), Store(results_dir)
+    results = _ordered(_only(store, models, dataset))
+    records = {result.key: store.records(result) for result in results}
+    drawn = figures.speed(_tables(results), DEFAULTS["references"], records)
+    figures.save(drawn, out, form)
+    typer.echo(str(out))
 
 
 # --- data ---

@@ -15,6 +15,7 @@ from rich.progress import (
 )
 
 from genbench.run import Run
+from genbench.speed import duration
 from genbench.store import Store
 
 
@@ -97,19 +98,3 @@ def _state(last: dict, epochs: list[dict]) -> str:
     recent = epochs[-5:]
     left = (last["of"] - last["epoch"]) * sum(e["seconds"] for e in recent) / len(recent)
     return ", ".join([*parts, f"{duration(left)} left"])
-
-
-def duration(seconds: float) -> str:
-    """A length of time as people say it.
-
-    >>> [duration(s) for s in (0.4, 75, 7260, 400000)]
-    ['0.4 s', '1 min 15 s', '2 h 1 min', '4 d 15 h']
-    """
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    for big, small, size in (("d", "h", 86400), ("h", "min", 3600), ("min", "s", 60)):
-        if seconds >= size:
-            whole, rest = divmod(round(seconds), size)
-            part = rest if small == "s" else rest // (3600 if small == "h" else 60)
-            return f"{whole} {big} {part} {small}"
-    return f"{seconds:.0f} s"

@@ -1,12 +1,19 @@
-"""What a result was made with: versions, commit, hardware. No host name, no user, no path."""
+"""What a result was made with, and how fast: versions, commit, hardware, time, memory.
+
+No host name, no user, no path.
+"""
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
@@ -76,16 +83,75 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def peak_bytes() -> dict[str, int]:
-    """Greatest resident memory of this process so far, and of its current GPU, in bytes."""
+# --- memory ---
+
+
+def forget_peak(device: torch.device) -> None:
+    """Starts the count of peak memory anew; that of the host only where the system can (Linux)."""
+    with suppress(OSError):
+        switch = os.open("/proc/self/clear_refs", os.O_WRONLY)  # no file: the kernel reads it
+        with os.fdopen(switch, "wb") as kernel:
+            kernel.write(b"5")  # proc(5): resets VmHWM
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_bytes(device: torch.device) -> dict[str, int]:
+    """Greatest resident memory of this process since `forget_peak`, and that on its GPU."""
     peak = {"host": _peak_resident()}
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        peak["device"] = torch.cuda.max_memory_allocated()
+    if device.type == "cuda":
+        peak["device"] = torch.cuda.max_memory_allocated(device)
     return peak
 
 
 def _peak_resident() -> int:
+    """VmHWM where there is one: `ru_maxrss` holds what the parent held when it was started."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
     if resource is None:
         return psutil.Process().memory_info().rss
     scale = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+
+
+# --- speed ---
+
+
+def of_training(events: Sequence[Mapping[str, Any]], seconds: float, epochs: int) -> dict[str, Any]:
+    """Epochs, mean and median seconds of one, and the most workers there were at a time.
+
+    mean = seconds / epochs. events: the training's log; what stands before its last start from
+    nothing is of another training.
+    """
+    starts = [i for i, event in enumerate(events) if event.get("done") == 0]
+    own = events[starts[-1] :] if starts else events
+    each = [event["seconds"] for event in own if "epoch" in event]
+    per_epoch = {"mean": seconds / epochs, "median": median(each)} if epochs and each else None
+    workers = max((event["workers"] for event in own if "workers" in event), default=None)
+    return {"epochs": epochs, "seconds_per_epoch": per_epoch, "workers": {"fit": workers}}
+
+
+def of_draw(samples: int, seconds: float) -> dict[str, Any]:
+    """samples / seconds, and what 10,000 samples would take: 10,000 / samples * seconds.
+
+    >>> of_draw(500, 2.0)
+    {'samples': 500, 'samples_per_second': 250.0, 'seconds_per_10000_samples': 40.0}
+    """
+    return {
+        "samples": samples,
+        "samples_per_second": samples / seconds if seconds else None,
+        "seconds_per_10000_samples": 10_000 / samples * seconds,
+    }
+
+
+def of_stages(**records: Mapping[str, Any]) -> dict[str, Any]:
+    """The last stage's record, with what was measured of each stage by its name."""
+    merged: dict[str, Any] = {}
+    for record in records.values():
+        merged |= record
+    for name in ("seconds", "peak_bytes", "workers"):
+        found = {stage: record.get(name, {}).get(stage) for stage, record in records.items()}
+        merged[name] = {stage: value for stage, value in found.items() if value is not None}
+    return merged

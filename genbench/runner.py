@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -26,12 +26,16 @@ BATCH = 500  # rows that stand for an epoch of a model whose recipe has no batch
 
 @dataclass(frozen=True)
 class Environment:
-    """Where and on what runs are executed; nothing in it changes a key."""
+    """Where and on what runs are executed; nothing in it changes a key.
+
+    workers: how many trainings there can be at a time; recorded, since they slow each other.
+    """
 
     results_dir: Path
     data_dir: Path
     device: str = "auto"
     rerun: bool = False
+    workers: int = 1
 
 
 def choose_device(name: str) -> torch.device:
@@ -62,7 +66,8 @@ def execute(runs: Sequence[Run], environment: Environment) -> list[str]:
         todo = pending(runs, store, environment.rerun)
         for run in todo:
             store.sweep(run)
-        work = Work(runs[0], store, environment.data_dir, device, environment.rerun)
+        known = environment.rerun, environment.workers
+        work = Work(runs[0], store, environment.data_dir, device, *known)
         for run in todo:
             clock = Clock()
             try:
@@ -93,7 +98,9 @@ def submit_all(
     runs: Sequence[Run], environment: Environment, executor: Executor
 ) -> dict[Future[list[str]], list[Run]]:
     """Hands each training, with all that hangs on it, to the executor; results go to the store."""
-    return {executor.submit(execute, group, environment): group for group in by_training(runs)}
+    groups = by_training(runs)
+    fewer = replace(environment, workers=min(environment.workers, len(groups)))
+    return {executor.submit(execute, group, fewer): group for group in groups}
 
 
 def settle(future: Future[list[str]], group: Sequence[Run], environment: Environment) -> None:

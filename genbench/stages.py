@@ -29,12 +29,19 @@ class Work:
     """One training and what is drawn and scored from it, each done once.
 
     `rerun` does again what the store holds, each stage once, and replaces it when it is done.
+    `workers`: how many trainings there can be at a time, this one included, for the record.
     """
 
     def __init__(
-        self, run: Run, store: Store, data_dir: Path, device: torch.device, rerun: bool = False
+        self,
+        run: Run,
+        store: Store,
+        data_dir: Path,
+        device: torch.device,
+        rerun: bool = False,
+        workers: int = 1,
     ) -> None:
-        self.run, self.store, self.device = run, store, device
+        self.run, self.store, self.device, self.workers = run, store, device, workers
         self.broken: Exception | None = None  # what ended the training, for all that need it
         self._data_dir, self._again = data_dir, {"fit", "sample"} if rerun else set()
         self._dataset: Any = None
@@ -97,7 +104,9 @@ class Work:
             model.load_state_dict(_tensors(checkpoint[0], self.device))
             note = checkpoint[1]
         epochs = model.fit(train, split.valid if run.uses_validation else split.valid[:0])
-        store.log(run, {"stage": "fit", "done": note["done"], **self._settings()})
+        start = {"stage": "fit", "done": note["done"], "workers": self.workers}
+        store.log(run, {**start, **self._settings()})
+        provenance.forget_peak(self.device)
         cut = False
         while not cut:
             clock = Clock()
@@ -166,7 +175,9 @@ class Work:
             state, (epoch, _) = best
         kept = {"epochs": note["done"], "epoch": epoch, "cut": cut}
         kept |= {"curve": note["curve"], "rows": note["rows"]}
-        self.store.put_weights(self.run, state, kept, self._provenance(fit=note["seconds"]))
+        record = self._provenance("fit", note["seconds"])
+        record |= provenance.of_training(self.store.events(self.run), note["seconds"], note["done"])
+        self.store.put_weights(self.run, state, kept, record)
 
     # --- sample ---
 
@@ -183,18 +194,21 @@ class Work:
         tuned = self._tune(run)
         model = self._loaded(**{tuned["name"]: tuned["value"]}) if tuned else self.model()
         self.store.log(run, {"stage": "sample"})
+        provenance.forget_peak(self.device)
         clock = Clock()
         with self.seeded("sample"), self.device, timed(self.device, clock):
             rows = model.sample(run.samples)
+        record = self._provenance("sample", clock.seconds)
         if len(rows) > run.samples:
             raise ModelError(
                 f"{run.model} gave {len(rows)} samples where {run.samples} were asked for"
             )
         stored = self._as_stored(rows)
+        record |= provenance.of_draw(len(rows), clock.seconds)
         notes = model.notes() if hasattr(model, "notes") else {}
         note = {"kind": model.samples, "notes": notes, "training": self._training, "tuned": tuned}
         note["mixing"] = self._mixing(run, tuned, self._as_scored(stored))
-        self.store.put_samples(run, stored, note, self._provenance(sample=clock.seconds))
+        self.store.put_samples(run, stored, note, record)
         return stored, note
 
     def _tune(self, run: Run) -> dict[str, Any]:
@@ -252,9 +266,11 @@ class Work:
         split = self.split(run.data.fold)
         metric = registry.load("metric", run.metric)(**run.settings)
         self.store.log(run, {"stage": "score", "metric": run.metric, "fold": run.data.fold})
+        provenance.forget_peak(self.device)
         clock = Clock()
         with self.seeded("score", run.metric, run.data.fold), timed(self.device, clock):
             score = scoring.scored(metric, samples, split)
+        spent = self._provenance("score", clock.seconds)
         if not (math.isfinite(score.value) and math.isfinite(score.stderr)):
             raise ModelError(f"{run.metric} gave {score.value} ± {score.stderr}, not a number")
         details = {**score.details, "distinct": len(set(scoring.digests(samples.cpu().numpy())))}
@@ -274,17 +290,18 @@ class Work:
             details=details,
         )
         per_example = None if score.per_example is None else score.per_example.cpu().numpy()
-        stages = (run.fit_folder, run.sample_folder)
-        spent = [self.store.provenance(stage).get("seconds", {}) for stage in stages]
-        seconds = {**spent[0], **spent[1], "score": clock.seconds}
-        record = {**self._provenance(**seconds), **about(run)}
-        self.store.put(run, result, record, per_example)
+        fit, sample = map(self.store.provenance, (run.fit_folder, run.sample_folder))
+        record = provenance.of_stages(fit=fit, sample=sample, score=spent)
+        self.store.put(run, result, {**record, **about(run)}, per_example)
 
     def _settings(self) -> dict[str, Any]:
         return {"device": str(self.device), "threads": torch.get_num_threads()}
 
-    def _provenance(self, **seconds: float) -> dict[str, Any]:
-        measured = {"seconds": seconds, "peak_bytes": provenance.peak_bytes()}
+    def _provenance(self, stage: str, seconds: float) -> dict[str, Any]:
+        """The machine, and what a stage took, to be called as soon as it is done."""
+        peak = provenance.peak_bytes(self.device)
+        found = {"seconds": seconds, "peak_bytes": peak, "workers": self.workers}
+        measured = {name: {stage: value} for name, value in found.items()}
         return {**provenance.machine(), **self._settings(), **measured}
 
 

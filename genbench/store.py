@@ -150,6 +150,19 @@ class Store:
         path = self.runs / folder / "provenance.json"
         return files.read_json(path) if path.exists() else {}
 
+    def records(self, result: Result) -> dict[str, dict[str, Any]]:
+        """The provenance of the stages behind a result: fit, sample, score; empty if none."""
+        names = (
+            f"{result.dataset}/{result.model}/seed-{result.seed}-*",
+            f"samples-{result.samples}-*",
+            f"{result.metric}-fold-{result.fold}-{result.key[:12]}",
+        )
+        for path in self.runs.glob("/".join(names)):
+            folder = path.relative_to(self.runs)
+            stages = {"fit": folder.parent.parent, "sample": folder.parent, "score": folder}
+            return {stage: self.provenance(where) for stage, where in stages.items()}
+        return {}
+
     def result(self, run: Run) -> Result | None:
         """The result of a run, done or failed, or None."""
         for name in ("result.json", "failed.json"):

@@ -17,13 +17,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from genbench import statistics
+from genbench import speed, statistics
 from genbench.files import sha256_of_json
 from genbench.run import Result
+from genbench.speed import Asked
 
 MISSING = "–"
+_PUBLISHED = ", published"
 BINARY = "binary"  # the kind of samples that published values, all of means, do not belong beside
-_OVER = {
+SCORES = Asked()
+OVER = {
     "examples": "standard error over the test examples of one run",
     "folds": "standard error over the folds",
     "seeds": "standard error over the seeds",
@@ -189,38 +192,64 @@ def _published(cell: Cell) -> Mapping[str, Any] | None:
 # --- the frame of strings ---
 
 
-def frame(found: Sequence[Cell], references: Sequence[str]) -> pd.DataFrame:
+def frame(found: Sequence[Cell], references: Sequence[str], asked: Asked = SCORES) -> pd.DataFrame:
     """What is shown: a row for each model, untrained rows last, missing cells as a dash."""
     labels = list(dict.fromkeys(cell.label for cell in found))
     untrained = {cell.label for cell in found if cell.results[0].model in references}
     labels.sort(key=lambda name: name in untrained)
-    columns: dict[str, dict[str, str]] = {}
+    columns: dict[str, dict[str, str | None]] = {}
     for cell in found:
-        columns.setdefault(cell.head, {})[cell.label] = cell.text
-        paper = _published(cell)
-        if paper:
-            text = f"{paper['value']:g} ± {paper['stderr']:g}"
-            columns.setdefault(f"{cell.head}, published", {})[cell.label] = text
-    ordered = sorted(columns, key=lambda name: list(columns).index(name.split(", published")[0]))
-    shown = pd.DataFrame({name: columns[name] for name in ordered}, index=labels)
-    blank = [name for name in shown if str(name).endswith(", published")]
-    shown[blank] = shown[blank].fillna("")
-    shown = shown.fillna(MISSING)
+        for name, text in _texts(cell, asked).items():
+            columns.setdefault(f"{cell.head}{name}", {})[cell.label] = text
+    blank = {name: "" if name.endswith(_PUBLISHED) else MISSING for name in columns}
+    kept = {name: text for name, text in columns.items() if blank[name] or any(text.values())}
+    shown = pd.DataFrame(kept, index=labels, dtype=object).fillna(blank)
     shown.insert(0, "model", shown.index, allow_duplicates=True)
     shown.attrs["untrained"] = len([name for name in labels if name in untrained])
     return shown.reset_index(drop=True)
 
 
-def notes(found: Sequence[Cell], references: Sequence[str], audit: Sequence[str] = ()) -> list[str]:
+def _texts(cell: Cell, asked: Asked) -> dict[str, str | None]:
+    """What stands in a row for one dataset, by what follows its name in the head."""
+    texts: dict[str, str | None] = {}
+    for column in asked.columns:
+        if column in speed.TITLES:
+            texts[f", {speed.TITLES[column]}"] = speed.text(_whole(cell), column, asked.records)
+        else:
+            paper = _published(cell)
+            beside = f"{paper['value']:g} ± {paper['stderr']:g}" if paper else None
+            texts |= {"": cell.text, _PUBLISHED: beside}
+    return texts
+
+
+def _whole(cell: Cell) -> Sequence[Result]:
+    """The results that make up a cell's value; none where it has none."""
+    return [] if cell.value is None else cell.results
+
+
+def rows(found: Sequence[Cell]) -> dict[str, list[Result]]:
+    """The results of each row that has a value, by its name, with the dataset if there are two."""
+    several = len({cell.head for cell in found}) > 1
+    named: dict[str, list[Result]] = {}
+    for cell in found:
+        name = f"{cell.label} on {cell.head}" if several else cell.label
+        named.setdefault(name, []).extend(_whole(cell))
+    return {name: results for name, results in named.items() if results}
+
+
+def notes(
+    found: Sequence[Cell],
+    references: Sequence[str],
+    audit: Sequence[str] = (),
+    asked: Asked = SCORES,
+) -> list[str]:
     """The sentences under a table: what each number means and what is wrong with it."""
     lines = []
     for cell in found:
         first = cell.results[0]
         if cell.value is not None:
             better = "higher" if first.higher_is_better else "lower"
-            lines.append(
-                f"{first.metric} in {first.unit}, {better} is better; ± {_OVER[cell.over]}"
-            )
+            lines.append(f"{first.metric} in {first.unit}, {better} is better; ± {OVER[cell.over]}")
     if any(cell.results[0].model in references for cell in found):
         lines.append(f"{', '.join(references)}: reference rows, untrained; no floor, no ceiling")
     lines += [_protocol(cell) for cell in found if cell.value is not None]
@@ -237,7 +266,7 @@ def notes(found: Sequence[Cell], references: Sequence[str], audit: Sequence[str]
         for cell in found
         if cell.stale
     ]
-    lines += audit
+    lines += [*speed.notes(rows(found), asked), *audit]
     for cell in found:
         paper = _published(cell)
         if paper:
@@ -460,7 +489,7 @@ def latex(shown: pd.DataFrame, lines: Sequence[str]) -> str:
     )
 
 
-def comma_separated(found: Sequence[Cell]) -> str:
+def comma_separated(found: Sequence[Cell], asked: Asked = SCORES) -> str:
     """One line for each cell, numbers unrounded; text cannot become a spreadsheet's formula."""
     rows = []
     for cell in found:
@@ -491,6 +520,7 @@ def comma_separated(found: Sequence[Cell]) -> str:
                 "published": paper.get("value"),
                 "published_error": paper.get("stderr"),
                 "source": paper.get("source", ""),
+                **speed.numbers(_whole(cell), asked),
             }
         )
     table = pd.DataFrame(rows)
@@ -504,7 +534,7 @@ def _no_formula(value: Any) -> Any:
     return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
 
 
-def as_json(results: Sequence[Result]) -> str:
+def as_json(results: Sequence[Result], asked: Asked = SCORES) -> str:
     """An array with an object for each score."""
-    rows = [{**vars(result)} for result in results]
-    return json.dumps(rows, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    every = [{**vars(result), **speed.numbers([result], asked)} for result in results]
+    return json.dumps(every, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"

@@ -32,8 +32,10 @@ ARROWS = {
     "runner": {"plan", "stages", "run", "store", "timing", "provenance", "precision", "errors"},
     "executors": set(),
     "statistics": set(),
-    "table": {"statistics", "run", "files"},
-    "progress": {"run", "store"},
+    "speed": {"run"},
+    "table": {"statistics", "run", "files", "speed"},
+    "figures": {"table", "speed", "files", "errors"},
+    "progress": {"run", "store", "speed"},
     "testing": {"registry", "recipe", "seeding", "protocols", "errors"},
     "cli": None,  # any of the above
     "datasets": {"protocols", "files", "errors", "datasets"},

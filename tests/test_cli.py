@@ -103,6 +103,10 @@ MISTAKES = {
     "unwritable": ((*TINY, "--results-dir", "/dev/null/x"), "--results-dir names another"),
     "no results": (("table",), "genbench run"),
     "format": (("table", "-f", "html"), "unknown format"),
+    "column": ((*TINY, "--columns", "ll,smaple"), "did you mean 'sample'"),
+    "column of the table": (("table", "--columns", "fitt"), "did you mean 'fit'"),
+    "figure's form": (("figure", "speed", "--out", "speed.gif"), ".png, .svg or .pdf"),
+    "figure of nothing": (("figure", "speed"), "genbench run"),
     "unimportable": (("run", "-m", "unimportable"), "cannot be imported"),
     "mat of noise": (("data", "import", "tfd", "noise"), "noise"),
     "idx of noise": (("data", "import", "mnist", "noise"), "noise"),
@@ -225,7 +229,7 @@ def test_no_option_of_run_is_untested_or_without_a_variable() -> None:
     question = {option: variable for option, _, variable in OPTIONS}
     elsewhere = {
         *("--device", "--workers", "--threads", "--results-dir", "--data-dir", "--rerun"),
-        *("--no-references", "--dry-run", "--quiet", "--verbose", "--json"),
+        *("--no-references", "--dry-run", "--quiet", "--verbose", "--json", "--columns"),
     }
     assert options.keys() == question.keys() | elsewhere
     for option, variable in options.items():

@@ -6,7 +6,7 @@ both nets from the same fakes and dropout masks.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -161,11 +161,13 @@ class GAN:
 
     @torch.no_grad()
     def _descend(
-        self, net: nn.Module, gradients: Iterable[Tensor], t: int, momentum: float
+        self, net: nn.Module, gradients: Sequence[Tensor], t: int, momentum: float
     ) -> None:
         """v <- momentum v - rate g; θ <- θ + v; then the longest weight vectors are cut."""
-        for p, g in zip(net.parameters(), gradients, strict=True):
-            p.add_(self.velocity[p].mul_(momentum).sub_(g, alpha=self.rate_at(t)))
+        parameters = list(net.parameters())
+        velocities = [self.velocity[p] for p in parameters]
+        layers.descend(parameters, gradients, velocities, self.rate_at(t), momentum)
+        for p in parameters:
             if self.max_norm and p.dim() == 2:
                 layers.limit_norms(p, self.max_norm)
 
