@@ -18,7 +18,7 @@ from measuring import Measured, alternate, versions
 from rich.console import Console
 from tabulate import tabulate
 from torch import Tensor
-from training_contenders import JaxGAN, TextbookGAN, floor, sklearn_rbm
+from training_contenders import Floor, JaxGAN, TextbookGAN, sklearn_rbm
 
 from genbench import files, provenance, recipe, registry
 from genbench.precision import float32_products
@@ -91,7 +91,7 @@ def gan(update: str, n: int) -> Case:
         OURS: epochs(one, train),
         "jax_scan": JaxGAN(update, train.numpy(), BATCH),
         "textbook": TextbookGAN(update, train, BATCH),
-        FLOOR: floor(n // BATCH, products, uniform=draws),
+        FLOOR: Floor(n // BATCH, products, uniform=draws),
     }
     what = f"GAN, the paper's nets for MNIST, {update} update, batch {BATCH}"
     return Case(what, "update", n // BATCH, jobs, {"jax_scan": 1.0, "textbook": 0.5})
@@ -104,7 +104,7 @@ def rbm(n: int) -> Case:
     jobs = {
         OURS: epochs(one, train),
         "sklearn": sklearn_rbm(train.numpy(), 500, BATCH),
-        FLOOR: floor(n // BATCH, products, uniform=BATCH * (D + 500)),
+        FLOOR: Floor(n // BATCH, products, uniform=BATCH * (D + 500)),
     }
     return Case("RBM of 784 x 500, PCD-1", "epoch", 1, jobs, {"sklearn": 0.6})
 
@@ -112,7 +112,7 @@ def rbm(n: int) -> Case:
 def stacked_cae(n: int) -> Case:
     one, units = model("stacked_cae", epochs=FOREVER), 1000
     products = [(BATCH, D, units), (BATCH, units, D), (BATCH, D, units), (D, 2 * BATCH, units)]
-    jobs = {OURS: epochs(one, rows(n)), FLOOR: floor(n // BATCH, products)}
+    jobs = {OURS: epochs(one, rows(n)), FLOOR: Floor(n // BATCH, products)}
     return Case("Stacked CAE, lowest layer 784 x 1000", "epoch", 1, jobs, {FLOOR: 1.6})
 
 
@@ -124,13 +124,13 @@ def deep_gsn(n: int) -> Case:
     products = lower * walks + upper * (walks - 1) + slopes  # h_2 is 0 first, and last not seen
     normal = BATCH * h * 2 * (walks - 1)
     draws = {"uniform": BATCH * D * 2 * walks, "normal": normal}
-    jobs = {OURS: epochs(one, rows(n)), FLOOR: floor(n // BATCH, products, **draws)}
+    jobs = {OURS: epochs(one, rows(n)), FLOOR: Floor(n // BATCH, products, **draws)}
     return Case("Deep GSN 784-1500-1500, walkback 4", "epoch", 1, jobs, {FLOOR: 1.6})
 
 
 def sample_gan(n: int) -> Case:
     products = [(1000, 100, 1200), (1000, 1200, 1200), (1000, 1200, D)]
-    draws = floor(n // 1000, products, uniform=1000 * 100)
+    draws = Floor(n // 1000, products, uniform=1000 * 100)
     jobs = {OURS: sampling(model("gan"), n), FLOOR: draws}
     return Case(f"{n:,} samples of the GAN", "call", 1, jobs, {FLOOR: 1.5})
 
@@ -140,7 +140,7 @@ def sample_dbn(n: int) -> Case:
     thinning, kept = one.thinning, n // BATCH + one.burn_in // one.thinning
     products = [(BATCH, 1000, 1000)] * (2 * thinning + 1) + [(BATCH, 1000, D)]
     draws = BATCH * 1000 * (2 * thinning + 1)
-    jobs = {OURS: sampling(one, n), FLOOR: floor(kept, products, uniform=draws)}
+    jobs = {OURS: sampling(one, n), FLOOR: Floor(kept, products, uniform=draws)}
     return _of_chains(f"{n:,} samples of the DBN", jobs)
 
 
@@ -149,9 +149,9 @@ def sample_cae(n: int) -> Case:
     one.kept = (rows(10_000) * 255).round().to(torch.uint8)
     thinning, kept = one.thinning, n // BATCH + one.burn_in // one.thinning
     products = [(BATCH, 1000, 1000)] * (4 * thinning + 1) + [(BATCH, 1000, D)]
-    walk = floor(kept, products, normal=BATCH * 1000 * thinning)
-    start = floor(1, [(10_000, D, 1000), (10_000, 1000, 1000)])  # codes that chains start at
-    jobs = {OURS: sampling(one, n), FLOOR: lambda: (start(), walk(), None)[2]}
+    # the codes of the 10,000 images at whose mean chains start are left out
+    draws = BATCH * 1000 * thinning
+    jobs = {OURS: sampling(one, n), FLOOR: Floor(kept, products, normal=draws)}
     return _of_chains(f"{n:,} samples of the Stacked CAE", jobs)
 
 
@@ -160,7 +160,7 @@ def sample_gsn(n: int) -> Case:
     updates = one.burn_in + n // BATCH * one.thinning
     products = [(BATCH, D, 1500), (BATCH, 1500, D), (BATCH, 1500, 1500), (BATCH, 1500, 1500)]
     draws = {"uniform": BATCH * D * 2, "normal": BATCH * 1500 * 2}
-    jobs = {OURS: sampling(one, n), FLOOR: floor(updates, products, **draws)}
+    jobs = {OURS: sampling(one, n), FLOOR: Floor(updates, products, **draws)}
     return _of_chains(f"{n:,} samples of the Deep GSN", jobs)
 
 
@@ -198,6 +198,7 @@ def measure(name: str, n: int, repeats: int, left_out: list[str]) -> dict[str, A
     return {
         "case": name,
         "what": case.what,
+        "flops": getattr(case.jobs[FLOOR], "flops", None),
         "unit": case.unit,
         "units": case.units,
         "seconds": {who: one.seconds for who, one in measured.items()},
@@ -257,9 +258,10 @@ def _rows(report: dict[str, Any]) -> Iterator[dict[str, str]]:
         for who, seconds in taken.items():
             bar = bars.get(who)
             verdict = f"{'PASS' if bar['passed'] else 'MISS'}: at most {bar['most']}" if bar else ""
+            flops = case["flops"] / case["units"] / 1e9
             yield {
                 "case": case["what"] if who == OURS else "",
-                "who": who,
+                "who": f"floor, {flops:.3g} GFLOP" if who == FLOOR else who,
                 "ms": f"{1e3 * seconds / case['units']:.4g} / {case['unit']}",
                 "ours / theirs": "" if who == OURS else f"{taken[OURS] / seconds:.2f}",
                 "bar": verdict,

@@ -17,23 +17,30 @@ RATE, MOMENTUM = 0.1, 0.5
 REACH = math.sqrt(3)  # of the uniform noise
 
 
-def floor(
-    rounds: int, products: Sequence[tuple[int, int, int]], uniform: int = 0, normal: int = 0
-) -> Callable[[], None]:
-    """A job: in each round, products (n, k) by (k, m), each of matrices of its own, as weights and
-    codes are, and so many random numbers of each kind."""
-    made = [(torch.rand(n, k), torch.rand(k, m), torch.empty(n, m)) for n, k, m in products]
-    uniforms, normals = torch.empty(uniform), torch.empty(normal)
+class Floor:
+    """In each round, products (n, k) by (k, m), each of matrices of its own, as weights and codes
+    are, and so many random numbers of each kind; `flops` are those of a call."""
 
-    def job() -> None:
+    def __init__(
+        self,
+        rounds: int,
+        products: Sequence[tuple[int, int, int]],
+        uniform: int = 0,
+        normal: int = 0,
+    ) -> None:
+        self.rounds, self.flops = rounds, rounds * sum(2 * n * k * m for n, k, m in products)
+        self.made = [
+            (torch.rand(n, k), torch.rand(k, m), torch.empty(n, m)) for n, k, m in products
+        ]
+        self.uniform, self.normal = torch.empty(uniform), torch.empty(normal)
+
+    def __call__(self) -> None:
         with float32_products():
-            for _ in range(rounds):
-                for left, right, result in made:
+            for _ in range(self.rounds):
+                for left, right, result in self.made:
                     torch.mm(left, right, out=result)
-                uniforms.uniform_()
-                normals.normal_()
-
-    return job
+                self.uniform.uniform_()
+                self.normal.normal_()
 
 
 class Maxout(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch.autograd.functional import jacobian
 
 from baselines import stacked_cae
-from baselines.stacked_cae import KEPT, StackedCAE, decode, encode, filtered, squared_jacobian
+from baselines.stacked_cae import KEPT, StackedCAE, decode, encode, filtered, slopes
 from genbench.seeding import seeded
 from genbench.testing import check_model, steps
 
@@ -112,17 +112,26 @@ def test_codes_and_reconstructions_are_sigmoids_of_tied_weights():
 
 
 def test_the_penalty_is_the_squared_norm_of_autograds_jacobian():
-    x, W, _, c = a_coder()
-    expected = jacobians(x, W, c).square().sum(dim=(1, 2))
-    torch.testing.assert_close(squared_jacobian(encode(x, W, c), W), expected)
+    x, W, b, c = a_coder()
+    expected = jacobians(x, W, c).square().sum(dim=(1, 2)).mean()
+    (_, penalty), _ = slopes(x, W, b, c, contraction=0.3)
+    torch.testing.assert_close(penalty, expected)
 
 
 def test_the_gradient_of_the_penalty_is_that_through_autograds_jacobian():
-    x, W, _, c = a_coder()
-    parameters = [W.requires_grad_(), c.requires_grad_()]
-    ours = torch.autograd.grad(squared_jacobian(encode(x, W, c), W).mean(), parameters)
+    x, W, b, c = a_coder()
+    with_penalty, without = slopes(x, W, b, c, 1.0)[1], slopes(x, W, b, c, 0.0)[1]
+    W.requires_grad_(), c.requires_grad_()
     slow = jacobians(x, W, c).square().sum(dim=(1, 2)).mean()
-    assert_same(ours, torch.autograd.grad(slow, parameters))
+    dW, dc = torch.autograd.grad(slow, [W, c])
+    expected = [dW, torch.zeros_like(b), dc]
+    assert_same([a - b for a, b in zip(with_penalty, without, strict=True)], expected)
+
+
+def test_the_gradient_of_the_cross_entropy_is_that_of_autograd():
+    x, *coder = a_coder()
+    found = slopes(x, *coder, 0.7)[1]
+    assert_same(found, slope(x, [p.clone() for p in coder], 0.7))
 
 
 def test_noise_is_filtered_by_the_jacobian_times_its_transpose():
