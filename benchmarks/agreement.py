@@ -1,9 +1,11 @@
 """Does fast training end where a textbook loop ends? Nats after some epochs, several seeds each.
 
-    python benchmarks/agreement.py --data-dir DIR --rows 5000 --out results/benchmarks
+    python benchmarks/agreement.py --out results/benchmarks
+    python benchmarks/agreement.py --dataset mnist --data-dir DIR      (hours)
 
-The nets, rates and data of both are the same, and their draws differ, so only means can agree: the
-95 % t interval of their difference is printed, and the exit code is 1 where it does not hold 0.
+Nets, data and rates of both are those of the dataset's recipe, the momentum its first. Their draws
+differ, so only means can agree: the 95 % t interval of the difference is printed, and the exit
+code is 1 where it does not hold 0.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from measuring import confine
 from rich.progress import Progress
 from scipy.stats import ttest_ind
 from torch import Tensor
-from training import BATCH, model
-from training_contenders import MOMENTUM, RATE, TextbookGAN
+from training import model, values
+from training_contenders import TextbookGAN
 
 from genbench import files, provenance, registry
 from genbench.datasets._files import default_data_dir
@@ -28,40 +30,38 @@ from genbench.models.layers import logit_of_marginals
 from genbench.precision import float32_products
 from genbench.protocols import Split
 
-SAMPLES = 10_000
-CONSTANT = {"rate": RATE, "rate_decay": 1.0, "momentum": MOMENTUM, "final_momentum": MOMENTUM}
 
-
-def ours(update: str, train: Tensor, epochs: int, seed: int) -> Tensor:
-    """Samples of our GAN, its rate and momentum constant."""
+def ours(update: str, train: Tensor, options: argparse.Namespace, seed: int) -> Tensor:
+    """Samples of our GAN, its momentum constant."""
     torch.manual_seed(seed)
-    one = model("gan", update=update, epochs=epochs, **CONSTANT)
-    torch.manual_seed(seed)
+    momentum = values("gan", options.dataset)["momentum"]
+    changed = {"final_momentum": momentum, "epochs": options.epochs, "update": update}
+    one = model("gan", options.dataset, **changed)
     with float32_products():
         for _ in one.fit(train, train[:0]):
             pass
-        return one.sample(SAMPLES)
+        return one.sample(options.samples)
 
 
-def textbook(update: str, train: Tensor, epochs: int, seed: int) -> Tensor:
+def textbook(update: str, train: Tensor, options: argparse.Namespace, seed: int) -> Tensor:
     """Samples of the plain loop."""
     torch.manual_seed(seed)
-    one = TextbookGAN(update, train, BATCH)
+    one = TextbookGAN(update, train, values("gan", options.dataset))
     *_, bias = one.G.parameters()
     bias.data.copy_(logit_of_marginals(train))
-    for _ in range(epochs):
+    for _ in range(options.epochs):
         one()
     with torch.no_grad():
-        return one.G((2 * torch.rand(SAMPLES, 100) - 1) * 3**0.5)
+        return one.G(one.noise(options.samples))
 
 
 def compare(update: str, split: Split, options: argparse.Namespace, bar: Progress) -> Any:
     """Nats of each seed of both, and the interval of the difference of their means."""
-    train, nats = split.train[: options.rows], {"genbench": [], "textbook": []}
+    train, nats = split.train, {"genbench": [], "textbook": []}
     task = bar.add_task(update, total=2 * options.seeds)
     for seed in range(options.seeds):
         for name, trained in (("genbench", ours), ("textbook", textbook)):
-            samples = trained(update, train, options.epochs, seed)
+            samples = trained(update, train, options, seed)
             score = Parzen()(samples, split.valid, split.test)
             nats[name].append(score.value)
             bar.console.print(f"{update}, {name}, seed {seed}: {score.value:.2f} nats")
@@ -74,18 +74,19 @@ def compare(update: str, split: Split, options: argparse.Namespace, bar: Progres
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data-dir", type=Path, default=default_data_dir())
-    parser.add_argument("--rows", type=int, default=50_000, help="MNIST training images")
+    parser.add_argument("--dataset", choices=("mnist5k", "mnist"), default="mnist5k")
+    parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path, help="folder for agreement.json; default: none")
     options = parser.parse_args()
     threads = confine(options.threads)
-    split = registry.load("dataset", "mnist")(options.data_dir).split(0)
+    split = registry.load("dataset", options.dataset)(options.data_dir).split(0)
     with Progress(disable=not sys.stderr.isatty()) as bar:
         updates = ("alternating", "simultaneous")
         found = [compare(update, split, options, bar) for update in updates]
-    asked = {name: getattr(options, name) for name in ("rows", "epochs", "seeds")}
+    asked = {name: getattr(options, name) for name in ("dataset", "epochs", "seeds", "samples")}
     report = {**asked, "threads": threads, "machine": provenance.machine(), "updates": found}
     for one in found:
         low, high = one["interval"]

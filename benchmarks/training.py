@@ -46,10 +46,14 @@ def rows(n: int) -> Tensor:
     return torch.rand(n, D, generator=torch.Generator().manual_seed(0))
 
 
-def model(name: str, **changed: Any) -> Any:
-    """A model with the paper's recipe for MNIST and some values changed."""
-    values = dict(recipe.resolve(name, "mnist", "paper", {}).hyperparameters)
-    return registry.load("model", name)(SHAPE, **{**values, **changed})
+def values(name: str, dataset: str = "mnist") -> dict[str, Any]:
+    """The paper's recipe, as a dict."""
+    return dict(recipe.resolve(name, dataset, "paper", {}).hyperparameters)
+
+
+def model(name: str, dataset: str = "mnist", **changed: Any) -> Any:
+    """A model with the paper's recipe and some values changed."""
+    return registry.load("model", name)(SHAPE, **{**values(name, dataset), **changed})
 
 
 def epochs(one: Any, train: Tensor) -> Callable[[], None]:
@@ -90,7 +94,7 @@ def gan(update: str, n: int) -> Case:
     jobs = {
         OURS: epochs(one, train),
         "jax_scan": JaxGAN(update, train.numpy(), BATCH),
-        "textbook": TextbookGAN(update, train, BATCH),
+        "textbook": TextbookGAN(update, train, values("gan")),
         FLOOR: Floor(n // BATCH, products, uniform=draws),
     }
     what = f"GAN, the paper's nets for MNIST, {update} update, batch {BATCH}"

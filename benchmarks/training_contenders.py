@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,38 +55,50 @@ class Maxout(nn.Module):
 class TextbookGAN:
     """One epoch a call, as tutorials write it: nn.Dropout, optim.SGD, .backward(), .item()."""
 
-    def __init__(self, update: str, train: Tensor, batch: int) -> None:
-        self.update, self.train, self.batch = update, train, batch
+    def __init__(self, update: str, train: Tensor, recipe: Mapping[str, Any]) -> None:
+        self.update, self.train, self.batch = update, train, recipe["batch"]
+        self.inputs, (h_1, h_2) = recipe["noise_size"], recipe["generator"]
+        (u_1, u_2), pieces, dropout = recipe["discriminator"], recipe["pieces"], nn.Dropout
+        first, hidden = recipe["dropout_input"], recipe["dropout_hidden"]
         self.G = nn.Sequential(
-            *(nn.Linear(100, 1200), nn.ReLU(), nn.Linear(1200, 1200), nn.ReLU()),
-            *(nn.Linear(1200, 784), nn.Sigmoid()),
+            *(nn.Linear(self.inputs, h_1), nn.ReLU(), nn.Linear(h_1, h_2), nn.ReLU()),
+            *(nn.Linear(h_2, 784), nn.Sigmoid()),
         )
         self.D = nn.Sequential(
-            *(nn.Dropout(0.2), Maxout(784, 240, 5), nn.Dropout(0.5), Maxout(240, 240, 5)),
-            *(nn.Dropout(0.5), nn.Linear(240, 1)),
+            *(dropout(first), Maxout(784, u_1, pieces)),
+            *(dropout(hidden), Maxout(u_1, u_2, pieces)),
+            *(dropout(hidden), nn.Linear(u_2, 1)),
         )
-        for net, reach in ((self.G, 0.05), (self.D, 0.005)):
+        reaches = ((self.G, "generator_range"), (self.D, "discriminator_range"))
+        for net, reach in reaches:
             for p in net.parameters():
-                nn.init.uniform_(p, -reach, reach) if p.dim() == 2 else nn.init.zeros_(p)
-        self.move_G = torch.optim.SGD(self.G.parameters(), RATE, MOMENTUM)
-        self.move_D = torch.optim.SGD(self.D.parameters(), RATE, MOMENTUM)
+                width = recipe[reach] if p.dim() == 2 else 0.0
+                nn.init.uniform_(p, -width, width)
+        self.move_G = torch.optim.SGD(self.G.parameters(), recipe["rate"], recipe["momentum"])
+        self.move_D = torch.optim.SGD(self.D.parameters(), recipe["rate"], recipe["momentum"])
+        self.rates = [
+            torch.optim.lr_scheduler.ExponentialLR(move, 1 / recipe["rate_decay"])
+            for move in (self.move_G, self.move_D)
+        ]
 
-    def noise(self) -> Tensor:
-        return (2 * torch.rand(self.batch, 100) - 1) * REACH
+    def noise(self, n: int) -> Tensor:
+        return (2 * torch.rand(n, self.inputs) - 1) * REACH
 
     def __call__(self) -> None:
         step = self.together if self.update == "simultaneous" else self.in_turn
         for rows in torch.randperm(len(self.train)).split(self.batch):
             step(self.train[rows])
+            for rate in self.rates:
+                rate.step()
 
     def in_turn(self, x: Tensor) -> tuple[float, float]:
         one, zero = torch.ones(len(x), 1), torch.zeros(len(x), 1)
-        fakes = self.G(self.noise()).detach()
+        fakes = self.G(self.noise(len(x))).detach()
         L_D = self.loss(self.D(x), one) / 2 + self.loss(self.D(fakes), zero) / 2
         self.move_D.zero_grad()
         L_D.backward()
         self.move_D.step()
-        L_G = self.loss(self.D(self.G(self.noise())), one)
+        L_G = self.loss(self.D(self.G(self.noise(len(x)))), one)
         self.move_G.zero_grad()
         L_G.backward()
         self.move_G.step()
@@ -94,7 +106,7 @@ class TextbookGAN:
 
     def together(self, x: Tensor) -> tuple[float, float]:
         one, zero = torch.ones(len(x), 1), torch.zeros(len(x), 1)
-        a_fake = self.D(fakes := self.G(self.noise()))
+        a_fake = self.D(self.G(self.noise(len(x))))
         L_D = self.loss(self.D(x), one) / 2 + self.loss(a_fake, zero) / 2
         L_G = self.loss(a_fake, one)
         self.move_D.zero_grad()
@@ -103,7 +115,6 @@ class TextbookGAN:
         L_G.backward(inputs=list(self.G.parameters()))
         self.move_D.step()
         self.move_G.step()
-        assert fakes.requires_grad
         return L_D.item(), L_G.item()
 
     loss = staticmethod(binary_cross_entropy_with_logits)

@@ -32,7 +32,7 @@ def test_one_update_of_ours_is_one_of_the_textbook_loop(update, monkeypatch):
     train = torch.rand(training.BATCH, 784)
     constant = {"rate_decay": 1.0, "final_momentum": 0.5, "epochs": 2, "update": update}
     ours = training.model("gan", dropout_input=0.0, dropout_hidden=0.0, **constant)
-    theirs = TextbookGAN(update, train, training.BATCH)
+    theirs = TextbookGAN(update, train, training.values("gan"))
     for part in theirs.D:
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
@@ -51,7 +51,7 @@ def test_one_update_of_ours_is_one_of_the_textbook_loop(update, monkeypatch):
     noise = (2 * torch.rand(2, training.BATCH, 100) - 1) * 3**0.5
     drawn = {"ours": iter(noise), "theirs": iter(noise)}
     monkeypatch.setattr(ours, "_noise", lambda n: next(drawn["ours"]) if n else noise[0, :0])
-    monkeypatch.setattr(theirs, "noise", lambda: next(drawn["theirs"]))
+    monkeypatch.setattr(theirs, "noise", lambda n: next(drawn["theirs"]))
     next(ours.fit(train, train[:0]))
     theirs()
     for a, b in zip(ours.G.parameters(), theirs.G.parameters(), strict=True):
