@@ -5,7 +5,7 @@ one RBM of energy E(v, h) = -b'v - c'h - v'Wh. Pixels are read as the means of b
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -49,7 +49,10 @@ def statistics(v: Tensor, p: Tensor, share: Tensor | None = None) -> list[Tensor
 
 
 def gibbs(h: Tensor, W: Tensor, b: Tensor, c: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """`steps` times v ~ p(v | h), h ~ p(h | v); the last v, its p(h | v), and h."""
+    """`steps` times v ~ p(v | h), h ~ p(h | v); the last v, its p(h | v), and h.
+
+    Without a step there is neither v nor p: both are h.
+    """
     v = p = h
     for _ in range(steps):
         v = bits(visible(h, W, b))
@@ -80,19 +83,21 @@ def gradient(
 
 
 def descend(
-    parameters: list[Tensor],
-    gradients: list[Tensor],
-    velocities: list[Tensor | None],
+    parameters: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    velocities: Sequence[Tensor],
     rate: float,
     momentum: float,
 ) -> None:
     """In place: v <- momentum v - rate g, then θ <- θ + v, in one pass over the memory.
 
-    torch's is v <- momentum v + (1 - dampening) g, then θ <- θ - lr v; at momentum 0 it leaves v
-    alone.
+    torch's is v <- momentum v + (1 - dampening) g, then θ <- θ - lr v. It looks at no strides, and
+    leaves v alone at momentum 0, for which 1e-30 stands here.
     """
+    v: list[Tensor | None] = [*velocities]
+    in_rows = [g.contiguous() for g in gradients]
     how = {"lr": -1, "weight_decay": 0, "nesterov": False, "maximize": False, "fused": True}
-    sgd(parameters, gradients, velocities, momentum=momentum or 1e-30, dampening=1 + rate, **how)
+    sgd([*parameters], in_rows, v, momentum=momentum or 1e-30, dampening=1 + rate, **how)
 
 
 def cycled(rows: Tensor, n: int) -> Tensor:

@@ -32,12 +32,12 @@ def salt_and_pepper(x: Tensor, share: float) -> Tensor:
     return torch.where(u < share, (u < share / 2).to(x.dtype), x)
 
 
-Layers = list[Tensor | None]  # of units (n, width); None before the first update: all are 0
+Units = list[Tensor | None]  # of units (n, width); None before the first update: all are 0
 
 
 @dataclass(eq=False)
 class DeepGSN:
-    """Layers h_1, .., h_K of tanh units, of the widths `layers`, above the image h_0 = x.
+    """Units h_1, .., h_K of tanh units, of the widths `layers`, above the image h_0 = x.
 
         a_i = h_{i-1} W_i + h_{i+1} W_{i+1}' + b_i,   p(x = 1 | h_1) = σ(a_0)
         h_1 = tanh a_1,   h_i = tanh(a_i + ε) + ε',   ε, ε' ~ N(0, noise²) for i >= 2
@@ -137,6 +137,7 @@ class DeepGSN:
     def _descend(
         self, parameters: list[Tensor], gradients: Sequence[Tensor], rate: float, t: int
     ) -> None:
+        """θ <- θ - rate m, or Adam's t-th step."""
         if self.second_momentum == 0:
             for parameter, m, g in zip(parameters, self.m, gradients, strict=True):
                 m.mul_(self.momentum).add_(g, alpha=1 - self.momentum)
@@ -148,7 +149,7 @@ class DeepGSN:
             self.m,
             self.v,
             [],
-            [b.new_full((), t - 1.0) for b in parameters],
+            [b.new_full((), t - 1, dtype=torch.float32) for b in parameters],
             beta1=self.momentum,
             beta2=self.second_momentum,
             lr=rate,
@@ -159,7 +160,7 @@ class DeepGSN:
             fused=True,
         )
 
-    def _update(self, x: Tensor, h: Layers) -> tuple[Tensor, Layers]:
+    def _update(self, x: Tensor, h: Units) -> tuple[Tensor, Units]:
         """Odd layers from the image `x`, corrupted, and the even ones; then even ones: a_0, h."""
         h = [salt_and_pepper(x, self.corruption), *h[1:]]
         for i in range(1, len(h), 2):
@@ -169,10 +170,10 @@ class DeepGSN:
             h[i] = self._layer(i, h)
         return a, h
 
-    def _at_rest(self) -> Layers:
+    def _at_rest(self) -> Units:
         return [None for _ in self.b]
 
-    def _sum(self, i: int, h: Layers) -> Tensor:
+    def _sum(self, i: int, h: Units) -> Tensor:
         """a_i."""
         neighbours = [(h[i - 1], self.W[i - 1])] if i > 0 else []
         neighbours += [(h[i + 1], self.W[i].T)] if i + 1 < len(h) else []
@@ -182,7 +183,7 @@ class DeepGSN:
             a = a if units is None else torch.addmm(a, units, W)
         return a
 
-    def _layer(self, i: int, h: Layers) -> Tensor:
+    def _layer(self, i: int, h: Units) -> Tensor:
         """h_i; the noise is of the upper layers only."""
         a = self._sum(i, h)
         if i == 1:

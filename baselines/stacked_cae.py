@@ -6,7 +6,7 @@ chain     v <- g(h + J J'ε), h = f(v), ε ~ N(0, noise² I): noise along what h
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -55,19 +55,21 @@ def slopes(
 
 
 def descend(
-    parameters: list[Tensor],
-    gradients: list[Tensor],
-    velocities: list[Tensor | None],
+    parameters: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    velocities: Sequence[Tensor],
     rate: float,
     momentum: float,
 ) -> None:
     """In place: v <- momentum v - rate g, then θ <- θ + v, in one pass over the memory.
 
-    torch's is v <- momentum v + (1 - dampening) g, then θ <- θ - lr v; at momentum 0 it leaves v
-    alone.
+    torch's is v <- momentum v + (1 - dampening) g, then θ <- θ - lr v. It looks at no strides, and
+    leaves v alone at momentum 0, for which 1e-30 stands here.
     """
+    v: list[Tensor | None] = [*velocities]
+    in_rows = [g.contiguous() for g in gradients]
     how = {"lr": -1, "weight_decay": 0, "nesterov": False, "maximize": False, "fused": True}
-    sgd(parameters, gradients, velocities, momentum=momentum or 1e-30, dampening=1 + rate, **how)
+    sgd([*parameters], in_rows, v, momentum=momentum or 1e-30, dampening=1 + rate, **how)
 
 
 def filtered(noise: Tensor, h: Tensor, W: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def textbook(update: str, train: Tensor, options: argparse.Namespace, seed: int)
     *_, bias = one.G.parameters()
     bias.data.copy_(logit_of_marginals(train))
     for _ in range(options.epochs):
-        one()
+        one()  # with torch's default products
     with torch.no_grad():
         return one.G(one.noise(options.samples))
 
@@ -67,7 +67,7 @@ def compare(update: str, split: Split, options: argparse.Namespace, bar: Progres
             bar.console.print(f"{update}, {name}, seed {seed}: {score.value:.2f} nats")
             bar.advance(task)
     found = ttest_ind(nats["genbench"], nats["textbook"], equal_var=False)
-    low, high = found.confidence_interval(0.95)
+    low, high = map(float, found.confidence_interval(0.95))
     return {"update": update, "nats": nats, "interval": [low, high], "agree": low <= 0 <= high}
 
 
@@ -81,6 +81,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path, help="folder for agreement.json; default: none")
     options = parser.parse_args()
+    if options.seeds < 2:
+        parser.error(f"--seeds must be 2 or more, got {options.seeds}")
     threads = confine(options.threads)
     split = registry.load("dataset", options.dataset)(options.data_dir).split(0)
     with Progress(disable=not sys.stderr.isatty()) as bar:

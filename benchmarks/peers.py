@@ -257,7 +257,9 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.repeats < 1 or (options.threads is not None and options.threads < 1):
         parser.error("--repeats and --threads must be at least 1")
-    if options.out is None and not options.quick:
+    if options.cases and options.suite != "training":
+        parser.error("--cases are of --suite training")
+    if options.out is None and not options.quick and not options.cases:
         options.out = Path("results/benchmarks")
     return options
 
@@ -303,7 +305,8 @@ def main() -> None:
     options = parsed()
     threads = confine(options.threads)
     if options.suite == "training":
-        training.run(options, threads)
+        with threadpool_limits(threads):
+            training.run(options, threads)
         return
     left_out: list[str] = []
     with threadpool_limits(threads):

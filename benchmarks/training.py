@@ -193,7 +193,7 @@ def measure(name: str, n: int, repeats: int, left_out: list[str]) -> dict[str, A
     case, measured = CASES[name](n), {}
     for who, job in case.jobs.items():
         try:
-            job()
+            job()  # imports, compiles
             measured[who] = Measured(job)
         except ImportError as error:
             left_out.append(f"{name}: {who}, {error.name} is not installed")
@@ -217,12 +217,16 @@ def measure(name: str, n: int, repeats: int, left_out: list[str]) -> dict[str, A
 
 
 def run(options: argparse.Namespace, threads: int) -> None:
-    """Measures the cases that were asked for, prints the page, and writes it unless --quick."""
+    """Measures the cases that were asked for, prints the page, and writes it where `out` says."""
     left_out: list[str] = []
     n = 1000 if options.quick else 10_000
     chosen = options.cases or list(CASES)
+    words = ["python benchmarks/peers.py --suite training", f"--repeats {options.repeats}"]
+    words += [f"--cases {','.join(chosen)}"] if options.cases else []
+    words += [f"--threads {threads}"] if options.threads else []
     report = {
-        "command": f"python benchmarks/peers.py --suite training --repeats {options.repeats}",
+        "command": " ".join(words + ["--quick"] * options.quick),
+        "rows": n,
         "threads": threads,
         "machine": provenance.machine(),
         "peers": versions(PACKAGES),

@@ -124,10 +124,14 @@ class JaxGAN:
     """One epoch a call: a jitted lax.scan over the updates, gradients by jax's own rules."""
 
     def __init__(self, update: str, train: np.ndarray, batch: int) -> None:
+        self.given, self.calls = (update, train, batch), 0
+
+    def start(self, update: str, train: np.ndarray, batch: int) -> None:
+        """Imports jax and draws the weights; raises ImportError where there is none."""
         import jax
         from jax import numpy as jnp
 
-        self.calls, self.ready = 0, jax.block_until_ready
+        self.ready = jax.block_until_ready
         self.key, self.train = jax.random.key, jnp.asarray(train)
         draw = np.random.default_rng(0)
 
@@ -141,6 +145,8 @@ class JaxGAN:
         self.epoch = _jax_epoch(update, batch)
 
     def __call__(self) -> None:
+        if self.calls == 0:
+            self.start(*self.given)
         self.calls += 1
         self.state, losses = self.epoch(self.state, self.train, self.key(self.calls))
         self.ready((self.state, losses))
@@ -222,11 +228,11 @@ def _jax_epoch(update: str, batch: int) -> Callable[..., Any]:
 
 def sklearn_rbm(train: np.ndarray, units: int, batch: int) -> Callable[[], None]:
     """A job: one epoch of BernoulliRBM, which starts anew in each call."""
-    from sklearn.neural_network import BernoulliRBM
-
-    one = BernoulliRBM(units, learning_rate=0.05, batch_size=batch, n_iter=1, random_state=0)
 
     def job() -> None:
+        from sklearn.neural_network import BernoulliRBM
+
+        one = BernoulliRBM(units, learning_rate=0.05, batch_size=batch, n_iter=1, random_state=0)
         one.fit(train)
 
     return job

@@ -123,14 +123,18 @@ def of_training(events: Sequence[Mapping[str, Any]], seconds: float, epochs: int
     """Epochs, mean and median seconds of one, and the most workers there were at a time.
 
     mean = seconds / epochs. events: the training's log; what stands before its last start from
-    nothing is of another training.
+    nothing is of another training. resumed_on: devices and threads, where it went on on others.
     """
     starts = [i for i, event in enumerate(events) if event.get("done") == 0]
     own = events[starts[-1] :] if starts else events
     each = [event["seconds"] for event in own if "epoch" in event]
     per_epoch = {"mean": seconds / epochs, "median": median(each)} if epochs and each else None
-    workers = max((event["workers"] for event in own if "workers" in event), default=None)
-    return {"epochs": epochs, "seconds_per_epoch": per_epoch, "workers": {"fit": workers}}
+    begun = [event for event in own if event.get("stage") == "fit"]
+    known = [event["workers"] for event in begun if event.get("workers")]
+    most = max(known) if known and len(known) == len(begun) else None
+    places = dict.fromkeys(f"{e.get('device')}, {e.get('threads')} threads" for e in begun)
+    found = {"epochs": epochs, "seconds_per_epoch": per_epoch, "workers": {"fit": most}}
+    return {**found, "resumed_on": [*places]} if len(places) > 1 else found
 
 
 def of_draw(samples: int, seconds: float) -> dict[str, Any]:

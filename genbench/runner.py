@@ -28,14 +28,15 @@ BATCH = 500  # rows that stand for an epoch of a model whose recipe has no batch
 class Environment:
     """Where and on what runs are executed; nothing in it changes a key.
 
-    workers: how many trainings there can be at a time; recorded, since they slow each other.
+    workers: how many trainings there can be at a time, None if nobody knows; recorded, since they
+        slow each other.
     """
 
     results_dir: Path
     data_dir: Path
     device: str = "auto"
     rerun: bool = False
-    workers: int = 1
+    workers: int | None = None
 
 
 def choose_device(name: str) -> torch.device:
@@ -99,7 +100,8 @@ def submit_all(
 ) -> dict[Future[list[str]], list[Run]]:
     """Hands each training, with all that hangs on it, to the executor; results go to the store."""
     groups = by_training(runs)
-    fewer = replace(environment, workers=min(environment.workers, len(groups)))
+    known = environment.workers
+    fewer = replace(environment, workers=min(known, len(groups)) if known else None)
     return {executor.submit(execute, group, fewer): group for group in groups}
 
 

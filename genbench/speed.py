@@ -17,7 +17,7 @@ USUAL = 10_000  # samples, to which every draw is projected
 TITLES = {"fit": "training", "sample": "samples/s"}
 _MEANING = {
     "fit": "time of all epochs, once where folds share a training, mean over seeds",
-    "sample": "one timed draw, a chain's burn-in included",
+    "sample": "one draw, the first of its process, a chain's burn-in included",
 }
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]  # result's key -> stage -> provenance
@@ -147,6 +147,9 @@ def _notes(rows: Mapping[str, Sequence[Result]], stage: str, records: Records) -
         elif count > 1:
             beside = f"{count - 1} other training{'' if count == 2 else 's'}"
             lines.append(f"{title}: timed beside up to {beside}, slower than alone: {which}")
+    for name, record in timed:
+        if stage == "fit" and (places_of := record.get("resumed_on")):
+            lines.append(f"{title}: {name} went on elsewhere: {'; '.join(places_of)}")
     absent = dict.fromkeys(name for name, record in every if _seconds(record, stage) is None)
     return lines + ([f"{title}: not recorded for {_some([*absent])}"] if absent else [])
 

@@ -39,7 +39,7 @@ class Work:
         data_dir: Path,
         device: torch.device,
         rerun: bool = False,
-        workers: int = 1,
+        workers: int | None = None,
     ) -> None:
         self.run, self.store, self.device, self.workers = run, store, device, workers
         self.broken: Exception | None = None  # what ended the training, for all that need it

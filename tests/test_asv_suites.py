@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import sys
 import tomllib
 from itertools import product
@@ -150,6 +151,15 @@ def test_names_of_kernels_are_unique() -> None:
         name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(), re.M)
     ]
     assert len(names) == len(set(names)) > 0
+
+
+def test_every_kernel_still_runs() -> None:
+    kernels = str(ROOT / "benchmarks" / "kernels")
+    options = ["-o", "addopts=", "--benchmark-disable", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, kernels], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_each_set_of_parameters_has_a_name_of_its_own() -> None:

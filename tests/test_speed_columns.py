@@ -209,6 +209,23 @@ def test_only_the_last_training_of_a_log_counts() -> None:
     }
 
 
+def test_a_training_that_went_on_elsewhere_says_so() -> None:
+    gpu, cpu = {"device": "cuda:0", "threads": 8}, {"device": "cpu", "threads": 1}
+    log = [
+        {"stage": "fit", "done": 0, "workers": 1, **gpu},
+        {"epoch": 1, "seconds": 1.0},
+        {"stage": "fit", "done": 1, **cpu},  # by a version that did not say what ran beside
+        {"epoch": 2, "seconds": 60.0},
+    ]
+    found = provenance.of_training(log, 61.0, 2)
+    assert found["resumed_on"] == ["cuda:0, 8 threads", "cpu, 1 threads"]
+    assert found["workers"] == {"fit": None}
+    records = {GAN.key: stages()}
+    records[GAN.key]["fit"] |= found
+    lines = speed.notes({"a row": [GAN]}, speed.Asked(("fit",), records))
+    assert "training: a row went on elsewhere: cuda:0, 8 threads; cpu, 1 threads" in lines
+
+
 def test_an_earlier_version_s_record_is_merged_by_stage() -> None:
     old = {"seconds": {"fit": 2.0}, "peak_bytes": {"host": 5}, "threads": 1}
     new = {"seconds": {"score": 1.0}, "peak_bytes": {"score": {"host": 7}}, "threads": 2}

@@ -3,18 +3,22 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from genbench import files
+from genbench import files, registry
 from genbench.models import layers
+from genbench.protocols import Split
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
+import agreement
 import training
 import training_contenders
 from measuring import Measured, alternate
+from training import model
 from training_contenders import Floor, TextbookGAN
 
 
@@ -81,16 +85,18 @@ def test_a_floor_makes_its_products_and_numbers():
 
 def test_the_jax_gan_learns_and_its_losses_start_at_log_2():
     pytest.importorskip("jax")
-    one = training_contenders.JaxGAN("simultaneous", torch.rand(100, 784).numpy(), 100)
+    given = "simultaneous", torch.rand(100, 784).numpy(), 100
+    one = training_contenders.JaxGAN(*given)
+    one.start(*given)
     _, losses = one.epoch(one.state, one.train, one.key(0))
     assert losses[0].tolist() == pytest.approx([0.6931, 0.6931], abs=1e-3)
 
 
 def test_whoever_is_not_installed_is_left_out(monkeypatch):
-    def absent(*_):
-        raise ModuleNotFoundError("No module named 'jax'", name="jax")
-
-    monkeypatch.setattr(training, "CASES", {"tiny": lambda n: tiny({"jax_scan": absent})})
+    monkeypatch.setitem(sys.modules, "jax", None)
+    given = "alternating", torch.rand(100, 784).numpy(), 100
+    others = {"jax_scan": training_contenders.JaxGAN(*given)}
+    monkeypatch.setattr(training, "CASES", {"tiny": lambda n: tiny(others)})
     left_out = []
     found = training.measure("tiny", 1, 1, left_out)
     assert left_out == ["tiny: jax_scan, jax is not installed"]
@@ -125,3 +131,29 @@ def test_all_are_called_in_turns_and_the_first_round_is_not_counted():
     alternate(measured, 2, lambda *_: None)
     assert order == list("ababab")
     assert [len(one.seconds) for one in measured.values()] == [2, 2]
+
+
+def test_an_agreement_is_written_and_said(monkeypatch, tmp_path, capsys):
+    asked = ["agreement.py", "--epochs", "1", "--seeds", "2", "--samples", "50"]
+    monkeypatch.setattr(sys, "argv", [*asked, "--out", str(tmp_path)])
+    load = registry.load
+    monkeypatch.setattr(
+        registry, "load", lambda kind, name: toy if kind == "dataset" else load(kind, name)
+    )
+    monkeypatch.setattr(agreement, "confine", lambda _: 1)
+    monkeypatch.setattr(agreement, "model", small)
+    with pytest.raises(SystemExit):
+        agreement.main()
+    found = files.read_json(tmp_path / "agreement.json")["updates"]
+    assert [one["update"] for one in found] == ["alternating", "simultaneous"]
+    assert all(len(nats) == 2 for one in found for nats in one["nats"].values())
+    assert capsys.readouterr().out.count("ours - textbook in [") == 2
+
+
+def toy(data_dir):
+    split = Split(*(torch.rand(40, 784) for _ in range(3)))
+    return SimpleNamespace(split=lambda fold: split)
+
+
+def small(name, dataset, **changed):
+    return model(name, dataset, generator=[8, 8], discriminator=[6, 6], **changed)

@@ -177,7 +177,7 @@ class GAN:
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
-        x = self._noise(0).new_empty(n, math.prod(self.shape))
+        x = next(self.G.parameters()).new_empty(n, math.prod(self.shape))
         for rows in x.split(CHUNK):
             rows.copy_(self.G(self._noise(len(rows))))
         return x

@@ -15,11 +15,13 @@ from torch.optim.sgd import sgd
 class Dropout(nn.Module):
     """x m / (1 - rate), where each m is 0 with probability `rate`, else 1.
 
-    As `nn.Dropout`, whose draws take a CPU four times as long.
+    As `nn.Dropout` in training, whose draws take a CPU four times as long.
     """
 
     def __init__(self, rate: float) -> None:
         super().__init__()
+        if not 0 <= rate < 1:
+            raise ValueError(f"a rate of dropout must be in [0, 1), got {rate}")
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
@@ -168,20 +170,21 @@ def logit_of_marginals(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def descend(
-    parameters: list[Tensor],
+    parameters: Sequence[Tensor],
     gradients: Sequence[Tensor],
-    velocities: list[Tensor | None],
+    velocities: Sequence[Tensor],
     rate: float,
     momentum: float,
 ) -> None:
     """In place: v <- momentum v - rate g, then θ <- θ + v, in one pass over the memory.
 
-    torch's is v <- momentum v + (1 - dampening) g, then θ <- θ - lr v; it looks at no strides, and
-    at momentum 0 leaves v alone.
+    torch's is v <- momentum v + (1 - dampening) g, then θ <- θ - lr v. It looks at no strides, and
+    leaves v alone at momentum 0, for which 1e-30 stands here.
     """
+    v: list[Tensor | None] = [*velocities]
     in_rows = [g.contiguous() for g in gradients]
     how = {"lr": -1, "weight_decay": 0, "nesterov": False, "maximize": False, "fused": True}
-    sgd(parameters, in_rows, velocities, momentum=momentum or 1e-30, dampening=1 + rate, **how)
+    sgd([*parameters], in_rows, v, momentum=momentum or 1e-30, dampening=1 + rate, **how)
 
 
 def limit_norms(weight: Tensor, longest: float) -> None:
