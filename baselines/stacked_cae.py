@@ -148,9 +148,9 @@ class StackedCAE:
 
     def _descend(self, layer: int, x: Tensor, rate: float) -> Tensor:
         """v <- momentum v - rate g; θ <- θ + v. The cross entropy and |J|², means over the rows."""
-        coder = self.coders[layer]
-        losses, gradients = slopes(x, *coder, self.contraction)
-        descend(coder, gradients, self.velocity[layer], rate, self.momentum)
+        W, b, c = self.coders[layer]
+        losses, gradients = slopes(x, W, b, c, self.contraction)
+        descend([W, b, c], gradients, self.velocity[layer], rate, self.momentum)
         return losses
 
     def _up(self, x: Tensor, layers: int) -> Tensor:

@@ -334,7 +334,7 @@ def _work(
         raise SystemExit(143)
 
     live = _is_live(console) and not quiet
-    executor = Spawned(environment.workers, threads)
+    executor = Spawned(environment.workers or 1, threads)
     before = signal.signal(signal.SIGTERM, stop)
     try:
         futures = submit_all(todo, environment, executor)
