@@ -119,16 +119,10 @@ def _said(every: Sequence[Cell], records: Records) -> list[str]:
     """What stands below: the error bars, where it was timed, and which rows are not there."""
     bars = dict.fromkeys(f"bars: ± {table.OVER[cell.over]}" for cell in every if cell.over)
     lines = [*bars, *notes(table.rows(every), Asked(("sample",), records))]
-    lines += [
-        f"{cell.label}: training was cut by the time budget"
-        for cell in every
-        if any(result.cut for result in cell.results)
-    ]
-    lines += [
-        f"{cell.label} was made by another code or recipe than the installed one"
-        for cell in every
-        if cell.stale
-    ]
+    cut = dict.fromkeys(cell.label for cell in every if any(r.cut for r in cell.results))
+    lines += [f"training was cut by the time budget: {', '.join(cut)}"] if cut else []
+    stale = dict.fromkeys(cell.label for cell in every if cell.stale)
+    lines += [f"by other code or recipes than the installed: {', '.join(stale)}"] if stale else []
     failed = [cell.label for cell in every if cell.value is None]
     return lines + ([f"without a score: {', '.join(dict.fromkeys(failed))}"] if failed else [])
 

@@ -97,6 +97,15 @@ def test_the_caption_says_what_is_not_shown_and_what_does_not_compare() -> None:
     assert "do not compare" in said(figure)
 
 
+def test_the_caption_says_which_rows_are_cut_or_by_other_code() -> None:
+    records = {**RECORDS, "cut": stages(key="cut")}
+    cut = replace(GAN, key="cut", model="short", cut=True)
+    shown = table.cells([GAN, cut], lambda result: result.key != "cut")
+    caption = said(figures.speed([("", shown)], REFERENCES, records))
+    assert "training was cut by the time budget: short" in caption
+    assert "by other code or recipes than the installed: short [" in caption
+
+
 @pytest.mark.parametrize("name", ["$x^2$", "a_b", "$\\frac{1}$", "\\input{x}", "two\nlines", "$"])
 def test_a_name_is_printed_as_it_stands(name: str) -> None:
     figure = drawn(replace(GAN, model=name, caveat=name, metric=name))
