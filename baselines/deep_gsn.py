@@ -32,12 +32,12 @@ def salt_and_pepper(x: Tensor, share: float) -> Tensor:
     return torch.where(u < share, (u < share / 2).to(x.dtype), x)
 
 
-Units = list[Tensor | None]  # of units (n, width); None before the first update: all are 0
+Units = list[Tensor | None]  # of each layer (n, width); None before its first update: all are 0
 
 
 @dataclass(eq=False)
 class DeepGSN:
-    """Units h_1, .., h_K of tanh units, of the widths `layers`, above the image h_0 = x.
+    """Layers h_1, .., h_K of tanh units, of the widths `layers`, above the image h_0 = x.
 
         a_i = h_{i-1} W_i + h_{i+1} W_{i+1}' + b_i,   p(x = 1 | h_1) = σ(a_0)
         h_1 = tanh a_1,   h_i = tanh(a_i + ε) + ε',   ε, ε' ~ N(0, noise²) for i >= 2
@@ -137,7 +137,8 @@ class DeepGSN:
     def _descend(
         self, parameters: list[Tensor], gradients: Sequence[Tensor], rate: float, t: int
     ) -> None:
-        """θ <- θ - rate m, or Adam's t-th step."""
+        """θ <- θ - rate m, or with a second momentum β Adam's t-th step,
+        θ <- θ - rate m / (1 - momentum^t) / (√(v / (1 - β^t)) + 1e-8)."""
         if self.second_momentum == 0:
             for parameter, m, g in zip(parameters, self.m, gradients, strict=True):
                 m.mul_(self.momentum).add_(g, alpha=1 - self.momentum)
