@@ -259,6 +259,9 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("--repeats and --threads must be at least 1")
     if options.cases and options.suite != "training":
         parser.error("--cases are of --suite training")
+    of_estimator = options.centres or options.only != known or options.d != list(DATASETS)
+    if options.suite == "training" and of_estimator:
+        parser.error("--only, --d and --centres are of --suite estimator")
     if options.out is None and not options.quick and not options.cases:
         options.out = Path("results/benchmarks")
     return options

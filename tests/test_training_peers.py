@@ -15,6 +15,7 @@ from genbench.protocols import Split
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
 import agreement
+import peers
 import training
 import training_contenders
 from measuring import Measured, alternate
@@ -71,6 +72,21 @@ def test_the_floor_of_a_gan_counts_the_products_of_one_update(update, gflop, mon
     monkeypatch.setattr(training, "JaxGAN", lambda *_: None)
     case = training.gan(update, training.BATCH)
     assert case.jobs["floor"].flops / 1e9 == pytest.approx(gflop, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--suite", "training", "--only", "genbench"],
+        ["--suite", "training", "--d", "784"],
+        ["--cases", "rbm"],
+    ],
+    ids=" ".join,
+)
+def test_an_option_of_the_other_suite_is_refused(wrong, capsys):
+    with pytest.raises(SystemExit):
+        peers.parsed(wrong)
+    assert "of --suite" in capsys.readouterr().err
 
 
 def test_a_floor_makes_its_products_and_numbers():
