@@ -480,7 +480,7 @@ def score(
     from genbench.store import Store
 
     where = choose_device(device)
-    environment = Environment(results_dir, _data_dir(data_dir), device)
+    environment = Environment(results_dir, _data_dir(data_dir), device, workers=1)
     dataset, metric = registry.find("dataset", dataset).name, DEFAULTS["metrics"][0]
     chosen = _metric_settings(metric, settings or [], sigma_search, precision)
     judge = scoring.metric_with(metric, chosen)

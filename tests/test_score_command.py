@@ -86,6 +86,8 @@ def test_reference_rows_drawn_as_often_stand_beside_and_are_computed_once(
     assert (names[0], names[2:]) == ("model", ["mine", "*untrained*", *REFERENCES])
     assert all("[50 samples]" in line for line in (lines[2], *lines[4:]))
     stamps = {found: found.stat().st_mtime_ns for found in tmp_path.rglob("*")}
+    records = tmp_path.glob("**/parzen*/provenance.json")
+    assert {json.loads(file.read_text())["workers"]["fit"] for file in records} == {1}
     again = genbench("score", str(path), "-d", "tiny")
     assert again.stdout == first.stdout
     assert {found: found.stat().st_mtime_ns for found in tmp_path.rglob("*")} == stamps
