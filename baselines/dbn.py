@@ -5,7 +5,7 @@ one RBM of energy E(v, h) = -b'v - c'h - v'Wh. Pixels are read as the means of b
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -13,7 +13,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
-from torch.optim.sgd import sgd
 
 from genbench.protocols import Epoch
 
@@ -41,10 +40,9 @@ def free_energy(v: Tensor, W: Tensor, b: Tensor, c: Tensor) -> Tensor:
     return -v @ b - softplus(torch.addmm(c, v, W)).sum(dim=1)
 
 
-def statistics(v: Tensor, p: Tensor, share: Tensor | None = None) -> list[Tensor]:
+def statistics(v: Tensor, p: Tensor, share: Tensor) -> list[Tensor]:
     """-dF/dW, -dF/db, -dF/dc = v p', v, p, where p = p(h | v): sums over the rows, each times
-    its `share` (n,); means if None."""
-    share = v.new_full((len(v),), 1 / len(v)) if share is None else share
+    its `share` (n,)."""
     return [v.T @ (p * share[:, None]), share @ v, share @ p]
 
 
@@ -80,24 +78,6 @@ def gradient(
         h = bits(units[len(v) :])
     share = v.new_full((len(v),), 1 / len(v)), h.new_full((len(h),), -1 / len(h))
     return statistics(rows, units, torch.cat(share)), h
-
-
-def descend(
-    parameters: Sequence[Tensor],
-    gradients: Sequence[Tensor],
-    velocities: Sequence[Tensor],
-    rate: float,
-    momentum: float,
-) -> None:
-    """In place: v <- momentum v - rate g, then θ <- θ + v, in one pass over the memory.
-
-    torch's is v <- momentum v + (1 - dampening) g, then θ <- θ - lr v. It looks at no strides, and
-    leaves v alone at momentum 0, for which 1e-30 stands here.
-    """
-    v: list[Tensor | None] = [*velocities]
-    in_rows = [g.contiguous() for g in gradients]
-    how = {"lr": -1, "weight_decay": 0, "nesterov": False, "maximize": False, "fused": True}
-    sgd([*parameters], in_rows, v, momentum=momentum or 1e-30, dampening=1 + rate, **how)
 
 
 def cycled(rows: Tensor, n: int) -> Tensor:
@@ -201,7 +181,8 @@ class DBN:
         chains = self._chains(layer) if self.persistent else None
         ascent, h = gradient(v, chains, W, b, c, self.k)
         ascent[0].sub_(W, alpha=self.decay)
-        descend([W, b, c], ascent, self.velocity[layer], -rate, momentum)
+        for parameter, g, velocity in zip((W, b, c), ascent, self.velocity[layer], strict=True):
+            parameter.add_(velocity.mul_(momentum).add_(g, alpha=rate))
         if self.persistent:
             self.hidden_chains[layer].copy_(h)
 

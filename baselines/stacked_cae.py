@@ -6,7 +6,7 @@ chain     v <- g(h + J J'ε), h = f(v), ε ~ N(0, noise² I): noise along what h
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -14,7 +14,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
-from torch.optim.sgd import sgd
 
 from genbench.protocols import Epoch
 
@@ -52,24 +51,6 @@ def slopes(
     dW = torch.cat([x, delta]).T @ torch.cat([alpha, h])
     dW.addcmul_(W, mean_sq, value=2 * contraction)
     return losses, [dW, delta.sum(dim=0), alpha.sum(dim=0)]
-
-
-def descend(
-    parameters: Sequence[Tensor],
-    gradients: Sequence[Tensor],
-    velocities: Sequence[Tensor],
-    rate: float,
-    momentum: float,
-) -> None:
-    """In place: v <- momentum v - rate g, then θ <- θ + v, in one pass over the memory.
-
-    torch's is v <- momentum v + (1 - dampening) g, then θ <- θ - lr v. It looks at no strides, and
-    leaves v alone at momentum 0, for which 1e-30 stands here.
-    """
-    v: list[Tensor | None] = [*velocities]
-    in_rows = [g.contiguous() for g in gradients]
-    how = {"lr": -1, "weight_decay": 0, "nesterov": False, "maximize": False, "fused": True}
-    sgd([*parameters], in_rows, v, momentum=momentum or 1e-30, dampening=1 + rate, **how)
 
 
 def filtered(noise: Tensor, h: Tensor, W: Tensor) -> Tensor:
@@ -150,7 +131,8 @@ class StackedCAE:
         """v <- momentum v - rate g; θ <- θ + v. The cross entropy and |J|², means over the rows."""
         W, b, c = self.coders[layer]
         losses, gradients = slopes(x, W, b, c, self.contraction)
-        descend([W, b, c], gradients, self.velocity[layer], rate, self.momentum)
+        for parameter, g, v in zip((W, b, c), gradients, self.velocity[layer], strict=True):
+            parameter.add_(v.mul_(self.momentum).sub_(g, alpha=rate))
         return losses
 
     def _up(self, x: Tensor, layers: int) -> Tensor:

@@ -47,6 +47,10 @@ def _float64():
     torch.set_default_dtype(torch.float32)
 
 
+def mean_statistics(v, p):
+    return statistics(v, p, v.new_full((len(v),), 1 / len(v)))
+
+
 def small(seed=0, d=6, **changes):
     torch.manual_seed(seed)
     return DBN((d,), **{**SMALL, **changes})
@@ -128,8 +132,8 @@ def test_with_an_exact_negative_phase_the_update_is_the_gradient_of_the_log_like
     expected = torch.autograd.grad((-free_energy(data, *rbm) - log_Z).mean(), rbm)
     with torch.no_grad():
         p_v = (-free_energy(v, *rbm) - log_Z).exp()
-        positive = statistics(data, hidden(data, rbm[0], rbm[2]))
-        of_each = [statistics(row, hidden(row, rbm[0], rbm[2])) for row in v.split(1)]
+        positive = mean_statistics(data, hidden(data, rbm[0], rbm[2]))
+        of_each = [mean_statistics(row, hidden(row, rbm[0], rbm[2])) for row in v.split(1)]
         negative = [sum(p * s[i] for p, s in zip(p_v, of_each, strict=True)) for i in range(3)]
     for plus, minus, slope in zip(positive, negative, expected, strict=True):
         torch.testing.assert_close(plus - minus, slope, atol=1e-6, rtol=0)
@@ -158,7 +162,9 @@ def test_contrastive_divergence_is_the_expectation_over_k_gibbs_steps(k):
     start, n = 6, 100_000
     v = every(4)[start].expand(n, -1)
     ascent, _ = gradient(v, None, W, b, c, k)
-    negative = [plus - g for plus, g in zip(statistics(v, hidden(v, W, c)), ascent, strict=True)]
+    negative = [
+        plus - g for plus, g in zip(mean_statistics(v, hidden(v, W, c)), ascent, strict=True)
+    ]
     P, _ = transition(W, b, c)
     p_v = torch.linalg.matrix_power(P, k)[start]
     assert_within_4_standard_errors(negative, p_v, W, c, n)
@@ -171,7 +177,9 @@ def test_persistent_chains_go_on_from_their_hidden_units():
     start, n = 5, 100_000
     v, h = torch.rand(7, 4), every(3)[start].expand(n, -1)
     ascent, after = gradient(v, h, W, b, c, 2)
-    negative = [plus - g for plus, g in zip(statistics(v, hidden(v, W, c)), ascent, strict=True)]
+    negative = [
+        plus - g for plus, g in zip(mean_statistics(v, hidden(v, W, c)), ascent, strict=True)
+    ]
     P, to_v = transition(W, b, c)
     p_v = to_v[start] @ P
     assert_within_4_standard_errors(negative, p_v, W, c, n)

@@ -164,10 +164,8 @@ class GAN:
         self, net: nn.Module, gradients: Sequence[Tensor], t: int, momentum: float
     ) -> None:
         """v <- momentum v - rate g; θ <- θ + v; then the longest weight vectors are cut."""
-        parameters = list(net.parameters())
-        velocities = [self.velocity[p] for p in parameters]
-        layers.descend(parameters, gradients, velocities, self.rate_at(t), momentum)
-        for p in parameters:
+        for p, g in zip(net.parameters(), gradients, strict=True):
+            p.add_(self.velocity[p].mul_(momentum).sub_(g, alpha=self.rate_at(t)))
             if self.max_norm and p.dim() == 2:
                 layers.limit_norms(p, self.max_norm)
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d
-from torch.optim.sgd import sgd
 
 
 class Dropout(nn.Module):
@@ -166,25 +165,6 @@ def sparse(inputs: int, outputs: int, nonzeros: int) -> nn.Linear:
 def logit_of_marginals(x: Tensor) -> Tensor:
     """log m / (1 - m), m the mean of each column of `x`, clipped to [1e-7, 1 - 1e-7]: (d,)."""
     return x.mean(dim=0, dtype=torch.float64).clamp(1e-7, 1 - 1e-7).logit().to(x.dtype)
-
-
-@torch.no_grad()
-def descend(
-    parameters: Sequence[Tensor],
-    gradients: Sequence[Tensor],
-    velocities: Sequence[Tensor],
-    rate: float,
-    momentum: float,
-) -> None:
-    """In place: v <- momentum v - rate g, then θ <- θ + v, in one pass over the memory.
-
-    torch's is v <- momentum v + (1 - dampening) g, then θ <- θ - lr v. It looks at no strides, and
-    leaves v alone at momentum 0, for which 1e-30 stands here.
-    """
-    v: list[Tensor | None] = [*velocities]
-    in_rows = [g.contiguous() for g in gradients]
-    how = {"lr": -1, "weight_decay": 0, "nesterov": False, "maximize": False, "fused": True}
-    sgd([*parameters], in_rows, v, momentum=momentum or 1e-30, dampening=1 + rate, **how)
 
 
 def limit_norms(weight: Tensor, longest: float) -> None:
