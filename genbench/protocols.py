@@ -125,6 +125,8 @@ class Metric(Protocol):
     """Built as `Metric(**settings)`; settings have defaults that are JSON-able.
 
     A metric whose `__call__` has a parameter `train` is also given the training rows.
+    Optional `protocols`: settings by name, other ways to score the same samples; how far a table's
+    order depends on the way is what `genbench table --robustness` shows.
     """
 
     unit: str

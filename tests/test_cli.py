@@ -240,7 +240,8 @@ def test_no_option_of_run_is_untested_or_without_a_variable() -> None:
 def test_workers_share_the_cores(genbench, monkeypatch: pytest.MonkeyPatch) -> None:
     from conftest import Inline
 
-    from genbench import cli, executors
+    from genbench import executors
+    from genbench.cli import run
 
     seen = []
 
@@ -250,7 +251,7 @@ def test_workers_share_the_cores(genbench, monkeypatch: pytest.MonkeyPatch) -> N
             super().__init__(workers, threads)
 
     monkeypatch.setattr(executors, "Spawned", Noted)
-    monkeypatch.setattr(cli, "_cores", lambda: 8)
+    monkeypatch.setattr(run, "cores", lambda: 8)
     genbench(*TINY, "--workers", "2", "--seeds", "0,1,2")
     genbench(*TINY, "--workers", "4", "--seeds", "3")  # not more threads because less is left
     assert seen == [(2, 4), (4, 2)]
@@ -438,11 +439,11 @@ def test_the_table_command_loads_no_torch(genbench, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
 
 
-def test_completion_knows_the_registered_names(strangers) -> None:
-    from genbench.cli import _names
+def test_completion_knows_the_registeredcompleting(strangers) -> None:
+    from genbench.cli.options import completing
 
-    assert _names("model")("gan,dr") == ["gan,drift"]
-    assert "fashion_mnist" in _names("dataset")("fa")
+    assert completing("model")("gan,dr") == ["gan,drift"]
+    assert "fashion_mnist" in completing("dataset")("fa")
 
 
 def test_list_shows_who_registered_what(genbench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -39,12 +40,20 @@ class Parzen:
         n_valid: how many validation rows choose; all, where there are fewer.
         sigma_search: "grid" takes the best width of the grid, as the paper did; "refine" goes on
             between the best and its neighbours.
+        scale: multiplies samples and data first: 255/256 makes pixels k/256 of k/255.
+        threshold: None, or what makes binary samples of means: 1 from it on, else 0.
         precision: "auto" or "float64", see `log_likelihood`.
         memory: bytes beyond the inputs.
     """
 
     unit = "nats"
     higher_is_better = True
+    protocols: ClassVar = {
+        "sigma refined": {"sigma_search": "refine"},
+        "sigma .2": {"sigma": 0.2},
+        "pixels k/256": {"scale": 255 / 256},
+        "thresholded": {"threshold": 0.5},
+    }
 
     def __init__(
         self,
@@ -54,6 +63,8 @@ class Parzen:
         grid_size: int = 10,
         n_valid: int = 1000,
         sigma_search: str = "grid",
+        scale: float = 1.0,
+        threshold: float | None = None,
         precision: str = "auto",
         memory: int = MEMORY,
     ) -> None:
@@ -68,7 +79,12 @@ class Parzen:
             raise ValueError(f"sigma_search must be 'grid' or 'refine', got {sigma_search!r}")
         if sigma is not None and sigma_search == "refine":
             raise ValueError(f"sigma_search='refine' chooses sigma, and sigma={sigma} fixes it")
+        if not 0 < scale < math.inf:
+            raise ValueError(f"scale must be a number above 0, got {scale}")
+        if threshold is not None and not math.isfinite(threshold):
+            raise ValueError(f"threshold must be a finite number or None, got {threshold}")
         check_limits(precision, memory)
+        self.scale, self.threshold = scale, threshold
         self.sigma, self.n_valid, self.refines = sigma, n_valid, sigma_search == "refine"
         self.precision, self.memory = precision, memory
         ends = math.log10(grid_start), math.log10(grid_stop)
@@ -80,7 +96,11 @@ class Parzen:
         Raises ValueError where there are no validation rows to choose sigma on, and
         CertificateError where recomputed rows do not confirm the value.
         """
+        if self.threshold is not None:
+            samples = (samples >= self.threshold).to(samples.dtype)
         choosing = valid[: self.n_valid]
+        if self.scale != 1:
+            samples, choosing, test = (self.scale * rows for rows in (samples, choosing, test))
         if self.sigma is None and len(choosing) == 0:
             raise ValueError("sigma is chosen on validation rows, got none: fix it with sigma=")
         windows = Windows(samples, self.precision, self.memory)

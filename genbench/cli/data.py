@@ -1,0 +1,113 @@
+"""`genbench data`: dataset files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genbench.cli.options import (
+    DataDir,
+    Json,
+    completing,
+    data_app,
+    data_folder,
+    is_live,
+    new_console,
+    print_rows,
+)
+
+
+@data_app.command("list")
+def data_list(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Every registered dataset: what it is, and whether its files are there."""
+    from genbench import registry
+
+    rows = []
+    for name in registry.names("dataset"):
+        cls = registry.load("dataset", name)
+        source, states = cls(data_folder(data_dir)), _file_states(cls, data_folder(data_dir))
+        rows.append(
+            {
+                "name": name,
+                "shape": "x".join(map(str, source.shape)),
+                "folds": str(source.folds),
+                "files": _several(state.split(":")[0] for _, state in states) or "none needed",
+            }
+        )
+    print_rows(rows, as_json)
+    typer.echo(f"data folder: {data_folder(data_dir)}", err=True)
+
+
+def _several(words: Iterable[str]) -> str:
+    return ", ".join(sorted(set(words)))
+
+
+def _file_states(cls: Any, data_dir: Path) -> list[tuple[str, str]]:
+    from genbench.datasets._files import verify
+
+    return verify(cls, data_dir)
+
+
+DatasetName = Annotated[
+    str, typer.Argument(help="A registered dataset.", autocompletion=completing("dataset"))
+]
+
+
+@data_app.command("fetch", epilog="Example:  genbench data fetch mnist")
+def data_fetch(name: DatasetName, data_dir: DataDir = None) -> None:
+    """Download a dataset's files, from the first mirror whose bytes are right."""
+    from rich.progress import DownloadColumn, Progress, TextColumn
+
+    from genbench import registry
+    from genbench.datasets._files import fetch
+
+    columns = (TextColumn("{task.description}"), DownloadColumn())
+    console = new_console()
+    with Progress(*columns, console=console, disable=not is_live(console)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(file: str, received: int) -> None:
+            if file not in tasks:
+                tasks[file] = bars.add_task(file, total=None)
+            bars.update(tasks[file], completed=received)
+
+        written = fetch(registry.load("dataset", name), data_folder(data_dir), show)
+    for path in written:
+        typer.echo(str(path))
+    if not written:
+        typer.echo("every file is there and canonical", err=True)
+
+
+@data_app.command("import", epilog="Example:  genbench data import tfd ~/TFD_48x48.mat")
+def data_import(
+    name: DatasetName,
+    path: Annotated[Path, typer.Argument(help="A file, or a folder of them; gz or raw.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Take a dataset's files from your disk into the data folder."""
+    from genbench import registry
+    from genbench.datasets._files import import_path
+
+    cls = registry.load("dataset", name)
+    for written in import_path(cls, data_folder(data_dir), path):
+        typer.echo(str(written))
+    for file, state in _file_states(cls, data_folder(data_dir)):
+        if state != "canonical":
+            typer.echo(f"Warning: {file} is {state}; the table will say so", err=True)
+
+
+@data_app.command("verify", epilog="Example:  genbench data verify mnist")
+def data_verify(name: DatasetName, data_dir: DataDir = None) -> None:
+    """Check a dataset's files against the published checksums; exit code 3 where they differ."""
+    from genbench import registry
+
+    states = _file_states(registry.load("dataset", name), data_folder(data_dir))
+    for file, state in states:
+        typer.echo(f"{file}: {state}")
+    if not states:
+        typer.echo(f"{name} needs no files")
+    if any(state != "canonical" for _, state in states):
+        raise typer.Exit(3)

@@ -1,0 +1,115 @@
+"""`genbench list`, `info` and `check`: what is registered, and whether it keeps its contract."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genbench.cli.options import (
+    DataDir,
+    Json,
+    ResultsDir,
+    any_name,
+    app,
+    data_folder,
+    list_app,
+    print_rows,
+)
+from genbench.errors import UsageError
+
+
+def _list_kind(kind: str, as_json: bool) -> None:
+    from genbench import registry
+
+    entries = registry.entries(kind)
+    print_rows(
+        [
+            {"name": entry.name, "from": registry.owner(entry), "object": entry.value}
+            for entry in entries
+        ],
+        as_json,
+    )
+    twice = {entry.name for entry in entries if [e.name for e in entries].count(entry.name) > 1}
+    for name in sorted(twice):
+        typer.echo(f"Warning: {kind} {name!r} is registered twice and cannot be used", err=True)
+
+
+@list_app.command("models")
+def list_models(as_json: Json = False) -> None:
+    """Registered models."""
+    _list_kind("model", as_json)
+
+
+@list_app.command("datasets")
+def list_datasets(as_json: Json = False) -> None:
+    """Registered datasets."""
+    _list_kind("dataset", as_json)
+
+
+@list_app.command("metrics")
+def list_metrics(as_json: Json = False) -> None:
+    """Registered metrics."""
+    _list_kind("metric", as_json)
+
+
+@list_app.command("runs")
+def list_runs(results_dir: ResultsDir = Path("results"), as_json: Json = False) -> None:
+    """Results in a folder, done and failed."""
+    from genbench.store import Store
+
+    rows = [
+        {
+            "model": result.model,
+            "dataset": result.dataset,
+            "fold": result.fold,
+            "seed": result.seed,
+            "preset": result.preset,
+            "metric": result.metric,
+            "status": result.status,
+            "value": result.value if as_json or result.value is None else f"{result.value:.2f}",
+            "key": result.key if as_json else result.key[:12],
+        }
+        for result in Store(results_dir)
+    ]
+    print_rows(rows, as_json)
+
+
+@app.command()
+def info(as_json: Json = False) -> None:
+    """Versions, CPU, GPU, threads: for bug reports."""
+    from genbench import provenance
+
+    machine = provenance.machine()
+    if as_json:
+        typer.echo(json.dumps(machine, indent=2))
+        return
+    for name, value in machine.items():
+        typer.echo(f"{name}: {json.dumps(value) if not isinstance(value, str) else value}")
+
+
+@app.command(epilog="Example:  genbench check gan")
+def check(
+    name: Annotated[
+        str, typer.Argument(help="A model, dataset or metric.", autocompletion=any_name)
+    ],
+    data_dir: DataDir = None,
+) -> None:
+    """Run the contract tests on one registered thing, ours or a stranger's."""
+    from genbench import registry, testing
+
+    wanted = name.replace("-", "_")
+    kinds = [kind for kind in registry.KINDS if wanted in registry.names(kind)]
+    if not kinds:
+        known = [known for kind in registry.KINDS for known in registry.names(kind)]
+        raise UsageError(f"nothing is registered as {name!r}; {registry.nearest(wanted, known)}")
+    for kind in kinds:
+        if kind == "dataset":
+            passed = testing.check_dataset(wanted, data_folder(data_dir))
+        else:
+            passed = {"model": testing.check_model, "metric": testing.check_metric}[kind](wanted)
+        for claim in passed:
+            typer.echo(f"ok  {claim}")
+        typer.echo(f"{kind} {wanted} keeps its contract: {len(passed)} checks passed")

@@ -1,0 +1,219 @@
+"""`genbench score`: samples made by any program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genbench.cli.options import (
+    DEFAULTS,
+    DataDir,
+    Device,
+    Json,
+    Quiet,
+    ResultsDir,
+    Threads,
+    app,
+    completing,
+    cores,
+    data_folder,
+    new_console,
+    option,
+    parsed_settings,
+)
+from genbench.cli.results import is_current, ordered
+from genbench.cli.run import print_outcomes, work
+from genbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from genbench.run import Result, Run
+    from genbench.runner import Environment
+    from genbench.samples import Samples
+    from genbench.scoring import Judgement
+    from genbench.store import Store
+
+
+@app.command(
+    epilog="Examples:  genbench score samples.npy -d mnist  |  "
+    "genbench score ours.npz theirs.safetensors pictures/ -d tfd --json  |  "
+    "genbench score samples.npy -d mnist --no-references --set parzen.sigma=0.2"
+)
+def score(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help=".npy, .npz, .safetensors, or a folder of PNG files.", metavar="FILE"),
+    ],
+    dataset: Annotated[
+        str,
+        option(
+            "The dataset to score on.",
+            "DATASET",
+            "--dataset",
+            "-d",
+            autocompletion=completing("dataset"),
+        ),
+    ] = DEFAULTS["datasets"][0],
+    settings: Annotated[
+        list[str] | None,
+        option("A setting of the metric: parzen.sigma=0.2. May be repeated.", "SET", "--set"),
+    ] = None,
+    sigma_search: Annotated[
+        str | None,
+        option("How sigma is chosen: grid or refine.", "SIGMA_SEARCH", "--sigma-search"),
+    ] = None,
+    precision: Annotated[
+        str | None, option("auto, or float64 for every product.", "PRECISION", "--precision")
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    results_dir: ResultsDir = Path("results"),
+    data_dir: DataDir = None,
+    no_references: Annotated[
+        bool, option("Only the files.", "NO_REFERENCES", "--no-references")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Score samples made by any program, exactly as our own are scored.
+
+    Arrays of m samples: (m, d), (m, c, h, w), (m, h, w, c) or (m, h, w); floats, uint8 or bool.
+
+    Of several arrays in a file, the one called `samples`.
+
+    Reference rows, drawn as often, stand beside; they are scored once and kept.
+    """
+    import torch
+
+    from genbench import registry, samples, scoring
+    from genbench.plan import pending, read_data
+    from genbench.runner import Environment, choose_device
+    from genbench.store import Store
+
+    where = choose_device(device)
+    environment = Environment(results_dir, data_folder(data_dir), device, workers=1)
+    dataset, metric = registry.find("dataset", dataset).name, DEFAULTS["metrics"][0]
+    chosen = _metric_settings(metric, settings or [], sigma_search, precision)
+    judge = scoring.metric_with(metric, chosen)
+    source = registry.load("dataset", dataset)(environment.data_dir)
+    found = [samples.read(path, dataset, source) for path in files]
+    data = read_data(dataset, environment.data_dir)[0]
+    runs = [] if no_references else _reference_runs(found, dataset, metric, chosen, environment)
+    store, console = Store(results_dir), new_console()
+    todo = pending(runs, store)
+    if todo:
+        store.prepare()
+    threads = threads or cores()
+    torch.set_num_threads(threads)
+    head = f"{dataset} ({data.caveat})" if data.caveat else dataset
+    stems, judgements = [one.name for one in found], []
+    for path, one in zip(files, found, strict=True):
+        name = one.name if stems.count(one.name) == 1 else str(path)
+        if not quiet:
+            console.print(f"scoring {name}", highlight=False, markup=False)
+        judgements.append(scoring.judge(name, one.rows, one.binary, source, judge, where))
+        if not as_json:
+            _print_judgement(judgements[-1], head, quiet)
+    if todo:
+        work(todo, environment, threads, console, quiet)
+    results = [result for result in (store.result(run) for run in runs) if result]
+    print_outcomes(todo, store, console, quiet, verbose=False)
+    if as_json:
+        asked = {"dataset": dataset, "caveat": data.caveat, "metric": metric, "settings": chosen}
+        rows = {"scores": list(map(asdict, judgements)), "references": list(map(asdict, results))}
+        typer.echo(json.dumps(asked | rows, indent=2, allow_nan=False, ensure_ascii=False))
+    else:
+        _print_score_tables(judgements, results, head, metric, chosen, store, quiet)
+    if len(results) < len(runs) or any(result.status == "failed" for result in results):
+        raise typer.Exit(1)
+
+
+def _metric_settings(
+    metric: str, texts: Sequence[str], sigma_search: str | None, precision: str | None
+) -> dict[str, Any]:
+    """What the user set of the metric; nothing else can be set of samples that are there."""
+    from genbench import registry
+
+    overrides = parsed_settings(texts)
+    for owner in overrides:
+        if owner != metric:
+            hint = registry.nearest(owner, [metric])
+            raise UsageError(f"--set names {owner!r}, which scores no samples; {hint}")
+    given = {"sigma_search": sigma_search, "precision": precision}
+    named = {key: value for key, value in given.items() if value is not None}
+    return overrides.get(metric, {}) | named
+
+
+def _reference_runs(
+    found: Sequence[Samples],
+    dataset: str,
+    metric: str,
+    chosen: dict[str, Any],
+    environment: Environment,
+) -> list[Run]:
+    """The reference rows beside samples that are means: as many of each as there are samples."""
+    from genbench.plan import Question, plan
+
+    counts = dict.fromkeys(len(samples.rows) for samples in found if not samples.binary)
+    names, overrides = DEFAULTS["references"], {metric: chosen} if chosen else {}
+    questions = [
+        Question(names, [dataset], [metric], samples=count, overrides=overrides) for count in counts
+    ]
+    return [run for question in questions for run in plan(question, environment.data_dir)]
+
+
+def _print_judgement(judgement: Judgement, head: str, quiet: bool) -> None:
+    from genbench.scoring import remarks
+    from genbench.table import value_and_error
+
+    shown = value_and_error(judgement.value, judgement.error)
+    typer.echo(f"{judgement.name} on {head}: {shown} {judgement.unit}")
+    if not quiet:
+        typer.echo("".join(f"  {line}\n" for line in remarks(judgement)))
+
+
+def _print_score_tables(
+    judgements: Sequence[Judgement],
+    results: Sequence[Result],
+    head: str,
+    metric: str,
+    chosen: dict[str, Any],
+    store: Store,
+    quiet: bool,
+) -> None:
+    """The files' rows above the reference rows; binary samples in a table of their own."""
+    import pandas as pd
+
+    from genbench import table
+
+    references = DEFAULTS["references"]
+    cells = table.cells(ordered(results), is_current)
+    pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
+    notes = table.notes(cells, references, table.audit(results, store.per_example, *pair))
+    for kind in dict.fromkeys(judgement.kind for judgement in judgements):
+        ours = [judgement for judgement in judgements if judgement.kind == kind]
+        rows = [
+            {"model": _row_name(one, chosen), head: table.value_and_error(one.value, one.error)}
+            for one in ours
+        ]
+        beside = table.frame(cells, references) if cells and kind == "mean" else pd.DataFrame()
+        shown = pd.concat([pd.DataFrame(rows), beside], ignore_index=True)
+        shown.attrs["untrained"] = len(beside)
+        better = "higher" if ours[0].higher_is_better else "lower"
+        over = {"examples": "test examples", "folds": "folds"}[ours[0].over]
+        unit = f"{metric} in {ours[0].unit}, {better} is better"
+        lines = [f"{unit}; ± standard error over the {over}"]
+        lines = notes if len(beside) else lines
+        typer.echo(table.markdown(shown, [] if quiet else lines))
+
+
+def _row_name(judgement: Judgement, chosen: dict[str, Any]) -> str:
+    """A row's name as the table would have it: the file, and whatever is not the default."""
+    marks = ["binary"] if judgement.kind == "binary" else []
+    marks += [f"{DEFAULTS['metrics'][0]}.{key}={value}" for key, value in sorted(chosen.items())]
+    marks += [f"{judgement.samples} samples"] if judgement.samples != DEFAULTS["samples"] else []
+    return f"{judgement.name} [{', '.join(marks)}]" if marks else judgement.name

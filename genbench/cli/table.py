@@ -1,0 +1,41 @@
+"""`genbench table`: the tables of a folder of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from genbench.cli.options import (
+    FORMATS,
+    Columns,
+    OnlyDatasets,
+    OnlyModels,
+    ResultsDir,
+    app,
+    option,
+    parsed_columns,
+)
+from genbench.cli.results import only, print_table
+from genbench.errors import UsageError
+
+
+@app.command(
+    epilog="Examples:  genbench table  |  genbench table --format latex -d mnist > table.tex  |  "
+    "genbench table --columns ll,fit,sample"
+)
+def table(
+    form: Annotated[str, option("md, latex, csv or json.", "FORMAT", "--format", "-f")] = "md",
+    columns: Columns = "ll",
+    models: OnlyModels = None,
+    dataset: OnlyDatasets = None,
+    results_dir: ResultsDir = Path("results"),
+    quiet: Annotated[bool, option("No notes.", "QUIET", "--quiet", "-q")] = False,
+) -> None:
+    """Print the table of all results in a folder. Writes nothing."""
+    from genbench import registry
+    from genbench.store import Store
+
+    if form not in FORMATS:
+        raise UsageError(f"unknown format {form!r}; {registry.nearest(form, FORMATS)}")
+    asked, store = parsed_columns(columns), Store(results_dir)
+    print_table(only(store, models, dataset), form, asked, store, quiet)
