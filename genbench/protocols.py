@@ -94,6 +94,8 @@ class GenerativeModel(Protocol):
     `start`, where there is one, is "noise", or "data" for training images; `reconstruct`, if true,
     means training images encoded and decoded, and no chain.
     Optional `range`: the only range of data that it can model, such as (0.0, 1.0).
+    Optional `interpolate(n, steps)`: rows (n steps, d), line by line, what `steps` points evenly
+    along each of n lines between two random codes decode to.
     Optional `notes()`: JSON-able values that the model chose, for the record.
     """
 
@@ -127,6 +129,8 @@ class Metric(Protocol):
     A metric whose `__call__` has a parameter `train` is also given the training rows.
     Optional `protocols`: settings by name, other ways to score the same samples; how far a table's
     order depends on the way is what `genbench table --robustness` shows.
+    Optional static `signature(settings, levels)`: what of its settings the signature of a table
+    names, by field; letters, digits, dots and dashes only.
     """
 
     unit: str

@@ -563,3 +563,15 @@ def test_nets_that_cannot_be_built_are_refused_with_the_reason(said: dict, hint:
 def test_an_unknown_activation_is_refused_before_any_work() -> None:
     with pytest.raises(UsageError, match="activations"):
         recipe.resolve("gan", "mnist", "smoke", {"activations": ["tanh", "relu"]})
+
+
+def test_interpolations_are_straight_lines_in_z_whose_ends_are_samples() -> None:
+    model = GAN((1, 4, 4), **{**SMALL, "generator": [], "activations": [], "output": "linear"})
+    torch.manual_seed(0)
+    rows = model.interpolate(3, 5).view(3, 5, 16)
+    steps = rows.diff(dim=1)  # G is affine here
+    torch.testing.assert_close(steps, steps[:, :1].expand_as(steps))
+    torch.manual_seed(0)
+    ends = model.G(model._noise(6)).view(2, 3, 16)
+    torch.testing.assert_close(rows[:, 0], ends[0])
+    torch.testing.assert_close(rows[:, -1], ends[1])

@@ -241,3 +241,31 @@ def test_the_standard_error_is_over_the_test_rows(rows):
     assert score.stderr == pytest.approx(
         score.per_example.std(correction=0).item() / math.sqrt(70), rel=1e-12
     )
+
+
+# --- other protocols --------------------------------------------------------------------------
+
+
+def test_scaling_all_rows_and_sigma_takes_d_log_a_from_the_score(rows) -> None:
+    a = 255 / 256
+    plain = Parzen(sigma=0.5)(*rows).value
+    assert Parzen(sigma=0.5 * a, scale=a)(*rows).value == pytest.approx(plain - D * math.log(a))
+
+
+def test_a_threshold_scores_the_samples_as_zeros_and_ones() -> None:
+    samples, valid, test = (images(n, 32, n) for n in (12, 40, 50))
+    binary = (samples >= 0.5).float()
+    assert Parzen(threshold=0.5)(samples, valid, test).value == Parzen()(binary, valid, test).value
+
+
+@pytest.mark.parametrize("wrong", [{"scale": 0.0}, {"scale": math.inf}, {"threshold": math.nan}])
+def test_an_impossible_scale_or_threshold_is_refused(wrong) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Parzen(**wrong)
+
+
+@pytest.mark.parametrize("name", Parzen.protocols)
+def test_every_named_protocol_differs_from_the_papers_in_its_signature(name: str) -> None:
+    usual = Parzen.signature({}, 256)
+    assert usual == {"scale": "255", "sigma": "grid10", "v": "first1000", "prec": "auto"}
+    assert Parzen.signature(Parzen.protocols[name], 256) != usual

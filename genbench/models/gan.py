@@ -180,6 +180,13 @@ class GAN:
             rows.copy_(self.G(self._noise(len(rows))))
         return x
 
+    @torch.no_grad()
+    def interpolate(self, n: int, steps: int) -> Tensor:
+        """G on n straight lines between two draws of z (Figure 3): (n steps, d), line by line."""
+        start, end = self._noise(2 * n).view(2, n, 1, self.noise_size)
+        share = torch.linspace(0, 1, steps, device=start.device).view(1, steps, 1)
+        return self.G(torch.lerp(start, end, share).flatten(0, 1))
+
     def state_dict(self) -> dict[str, Tensor]:
         nets = {"G.top": self.top, "G.bottom": self.bottom, "train.D": self.D}
         state = {f"{n}.{k}": p for n, net in nets.items() for k, p in net.state_dict().items()}

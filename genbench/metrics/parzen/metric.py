@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -54,6 +54,30 @@ class Parzen:
         "pixels k/256": {"scale": 255 / 256},
         "thresholded": {"threshold": 0.5},
     }
+
+    @staticmethod
+    def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:
+        """What of all its settings a table's signature names, for pixels of k / (levels - 1).
+
+        >>> Parzen.signature({"grid_size": 10, "n_valid": 1000, "sigma_search": "refine"}, 256)
+        {'scale': '255', 'sigma': 'refine10', 'v': 'first1000', 'prec': 'auto'}
+        """
+        said = vars(Parzen(**settings))
+        ends = (min(said["grid"]), max(said["grid"]))
+        search = f"{'refine' if said['refines'] else 'grid'}{len(said['grid'])}"
+        if not math.isclose(ends[0], 0.1) or not math.isclose(ends[1], 1.0):
+            search += f"from{ends[0]:g}to{ends[1]:g}"
+        fixed = said["sigma"] is not None
+        parts = {
+            "scale": f"x{said['scale']:g}"
+            if levels is None
+            else f"{(levels - 1) / said['scale']:g}",
+            "sigma": f"fixed{said['sigma']:g}" if fixed else search,
+            "v": "none" if fixed else f"first{said['n_valid']}",
+            "prec": said["precision"],
+        }
+        cut = said["threshold"]
+        return parts if cut is None else {**parts, "threshold": f"{cut:g}"}
 
     def __init__(
         self,
