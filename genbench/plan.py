@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, product
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor
 from genbench import recipe, registry
 from genbench.errors import DataError, GenbenchError, UsageError
 from genbench.files import sha256_of_arrays
-from genbench.run import Data, Run
+from genbench.run import Data, Result, Run
 from genbench.store import Store
 
 MOST_CHAINS, LEAST_STATES = 100, 100  # of chains that start at training images
@@ -23,12 +23,18 @@ HOLD_OUT = ("select", "tune")  # keys of a recipe that need rows which no one tr
 
 @dataclass(frozen=True)
 class Question:
-    """What a user asks for; `plan` turns it into runs."""
+    """What a user asks for; `plan` turns it into runs.
+
+    sample_sets: how many sets of samples are drawn from each trained model; reference rows have
+        one. protocols: names of other settings that the metric offers; "" is what was asked for.
+    """
 
     models: Sequence[str]
     datasets: Sequence[str]
     metrics: Sequence[str]
     seeds: Sequence[int] = (0,)
+    sample_sets: int = 1
+    protocols: Sequence[str] = ("",)
     samples: int = 10_000
     preset: str = recipe.PAPER
     references: Sequence[str] = ()
@@ -64,8 +70,11 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
         folds = read_data(dataset, data_dir)
         for model in models:
             _check_range(model, dataset)
-        for model, seed, data, metric in product(models, question.seeds, folds, metrics):
-            runs.append(_run(question, recipes[model], model, seed, data, metric))
+        for model, seed in product(models, question.seeds):
+            sets = range(question.sample_sets if model in asked else 1)
+            for which, data, metric, protocol in product(sets, folds, metrics, question.protocols):
+                run = _run(question, recipes[model], model, seed, data, metric)
+                runs.append(replace(run, sample_set=which, **_scored_by(metric, protocol, run)))
     for run in runs:
         _check_chains(run)
     return runs
@@ -140,6 +149,66 @@ def _settings(question: Question, chosen: recipe.Recipe, metric: str) -> dict[st
     except (TypeError, ValueError) as error:
         raise UsageError(f"{metric} cannot be built with {settings}: {error}") from error
     return settings
+
+
+def _scored_by(metric: str, protocol: str, run: Run) -> dict[str, Any]:
+    """The settings of a protocol that a metric offers: its defaults but for what it names."""
+    if not protocol:
+        return {}
+    cls = registry.load("metric", metric)
+    offered = protocols(metric)
+    if protocol not in offered:
+        hint = registry.nearest(protocol, offered)
+        raise UsageError(f"{metric} has no protocol {protocol!r}; {hint}")
+    return {"protocol": protocol, "settings": recipe.defaults(cls) | dict(offered[protocol])}
+
+
+def protocols(metric: str) -> Mapping[str, Mapping[str, Any]]:
+    """The settings, by name, of the other ways in which a metric offers to score samples."""
+    return getattr(registry.load("metric", metric), "protocols", {})
+
+
+def by_protocols(run: Run) -> list[Run]:
+    """The runs that score the same samples by every other protocol that the metric offers."""
+    return [replace(run, **_scored_by(run.metric, name, run)) for name in protocols(run.metric)]
+
+
+def again(results: Sequence[Result], data_dir: Path) -> dict[str, Run]:
+    """By its key, the run that a stored result answers; none where code, recipe or data changed.
+
+    Reads the data of every dataset among them once.
+    """
+    found: dict[str, Run] = {}
+    data: dict[str, list[Data]] = {}
+    for result in results:
+        try:
+            if result.dataset not in data:
+                data[result.dataset] = read_data(result.dataset, data_dir)
+            run = _asked(result, data[result.dataset][result.fold])
+        except (UsageError, DataError, LookupError):  # it is no longer registered, or cannot be so
+            continue
+        if run.score_key == result.key:
+            found[result.key] = run
+    return found
+
+
+def _asked(result: Result, data: Data) -> Run:
+    """What asks for a result, by the installed code and recipes."""
+    own = {k: v for k, v in result.overrides.items() if "." not in k and k != "minutes"}
+    dotted = [(*key.split(".", 1), v) for key, v in result.overrides.items() if "." in key]
+    question = Question(
+        models=[result.model],
+        datasets=[result.dataset],
+        metrics=[result.metric],
+        samples=result.samples,
+        preset=result.preset,
+        overrides={result.model: own, result.metric: {key: value for _, key, value in dotted}},
+        minutes=result.overrides.get("minutes"),
+    )
+    chosen = recipe.resolve(result.model, result.dataset, result.preset, own)
+    run = _run(question, chosen, result.model, result.seed, data, result.metric)
+    scored_by = _scored_by(result.metric, result.protocol, run)
+    return replace(run, sample_set=result.sample_set, **scored_by)
 
 
 def read_data(dataset: str, data_dir: Path) -> list[Data]:

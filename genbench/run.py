@@ -41,7 +41,9 @@ class Run:
     which metric and by how many samples, or empty. holds_out: whether the recipe selects or tunes,
     even if the user turned it off, so that both share the training. code: sha256 by role ("model",
     "metric", "select", "tune"). recipe: as the file and the user say it, so that a table can tell
-    whether it still stands so. minutes: the training budget.
+    whether it still stands so. minutes: the training budget. sample_set: 0, or which of further
+    independent sets of samples of the same weights. protocol: empty, or by which other settings of
+    its own the metric scores.
     """
 
     model: str
@@ -61,6 +63,8 @@ class Run:
     uses_validation: bool = False
     minutes: float | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    sample_set: int = 0
+    protocol: str = ""
 
     @cached_property
     def fit_key(self) -> str:
@@ -108,6 +112,7 @@ class Run:
                 "sampling": drawn,
                 "tuning": tuned,
                 "levels": self.data.levels,
+                **({"set": self.sample_set} if self.sample_set else {}),
             }
         )
 
@@ -124,6 +129,7 @@ class Run:
                 "preset": self.preset,
                 "overrides": dict(self.overrides),
                 "recipe": dict(self.recipe),
+                **({"protocol": self.protocol} if self.protocol else {}),
             }
         )
 
@@ -136,7 +142,8 @@ class Run:
     @property
     def sample_folder(self) -> Path:
         """Where the samples are kept, inside the training's folder."""
-        return self.fit_folder / f"samples-{self.samples}-{self.sample_key[:12]}"
+        which = f"-set-{self.sample_set}" if self.sample_set else ""
+        return self.fit_folder / f"samples-{self.samples}{which}-{self.sample_key[:12]}"
 
     @property
     def folder(self) -> Path:
@@ -150,7 +157,7 @@ class Result:
 
     status: "done" or "failed"; then `value` and `stderr` are None and `error` says why.
     kind: "mean" or "binary", what the samples are. scored: how many samples there were.
-    cut: whether a time budget ended the training.
+    cut: whether a time budget ended the training. sample_set, protocol: as in the run.
     """
 
     model: str
@@ -177,6 +184,8 @@ class Result:
     cut: bool = False
     error: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    sample_set: int = 0
+    protocol: str = ""
 
 
 def answer(run: Run, status: str, **values: Any) -> Result:
@@ -197,5 +206,7 @@ def answer(run: Run, status: str, **values: Any) -> Result:
         recipe=dict(run.recipe),
         digest=run.data.digest,
         caveat=run.data.caveat,
+        sample_set=run.sample_set,
+        protocol=run.protocol,
         **values,
     )

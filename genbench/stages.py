@@ -13,11 +13,13 @@ from torch import Tensor
 
 from genbench import mixing, provenance, registry, scoring
 from genbench.errors import DataError, ModelError, UsageError
+from genbench.files import sha256_of_json
 from genbench.plan import identity
 from genbench.protocols import Epoch, Split
 from genbench.recipe import judges
 from genbench.run import Run, answer
 from genbench.seeding import seeded
+from genbench.signature import of_settings
 from genbench.store import Store
 from genbench.timing import Clock, timed
 
@@ -43,7 +45,9 @@ class Work:
     ) -> None:
         self.run, self.store, self.device, self.workers = run, store, device, workers
         self.broken: Exception | None = None  # what ended the training, for all that need it
-        self._data_dir, self._again = data_dir, {"fit", "sample"} if rerun else set()
+        self._data_dir, self._fits_again, self._draws_again = data_dir, rerun, rerun
+        self._drawn: set[str] = set()  # keys of the samples that were drawn again
+        self._tuned: dict[str, dict[str, Any]] = {}  # what was chosen, by what it was chosen for
         self._dataset: Any = None
         self._model: Any = None
         self._training: dict[str, Any] = {}
@@ -74,9 +78,9 @@ class Work:
             raise self.broken
         if self._model is None:
             try:
-                if "fit" in self._again or self.store.weights(self.run) is None:
+                if self._fits_again or self.store.weights(self.run) is None:
                     self._train()
-                    self._again.discard("fit")
+                    self._fits_again = False
                 self._model = self._loaded()
             except Exception as error:
                 self.broken = error
@@ -183,10 +187,11 @@ class Work:
 
     def samples(self, run: Run) -> tuple[Tensor, dict[str, Any]]:
         """The samples of a run as they are scored (m, d), drawn now if need be, and their note."""
-        stored = None if "sample" in self._again else self.store.samples(run)
+        again = self._draws_again and run.sample_key not in self._drawn
+        stored = None if again else self.store.samples(run)
         if stored is None:
             stored = self._draw(run)
-            self._again.discard("sample")
+            self._drawn.add(run.sample_key)
         return self._as_scored(stored[0]), stored[1]
 
     def _draw(self, run: Run) -> tuple[np.ndarray, dict[str, Any]]:
@@ -196,7 +201,8 @@ class Work:
         self.store.log(run, {"stage": "sample"})
         provenance.forget_peak(self.device)
         clock = Clock()
-        with self.seeded("sample"), self.device, timed(self.device, clock):
+        further = [run.sample_set] if run.sample_set else []
+        with self.seeded("sample", *further), self.device, timed(self.device, clock):
             rows = model.sample(run.samples)
         record = self._provenance("sample", clock.seconds)
         if len(rows) > run.samples:
@@ -216,6 +222,9 @@ class Work:
         chosen = run.tuning
         if not chosen or _stands_still(run):
             return {}
+        asked = sha256_of_json([dict(chosen), _sampling(run, {})])
+        if asked in self._tuned:
+            return self._tuned[asked]
         train, rows = self.rows_of_training(self.split(run.data.fold))
         start = {"start": "noise"} if "start" in run.sampling else {}
         curve = []
@@ -224,7 +233,9 @@ class Work:
             with self.seeded("tune"):
                 curve.append([value, self._judged(model, train, rows, chosen)])
             self.store.log(run, {"stage": "tune", chosen["name"]: value, "value": curve[-1][1]})
-        return {"name": chosen["name"], "value": self._best(curve, chosen)[0], "curve": curve}
+        found = {"name": chosen["name"], "value": self._best(curve, chosen)[0], "curve": curve}
+        self._tuned[asked] = found
+        return found
 
     def _mixing(self, run: Run, tuned: Mapping[str, Any], samples: Tensor) -> dict[str, Any]:
         """How the Markov chains of a model moved, if it has any; the same for all folds."""
@@ -312,10 +323,13 @@ def about(run: Run) -> dict[str, Any]:
     return {
         "keys": {"fit": run.fit_key, "sample": run.sample_key, "score": run.score_key},
         "seed": run.seed,
+        "sample_set": run.sample_set,
+        "protocol": run.protocol,
         "preset": run.preset,
         "overrides": dict(run.overrides),
         "hyperparameters": dict(run.hyperparameters),
         "settings": dict(run.settings),
+        "signature": of_settings(run.metric, run.settings, run.data.levels),
         "selection": dict(run.selection),
         "tuning": dict(run.tuning),
         "minutes": run.minutes,

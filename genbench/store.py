@@ -6,6 +6,7 @@ nothing outside the keys decides whether it may be used again.
     runs/mnist/gan/seed-0-<fit>/            weights.safetensors  events.jsonl  provenance.json
         samples-10000-<sample>/             samples.npz          provenance.json
             parzen-fold-0-<score>/          result.json          provenance.json  per_example.npz
+        samples-10000-set-1-<sample>/       another set of samples of the same weights
 """
 
 from __future__ import annotations
@@ -114,6 +115,10 @@ class Store:
             return None
         arrays, note = files.read_arrays(path)
         return arrays["samples"], _own(path, note, run.sample_key)
+
+    def keeps_samples(self, run: Run) -> bool:
+        """Whether the samples of a run are there."""
+        return (self.runs / run.sample_folder / "samples.npz").exists()
 
     def put_samples(
         self, run: Run, rows: np.ndarray, note: Any, provenance: Mapping[str, Any]

@@ -1,15 +1,16 @@
 """Results -> the table: models down, datasets across, "value ± error", published values beside.
 
-`cells` gives numbers, one row for each model and dataset; `markdown`, `latex` and `comma_separated`
-render them. Nothing that is missing, failed, unverified or made by other code is left unsaid.
+`cells` gives numbers, one row for each model and dataset, `frame` what is shown of them; how either
+becomes text is `genbench.rendering`'s. Nothing that is missing, failed, unverified or made by other
+code is left unsaid.
 """
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.resources import files as package_files
 from statistics import fmean
 from typing import Any
@@ -17,25 +18,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from genbench import speed, statistics
+from genbench import speed, statistics, verdict
 from genbench.files import sha256_of_json
 from genbench.run import Result
 from genbench.speed import Asked
+from genbench.verdict import Published
 
 MISSING = "–"
-_PUBLISHED = ", published"
+_PUBLISHED, _VERDICT = ", published", ", verdict"
 BINARY = "binary"  # the kind of samples that published values, all of means, do not belong beside
 SCORES = Asked()
 OVER = {
     "examples": "standard error over the test examples of one run",
+    "sets": "standard error over the test examples and the sample sets of one training",
     "folds": "standard error over the folds",
     "seeds": "standard error over the seeds",
 }
+Fields = Callable[[Result], Mapping[str, str]]  # the protocol of a result, as signatures name it
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One model on one dataset: the mean over its folds and seeds, and what it is the mean of."""
+    """One model on one dataset: the mean over its folds, sample sets and seeds.
+
+    over: whose standard error `error` is, a key of `OVER`; interval: 95 % by Student's t over the
+    same. by_seed: the mean of each seed. published: the value from the literature, if one belongs
+    here; verdict: what may be said of ours beside it.
+    """
 
     label: str
     head: str
@@ -45,6 +54,10 @@ class Cell:
     status: str
     results: Sequence[Result]
     stale: bool = False
+    interval: tuple[float, float] | None = None
+    by_seed: Mapping[int, float] = field(default_factory=dict)
+    published: Published | None = None
+    verdict: str = ""
 
     @property
     def text(self) -> str:
@@ -78,8 +91,10 @@ def tables(results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
 
     Means first, then binary samples, whose scores cannot be compared with them. A failed result
     has no kind: it stands where its row has results, else with the means, or where there are none,
-    in the only table of its metric. A single table has no title.
+    in the only table of its metric. A single table has no title. Results by another protocol are
+    in none of them.
     """
+    results = [result for result in results if not result.protocol]
     metrics = dict.fromkeys(result.metric for result in results)
     found = [
         group
@@ -121,11 +136,14 @@ def head(result: Result) -> str:
     return f"{result.dataset} ({result.caveat})" if result.caveat else result.dataset
 
 
-def cells(results: Iterable[Result], is_current: Callable[[Result], bool]) -> list[Cell]:
+def cells(
+    results: Iterable[Result], is_current: Callable[[Result], bool], fields: Fields | None = None
+) -> list[Cell]:
     """The cells of a table, rows and columns in the order in which they first appear.
 
     A result by another code or recipe than the installed one has a row of its own, and so have
-    other bytes under one dataset's name a column, so that no cell mixes two of them.
+    other bytes under one dataset's name a column, so that no cell mixes two of them. Where the
+    protocol of a result can be told by `fields`, a verdict stands beside its published value.
     """
     results = list(results)
     digests: dict[str, set[str]] = {}
@@ -140,43 +158,90 @@ def cells(results: Iterable[Result], is_current: Callable[[Result], bool]) -> li
         key = (label(result, stale=not current), column)
         rows.setdefault(key, []).append(result)
         stale |= set() if current else {key}
-    return [_cell(*key, found, key in stale) for key, found in rows.items()]
+    found = [_cell(*key, same, key in stale) for key, same in rows.items()]
+    return [_beside_published(cell, fields) for cell in found]
+
+
+def _beside_published(cell: Cell, fields: Fields | None) -> Cell:
+    """The cell with the published value that belongs beside it, and what may be said of both."""
+    paper = _published(cell)
+    if paper is None or cell.value is None or fields is None:
+        return replace(cell, published=paper)
+    said = [_protocol_fields(result, fields) for result in cell.results]
+    ours = {name: _several(each.get(name, "not stated") for each in said) for name in said[0]}
+    return replace(
+        cell, published=paper, verdict=verdict.verdict([*cell.by_seed.values()], ours, paper)
+    )
+
+
+def _protocol_fields(result: Result, fields: Fields) -> dict[str, str]:
+    """By which protocol a result came about, in the words of published.csv."""
+    sampling = result.details.get("sampling") or {}
+    chain = f"started at {sampling['start']}" if sampling.get("start") else "none"
+    rows = result.details.get("training", {}).get("rows")
+    return {**fields(result), "rows": str(rows or "not stated"), "chain": chain}
 
 
 def _cell(name: str, column: str, results: list[Result], stale: bool) -> Cell:
-    """Folds first, then seeds: no mean over folds or seeds that are missing or failed."""
+    """No mean over folds or seeds that are missing or failed."""
     folds = results[0].folds
-    by_seed: dict[int, list[Result]] = {}
-    for result in sorted(results, key=lambda result: (result.seed, result.fold)):
-        by_seed.setdefault(result.seed, []).append(result)
+    by_seed: dict[int, dict[int, list[Result]]] = {}
+    for result in sorted(results, key=lambda result: (result.seed, result.sample_set, result.fold)):
+        by_seed.setdefault(result.seed, {}).setdefault(result.sample_set, []).append(result)
     missing = [
         f"seed {seed}: {len(found)} of {folds} folds"
-        for seed, found in by_seed.items()
+        for seed, sets in by_seed.items()
+        for found in sets.values()
         if len(found) < folds
     ]
     if any(result.status == "failed" for result in results):
         return Cell(name, column, None, None, "", "failed", results, stale)
     if missing:
-        return Cell(name, column, None, None, "", ", ".join(missing), results, stale)
-    over, error = "examples", float(results[0].stderr or 0.0)
-    means = []
-    for found in by_seed.values():
-        mean, spread = statistics.mean_and_error([float(r.value or 0.0) for r in found])
-        means.append(mean)
-        if folds > 1:
-            over, error = "folds", spread
-    value = means[0]
-    if len(means) > 1:
-        (value, error), over = statistics.mean_and_error(means), "seeds"
-    return Cell(name, column, value, error, over, "done", results, stale)
+        return Cell(name, column, None, None, "", ", ".join(dict.fromkeys(missing)), results, stale)
+    means = {seed: fmean(map(_mean, sets.values())) for seed, sets in by_seed.items()}
+    over, error, df = _error([*by_seed.values()])
+    value = fmean(means.values())
+    interval = statistics.t_interval(value, error, df) if error else None
+    return Cell(name, column, value, error, over, "done", results, stale, interval, means)
+
+
+def _mean(results: Sequence[Result]) -> float:
+    return fmean(float(result.value or 0.0) for result in results)
+
+
+def _error(seeds: Sequence[Mapping[int, Sequence[Result]]]) -> tuple[str, float, float]:
+    """Over whom there is a standard error, that error, and its degrees of freedom.
+
+    Over the seeds if there are several; else over the folds, of the sets' mean each; else over
+    sets and test examples, whose squares add (which counts their interaction twice: rather too
+    great than too small); else over the test examples alone.
+    """
+    if len(seeds) > 1:
+        means = [fmean(map(_mean, sets.values())) for sets in seeds]
+        return "seeds", statistics.mean_and_error(means)[1], len(means) - 1
+    sets = [*seeds[0].values()]
+    folds = [_mean(of_fold) for of_fold in zip(*sets, strict=True)]
+    if len(folds) > 1:
+        return "folds", statistics.mean_and_error(folds)[1], len(folds) - 1
+    firsts = [of_set[0] for of_set in sets]
+    examples = math.sqrt(fmean(float(result.stderr or 0.0) ** 2 for result in firsts))
+    if len(sets) == 1:
+        return "examples", examples, math.inf
+    between = statistics.mean_and_error([_mean(of_set) for of_set in sets])[1]
+    both = math.hypot(examples, between)
+    df = (len(sets) - 1) * (both / between) ** 4 if between else math.inf  # Satterthwaite
+    return "sets", both, df
 
 
 def published() -> pd.DataFrame:
-    """Values from the literature, each with its source."""
-    return pd.read_csv(str(package_files("genbench") / "published.csv"))
+    """Values from the literature, each with its source and as much of its protocol as that says."""
+    return pd.read_csv(str(package_files("genbench") / "published.csv"), dtype=str)
 
 
-def _published(cell: Cell) -> Mapping[str, Any] | None:
+_PROTOCOL = ("m", "s", "scale", "sigma", "v", "rows", "chain")
+
+
+def _published(cell: Cell) -> Published | None:
     """The published value that belongs beside a cell, of means on canonical data."""
     first = cell.results[0]
     if first.caveat or not any(result.kind == "mean" for result in cell.results):
@@ -186,14 +251,39 @@ def _published(cell: Cell) -> Mapping[str, Any] | None:
     table = published()
     same = (table.model == first.model) & (table.dataset == first.dataset)
     found = table[same & (table.metric == first.metric)]
-    return None if found.empty else found.iloc[0].to_dict()
+    if found.empty:
+        return None
+    row = found.iloc[0].dropna().to_dict()
+    fields = {name: row[name] for name in _PROTOCOL if name in row}
+    return Published(float(row["value"]), float(row["stderr"]), row["unit"], row["source"], fields)
+
+
+def best(found: Sequence[Cell], references: Sequence[str]) -> set[tuple[str, str]]:
+    """The label and head of the cells that no other is shown to beat, over at least 3 seeds each.
+
+    Decided for each dataset among the trained, current rows; none where fewer than two of them
+    have the seeds.
+    """
+    marked = set()
+    for head in dict.fromkeys(cell.head for cell in found):
+        rows = {
+            cell.label: [*cell.by_seed.values()]
+            for cell in found
+            if cell.head == head and not cell.stale and cell.results[0].model not in references
+        }
+        higher = next(cell for cell in found if cell.head == head).results[0].higher_is_better
+        marked |= {(label, head) for label in statistics.best(rows, higher)}
+    return marked
 
 
 # --- the frame of strings ---
 
 
 def frame(found: Sequence[Cell], references: Sequence[str], asked: Asked = SCORES) -> pd.DataFrame:
-    """What is shown: a row for each model, untrained rows last, missing cells as a dash."""
+    """What is shown: a row for each model, untrained rows last, missing cells as a dash.
+
+    attrs: "untrained", how many the last rows are; "best", the (row, column) of marked values.
+    """
     labels = list(dict.fromkeys(cell.label for cell in found))
     untrained = {cell.label for cell in found if cell.results[0].model in references}
     labels.sort(key=lambda name: name in untrained)
@@ -201,11 +291,13 @@ def frame(found: Sequence[Cell], references: Sequence[str], asked: Asked = SCORE
     for cell in found:
         for name, text in _texts(cell, asked).items():
             columns.setdefault(f"{cell.head}{name}", {})[cell.label] = text
-    blank = {name: "" if name.endswith(_PUBLISHED) else MISSING for name in columns}
+    blank = {name: "" if name.endswith((_PUBLISHED, _VERDICT)) else MISSING for name in columns}
     kept = {name: text for name, text in columns.items() if blank[name] or any(text.values())}
     shown = pd.DataFrame(kept, index=labels, dtype=object).fillna(blank)
     shown.insert(0, "model", shown.index, allow_duplicates=True)
     shown.attrs["untrained"] = len([name for name in labels if name in untrained])
+    marked = best(found, references) if "ll" in asked.columns else set()
+    shown.attrs["best"] = sorted((labels.index(label), head) for label, head in marked)
     return shown.reset_index(drop=True)
 
 
@@ -216,10 +308,46 @@ def _texts(cell: Cell, asked: Asked) -> dict[str, str | None]:
         if column in speed.TITLES:
             texts[f", {speed.TITLES[column]}"] = speed.text(_whole(cell), column, asked.records)
         else:
-            paper = _published(cell)
-            beside = f"{paper['value']:g} ± {paper['stderr']:g}" if paper else None
-            texts |= {"": cell.text, _PUBLISHED: beside}
+            beside = cell.published.text if cell.published else None
+            texts |= {"": cell.text, _PUBLISHED: beside, _VERDICT: cell.verdict or None}
     return texts
+
+
+def numbers(found: Sequence[Cell], asked: Asked = SCORES) -> pd.DataFrame:
+    """A row for each cell, every number unrounded, for programs that read tables."""
+    return pd.DataFrame([_numbers(cell, asked) for cell in found])
+
+
+def _numbers(cell: Cell, asked: Asked) -> dict[str, Any]:
+    first, paper = cell.results[0], cell.published
+    low, high = cell.interval or (None, None)
+    warnings = (text for r in cell.results for text in [*r.details.get("warnings", []), r.error])
+    return {
+        "model": cell.label,
+        "dataset": cell.head,
+        "metric": first.metric,
+        "kind": _several(r.kind for r in cell.results if r.kind),
+        "value": cell.value,
+        "error": cell.error,
+        "error_over": cell.over,
+        "low": low,
+        "high": high,
+        "unit": first.unit,
+        "status": cell.status,
+        "preset": first.preset,
+        "seeds": " ".join(sorted({str(r.seed) for r in cell.results})),
+        "sample_sets": len({r.sample_set for r in cell.results}),
+        "samples": first.scored,
+        "sigma": _sigmas(cell),
+        "cut": any(result.cut for result in cell.results),
+        "current": not cell.stale,
+        "warnings": _several(text for text in warnings if text),
+        "published": paper.value if paper else None,
+        "published_error": paper.stderr if paper else None,
+        "verdict": cell.verdict,
+        "source": paper.source if paper else "",
+        **speed.numbers(_whole(cell), asked),
+    }
 
 
 def _whole(cell: Cell) -> Sequence[Result]:
@@ -254,30 +382,43 @@ def notes(
         lines.append(f"{', '.join(references)}: reference rows, untrained; no floor, no ceiling")
     lines += [_protocol(cell) for cell in found if cell.value is not None]
     for cell in found:
-        for result in cell.results:
-            where = f"{cell.label} on {cell.head}, fold {result.fold}, seed {result.seed}"
-            if result.status == "failed":
-                lines.append(f"{where} failed: {result.error}")
-            lines += [f"{where}: {text}" for text in result.details.get("warnings", [])]
-            if result.cut:
-                lines.append(f"{where}: training was cut by the time budget")
+        lines += _warnings(cell)
     lines += [
         f"{cell.label} on {cell.head} was made by another code or recipe than the installed one"
         for cell in found
         if cell.stale
     ]
+    if "ll" in asked.columns and best(found, references):
+        lines.append("bold: rows that no other is shown to beat, by Welch's t over seeds with Holm")
     lines += [*speed.notes(rows(found), asked), *audit]
     for cell in found:
-        paper = _published(cell)
-        if paper:
-            lines.append(f"published {cell.results[0].model} on {cell.head}: {paper['source']}")
+        if cell.published:
+            source = cell.published.source
+            lines.append(f"published {cell.results[0].model} on {cell.head}: {source}")
     return list(dict.fromkeys(lines))
+
+
+def _warnings(cell: Cell) -> list[str]:
+    """What went wrong in a row: of warnings that differ in numbers only, the first and how many."""
+    kinds: dict[str, list[str]] = {}
+    for result in cell.results:
+        where = f"{cell.label} on {cell.head}, fold {result.fold}, seed {result.seed}"
+        where += f", sample set {result.sample_set}" if result.sample_set else ""
+        said = [f": {text}" for text in result.details.get("warnings", [])]
+        said += [f" failed: {result.error}"] if result.status == "failed" else []
+        said += [": training was cut by the time budget"] if result.cut else []
+        for text in said:
+            kinds.setdefault(re.sub(r"\d+", "", text), []).append(where + text)
+    more = {kind: f" (and {len(found) - 1} more like it)" for kind, found in kinds.items()}
+    return [found[0] + (more[kind] if found[1:] else "") for kind, found in kinds.items()]
 
 
 def _protocol(cell: Cell) -> str:
     """How a number came about: preset, seeds, sigma, samples; how a chain sampled and mixed."""
     first = cell.results[0]
     parts = [f"preset {first.preset}", f"seed {_several(r.seed for r in cell.results)}"]
+    sets = len({result.sample_set for result in cell.results})
+    parts += [f"{sets} sample sets"] if sets > 1 else []
     if first.folds > 1:
         parts.append(f"{first.folds} folds")
     if any("sigma" in result.details for result in cell.results):
@@ -418,123 +559,3 @@ def _centroid_note(
         f"{value_and_error(difference, error)} {ours[0].unit} (paired over test examples): "
         f"{ours[0].metric} here does not mean better samples"
     )
-
-
-# --- renderings ---
-
-
-def markdown(shown: pd.DataFrame, lines: Sequence[str]) -> str:
-    """The table in Markdown, untrained rows under a heading of their own, notes below."""
-    safe = shown.map(_escape_markdown)
-    safe.columns = [_escape_markdown(str(name)) for name in shown.columns]
-    models = len(safe) - shown.attrs["untrained"]
-    if 0 < models < len(safe):
-        rule = pd.DataFrame([["*untrained*"] + [""] * (safe.shape[1] - 1)], columns=safe.columns)
-        safe = pd.concat([safe.iloc[:models], rule, safe.iloc[models:]])
-    align = ["left"] + ["right"] * (safe.shape[1] - 1)
-    text = safe.to_markdown(index=False, disable_numparse=True, colalign=align)
-    return f"{text}\n\n" + "".join(f"- {_escape_markdown(line)}\n" for line in lines)
-
-
-def _escape_markdown(text: str) -> str:
-    for special in "\\`*<>|!":
-        text = text.replace(special, f"\\{special}")
-    return text.replace("\n", " ").replace("](", "]\\(")
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "–": "--",
-    "…": r"\ldots{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "\n": " ",
-}
-
-
-def escape_latex(text: str) -> str:
-    r"""Text that LaTeX prints as it stands.
-
-    >>> escape_latex("50% of \\input{x}")
-    '50\\% of \\textbackslash{}input\\{x\\}'
-    """
-    return "".join(_LATEX.get(character, character) for character in text)
-
-
-def latex(shown: pd.DataFrame, lines: Sequence[str]) -> str:
-    r"""The table for booktabs, notes below it; `\usepackage{booktabs}` is all it needs."""
-    safe = shown.map(escape_latex)
-    safe.columns = [escape_latex(str(name)) for name in shown.columns]
-    text = safe.to_latex(index=False, escape=False, column_format="l" + "r" * (safe.shape[1] - 1))
-    models = len(safe) - shown.attrs["untrained"]
-    if 0 < models < len(safe):
-        body = text.splitlines()
-        first = body.index(r"\midrule") + 1
-        body.insert(first + models, r"\midrule")
-        text = "\n".join(body) + "\n"
-    below = "".join(f"{escape_latex(line)}.\\\\\n" for line in lines)
-    return (
-        "\\begin{table}\n\\centering\n" + text + "\n\\medskip\n\\parbox{\\linewidth}"
-        "{\\footnotesize\n" + below + "}\n\\end{table}\n"
-    )
-
-
-def comma_separated(found: Sequence[Cell], asked: Asked = SCORES) -> str:
-    """One line for each cell, numbers unrounded; text cannot become a spreadsheet's formula."""
-    rows = []
-    for cell in found:
-        first, paper = cell.results[0], _published(cell) or {}
-        rows.append(
-            {
-                "model": cell.label,
-                "dataset": cell.head,
-                "metric": first.metric,
-                "kind": _several(r.kind for r in cell.results if r.kind),
-                "value": cell.value,
-                "error": cell.error,
-                "error_over": cell.over,
-                "unit": first.unit,
-                "status": cell.status,
-                "preset": first.preset,
-                "seeds": " ".join(sorted({str(r.seed) for r in cell.results})),
-                "samples": first.scored,
-                "sigma": _sigmas(cell),
-                "cut": any(result.cut for result in cell.results),
-                "current": not cell.stale,
-                "warnings": _several(
-                    text
-                    for result in cell.results
-                    for text in [*result.details.get("warnings", []), result.error]
-                    if text
-                ),
-                "published": paper.get("value"),
-                "published_error": paper.get("stderr"),
-                "source": paper.get("source", ""),
-                **speed.numbers(_whole(cell), asked),
-            }
-        )
-    table = pd.DataFrame(rows)
-    return table.map(_no_formula).to_csv(index=False)
-
-
-def _no_formula(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    line = " ".join(value.split())
-    return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
-
-
-def as_json(results: Sequence[Result], asked: Asked = SCORES) -> str:
-    """An array with an object for each score."""
-    every = [{**vars(result), **speed.numbers([result], asked)} for result in results]
-    return json.dumps(every, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"

@@ -229,7 +229,15 @@ def test_no_option_of_run_is_untested_or_without_a_variable() -> None:
     question = {option: variable for option, _, variable in OPTIONS}
     elsewhere = {
         *("--device", "--workers", "--threads", "--results-dir", "--data-dir", "--rerun"),
-        *("--no-references", "--dry-run", "--quiet", "--verbose", "--json", "--columns"),
+        *(
+            "--no-references",
+            "--dry-run",
+            "--quiet",
+            "--verbose",
+            "--json",
+            "--columns",
+            "--sample-sets",
+        ),
     }
     assert options.keys() == question.keys() | elsewhere
     for option, variable in options.items():

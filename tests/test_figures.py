@@ -1,4 +1,4 @@
-"""The figures: the points are the data, and the bytes depend on nothing else."""
+"""The figure of speed, and what all figures share: bytes, hostile names, no global state."""
 
 import re
 from dataclasses import replace
@@ -9,19 +9,21 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from test_cli import TINY
 from test_speed_columns import stages
 from test_table import GAN, REFERENCES, REPLAY, current
 
 from genbench import figures, table
 from genbench.errors import UsageError
+from genbench.figures import Drawn
 from genbench.run import Result
 
 SLOWER = replace(REPLAY, key="r")
 RECORDS = {"k": stages(sample=0.5), "r": stages(sample=2.0, key="r"), "t": stages(key="t")}
 
 
-def drawn(*results: Result, records: dict = RECORDS) -> Figure:
+def drawn(*results: Result, records: dict = RECORDS) -> Drawn:
     tables = table.tables(list(results))
     cells = [(title, table.cells(found, current)) for title, found in tables]
     return figures.speed(cells, REFERENCES, records)
@@ -31,13 +33,13 @@ def texts(ax: Axes) -> list[str]:
     return [text.get_text() for text in ax.texts]
 
 
-def said(figure: Figure) -> str:
+def said(drawn: Drawn) -> str:
     """The caption, as if it were on one line."""
-    return " ".join(figure.get_supxlabel().split())
+    return " ".join(drawn.caption.split())
 
 
 def test_the_points_are_rates_and_scores_with_their_errors() -> None:
-    (ax,) = drawn(GAN, SLOWER).axes
+    (ax,) = drawn(GAN, SLOWER).figure.axes
     (points, bars) = ax.collections[1], ax.collections[0]
     expected = [[20_000.0, GAN.value], [5_000.0, REPLAY.value]]
     assert np.allclose(points.get_offsets(), expected, rtol=1e-12)
@@ -47,8 +49,7 @@ def test_the_points_are_rates_and_scores_with_their_errors() -> None:
 
 
 def test_every_point_has_the_name_of_its_row_inside_the_frame() -> None:
-    figure = drawn(GAN, SLOWER)
-    (ax,) = figure.axes
+    (ax,) = drawn(GAN, SLOWER).figure.axes
     assert texts(ax) == ["gan", "replay"]
     frame = ax.get_window_extent()
     for text in ax.texts:
@@ -58,14 +59,14 @@ def test_every_point_has_the_name_of_its_row_inside_the_frame() -> None:
 
 def test_names_of_points_that_coincide_do_not_cover_each_other() -> None:
     rows = [replace(GAN, model=f"model_{i}", key=str(i)) for i in range(6)]
-    (ax,) = drawn(*rows, records={str(i): stages(key=str(i)) for i in range(6)}).axes
+    (ax,) = drawn(*rows, records={str(i): stages(key=str(i)) for i in range(6)}).figure.axes
     boxes = [text.get_window_extent() for text in ax.texts]
     for i, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:i])
 
 
 def test_a_trained_row_and_a_reference_row_differ_in_marker_and_colour() -> None:
-    figure = drawn(GAN, SLOWER)
+    figure = drawn(GAN, SLOWER).figure
     points = figure.axes[0].collections[1]
     first, second = points.get_facecolors()
     assert not (first == second).all()
@@ -75,13 +76,13 @@ def test_a_trained_row_and_a_reference_row_differ_in_marker_and_colour() -> None
 
 
 def test_each_dataset_has_a_panel() -> None:
-    figure = drawn(GAN, SLOWER, replace(GAN, dataset="tfd", key="t"))
+    figure = drawn(GAN, SLOWER, replace(GAN, dataset="tfd", key="t")).figure
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["mnist", "tfd"]
 
 
 def test_the_axes_say_their_units_and_the_caption_the_machine() -> None:
     figure = drawn(GAN)
-    (ax,) = figure.axes
+    (ax,) = figure.figure.axes
     assert "samples/s" in ax.get_xlabel()
     assert "nats" in ax.get_ylabel()
     assert "on AMD EPYC, 2 threads, torch 2.13.0" in said(figure)
@@ -106,11 +107,16 @@ def test_the_caption_says_which_rows_are_cut_or_by_other_code() -> None:
     assert "by other code or recipes than the installed: short [" in caption
 
 
+def every_text(figure: Figure) -> list[Text]:
+    """All texts that are drawn, and the tick labels too."""
+    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+
+
 @pytest.mark.parametrize("name", ["$x^2$", "a_b", "$\\frac{1}$", "\\input{x}", "two\nlines", "$"])
 def test_a_name_is_printed_as_it_stands(name: str) -> None:
     figure = drawn(replace(GAN, model=name, caveat=name, metric=name))
-    (ax,) = figure.axes
-    for text in (ax.texts[0], ax.yaxis.label, ax._left_title, figure._supxlabel):
+    (ax,) = figure.figure.axes
+    for text in every_text(figure.figure):
         assert text._preprocess_math(text.get_text())[1] is False
     assert texts(ax) == [name.replace("\n", " ")]
     assert figures.content(figure, "svg").startswith(b"<?xml")
@@ -124,6 +130,59 @@ def test_the_same_results_are_the_same_bytes(form: str, monkeypatch: pytest.Monk
         again = figures.content(drawn(GAN, SLOWER), form)
     assert first == again
     assert not re.search(rb"19[0-9]{2}-|20[0-9]{2}-[0-9]{2}-|/CreationDate", first)
+
+
+def test_the_caption_is_in_files_and_not_in_what_a_page_embeds() -> None:
+    figure = drawn(GAN)
+    before = figures.as_svg(figure.figure)
+    assert len(figures.content(figure, "svg")) > len(before) + 1000
+    assert figures.as_svg(figure.figure) == before
+    assert figures.as_png(figure.figure).startswith(b"\x89PNG")
+
+
+HOSTILE = {
+    "markup": "<script>alert(1)</script>",
+    "mathematics": "$x_1$ \\input{x}",
+    "path": "../../../etc/passwd",
+    "formula": "=cmd|' /C calc'!A0",
+    "long": "x" * 300,
+    "long words": "a name " * 43,
+    "right to left": "\u05d0\u05d1\u05d2 \u202egnp.exe\u202c",
+    "controls": "a\x00b\x1bc",
+    "no such glyph": "\u4e2d\U0001f600",
+}
+
+
+@pytest.mark.parametrize("text", ["x" * 300, "a name " * 43, "".join(HOSTILE.values())])
+@pytest.mark.filterwarnings("error")  # a glyph that no font has, a layout that does not fit
+def test_hostile_names_neither_break_a_figure_nor_its_layout(text: str) -> None:
+    details = {"sigma": 0.2, "valid": 3.0, "curve": [[0.1, 1.0], [0.2, 3.0], [0.4, 2.0]]}
+    details |= {"by_count": [[5, 0.2, 1.0], [10, 0.2, 3.0]]}
+    details |= {"training": {"curve": [[1, 1.0], [2, 2.0]], "epoch": 2}}
+    like = replace(GAN, caveat=text, metric=text, unit=text, details=details)
+    hostile = [replace(like, model=name, key=name) for name in HOSTILE.values()]
+    found = [(text, table.cells(hostile, current))]
+    made = [
+        figures.values(found, REFERENCES),
+        figures.sigma(found, REFERENCES),
+        figures.count(found, REFERENCES),
+        figures.epochs(found, REFERENCES, {}),
+        figures.speed(found, REFERENCES, {name: stages(key=name) for name in HOSTILE.values()}),
+    ]
+    for one in made:
+        inches = one.figure.get_tightbbox().width
+        assert inches < 1.15 * one.figure.get_figwidth(), one.name
+        assert one.figure.axes[0].get_position().width > 0.25, one.name
+        assert one.figure.axes[0].get_position().height > 0.25, one.name
+        assert not {"\u202e", "\x00", "\x1b"} & set(one.alt + one.caption)
+    assert figures.content(made[1], "svg").startswith(b"<?xml")
+
+
+def test_a_name_for_a_file_holds_no_path_and_is_given_once() -> None:
+    taken: set[str] = set()
+    names = [figures.file_name("samples", "../../etc", name, taken=taken) for name in ("/", "..")]
+    assert names == ["samples-etc", "samples-etc-2"]
+    assert len(figures.file_name("x" * 300)) == 60
 
 
 def test_drawing_changes_no_global_state() -> None:
@@ -149,3 +208,35 @@ def test_the_command_writes_the_figure_and_says_where(genbench, tmp_path: Path) 
     assert first.startswith(b"\x89PNG")
     genbench("figure", "speed", "--out", "speed.png")
     assert (tmp_path / "speed.png").read_bytes() == first
+
+
+def test_figure_all_writes_what_the_results_allow_and_says_why_not_the_rest(
+    genbench, tmp_path: Path
+) -> None:
+    genbench("run", "-m", "walk", "-d", "tiny", "--no-references", "--samples", "50")
+    done = genbench("figure", "all", "--out", "out", "--format", "svg,png")
+    assert done.returncode == 0, done.stderr
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    names = ("count", "epochs", "samples-tiny-walk-50-samples", "sigma", "speed", "values")
+    assert written == sorted(f"{name}.{form}" for name in names for form in ("svg", "png"))
+    assert sorted(done.stdout.split()) == [f"out/{name}" for name in written]
+    assert "no interpolation: none of walk decodes a latent z" in done.stderr
+    first = (tmp_path / "out/epochs.svg").read_bytes()
+    genbench("figure", "epochs", "--out", "again.svg")
+    assert (tmp_path / "again.svg").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("values", "-m", "drft"), "did you mean 'drift'?"),
+        (("all", "--format", "pgn"), "did you mean 'png'?"),
+        (("sigma", "--out", "sigma.jpg"), "must end in .png, .svg or .pdf"),
+        (("interpolation",), "decodes a latent z"),
+    ],
+)
+def test_a_wrong_request_ends_in_2_and_says_what_would_do(genbench, arguments, said) -> None:
+    genbench(*TINY)
+    done = genbench("figure", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr

@@ -10,7 +10,7 @@ import pytest
 from test_cli import TINY
 from test_table import GAN, REFERENCES, REPLAY, current
 
-from genbench import provenance, speed, table
+from genbench import provenance, rendering, speed, table
 from genbench.run import Result
 from genbench.speed import Asked
 from genbench.store import Store
@@ -41,7 +41,7 @@ def asked(records: dict, *columns: str) -> Asked:
     return Asked(columns or ("ll", "fit", "sample"), records)
 
 
-def rendered(results: list[Result], asked: Asked, render=table.markdown) -> str:
+def rendered(results: list[Result], asked: Asked, render=rendering.markdown) -> str:
     found = table.cells(results, current)
     lines = table.notes(found, REFERENCES, asked=asked)
     return render(table.frame(found, REFERENCES, asked), lines)
@@ -163,7 +163,7 @@ def test_an_old_record_says_its_times_and_that_nobody_knows_what_ran_beside() ->
 HOSTILE = "a_b & $x$ | 50% <b>"
 
 
-@pytest.mark.parametrize("render", [table.markdown, table.latex])
+@pytest.mark.parametrize("render", [rendering.markdown, rendering.latex])
 def test_a_hostile_processor_is_harmless(render) -> None:
     text = rendered([GAN], asked({"k": stages(cpu=HOSTILE)}), render)
     assert HOSTILE not in text
@@ -172,18 +172,20 @@ def test_a_hostile_processor_is_harmless(render) -> None:
 
 def test_csv_has_numbers_and_where_they_were_taken() -> None:
     found = table.cells([GAN], current)
-    (row,) = csv.DictReader(io.StringIO(table.comma_separated(found, asked(GAN_TIMED))))
+    (row,) = csv.DictReader(
+        io.StringIO(rendering.comma_separated(table.numbers(found, asked(GAN_TIMED))))
+    )
     assert float(row["training_seconds"]) == 192
     assert float(row["seconds_per_epoch"]) == 192 / 250
     assert float(row["samples_per_second"]) == 20_000
     assert float(row["seconds_per_10000_samples"]) == 0.5
     assert row["sampling_timed_on"] == "AMD EPYC, 2 threads, torch 2.13.0"
     assert row["training_workers"] == "1"
-    assert "training_seconds" not in table.comma_separated(found)
+    assert "training_seconds" not in rendering.comma_separated(table.numbers(found))
 
 
 def test_json_has_the_numbers_of_each_score() -> None:
-    (row,) = json.loads(table.as_json([GAN], asked(GAN_TIMED, "sample")))
+    (row,) = json.loads(rendering.as_json([GAN], asked(GAN_TIMED, "sample")))
     assert row["samples_per_second"] == 20_000
     assert "training_seconds" not in row
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genbench import statistics, table
+from genbench import rendering, statistics, table
 from genbench.run import Result
 
 GAN = Result(
@@ -47,7 +47,7 @@ def current(result: Result) -> bool:
 
 def rendered(*results: Result, is_current=current) -> str:
     found = table.cells(results, is_current)
-    return table.markdown(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
+    return rendering.markdown(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
 
 
 @given(
@@ -147,9 +147,12 @@ def test_a_published_value_stands_beside_means_only() -> None:
     dbn = replace(BITS, kind="mean")
     assert "mnist, published" in rendered(dbn)
     assert "published" not in rendered(BITS)
-    lines = [table.comma_separated(table.cells([result], current)) for result in (dbn, BITS)]
+    lines = [
+        rendering.comma_separated(table.numbers(table.cells([result], current)))
+        for result in (dbn, BITS)
+    ]
     rows = [next(csv.DictReader(io.StringIO(line))) for line in lines]
-    assert [row["published"] for row in rows] == ["138", ""]
+    assert [row["published"] for row in rows] == ["138.0", ""]
 
 
 def test_no_published_value_stands_beside_reconstructions() -> None:
@@ -164,7 +167,7 @@ def test_a_training_that_saw_the_validation_rows_is_said_to_have() -> None:
 
 def test_the_csv_says_what_kind_the_samples_are() -> None:
     found = table.cells([GAN, BITS, FAILED], current)
-    rows = csv.DictReader(io.StringIO(table.comma_separated(found)))
+    rows = csv.DictReader(io.StringIO(rendering.comma_separated(table.numbers(found))))
     assert [row["kind"] for row in rows] == ["mean", "binary", ""]
 
 
@@ -351,12 +354,12 @@ HOSTILE = ["<script>alert(1)</script>", "\\input{/etc/passwd}", "a|b", "50% & #1
 def test_hostile_text_is_harmless_in_latex_and_markdown(text: str) -> None:
     hostile = replace(GAN, error=text, status="failed", value=None, stderr=None, caveat=text)
     found = table.cells([hostile], current)
-    latex = table.latex(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
+    latex = rendering.latex(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
     assert text not in latex or text == "a|b"
     assert "\\input" not in latex
     for line in latex.splitlines():
         assert "%" not in line.replace("\\%", "")
-    markdown = table.markdown(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
+    markdown = rendering.markdown(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
     assert "<script>" not in markdown
     rows = [line.replace("\\|", "") for line in markdown.splitlines() if line.startswith("|")]
     assert len({row.count("|") for row in rows}) == 1
@@ -365,7 +368,7 @@ def test_hostile_text_is_harmless_in_latex_and_markdown(text: str) -> None:
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\t=1", "\r=1"])
 def test_no_text_of_a_csv_is_a_spreadsheets_formula(text: str) -> None:
     found = table.cells([replace(GAN, model=text, value=-3.5)], current)
-    row = next(csv.DictReader(io.StringIO(table.comma_separated(found))))
+    row = next(csv.DictReader(io.StringIO(rendering.comma_separated(table.numbers(found)))))
     assert row["model"].startswith("'")
     assert float(row["value"]) == -3.5  # a negative number stays one
 
@@ -374,14 +377,17 @@ def test_json_has_an_object_for_each_score() -> None:
     import json
 
     wanted = "model dataset fold seed preset metric value stderr unit status key details"
-    rows = json.loads(table.as_json([GAN, REPLAY]))
+    rows = json.loads(rendering.as_json([GAN, REPLAY]))
     assert [row["model"] for row in rows] == ["gan", "replay"]
     assert set(wanted.split()) <= rows[0].keys()
 
 
 def test_a_metric_without_sigma_has_its_csv_line_too() -> None:
     found = table.cells([replace(GAN, details={}, metric="other")], current)
-    assert next(csv.DictReader(io.StringIO(table.comma_separated(found))))["sigma"] == ""
+    assert (
+        next(csv.DictReader(io.StringIO(rendering.comma_separated(table.numbers(found)))))["sigma"]
+        == ""
+    )
 
 
 def test_every_published_value_has_a_source() -> None:

@@ -9,11 +9,40 @@ from typing import Annotated
 import typer
 
 from genbench import __version__
-from genbench.cli import data, figure, listing, run, score, table
+from genbench.cli import (
+    audit,
+    cite,
+    compare,
+    data,
+    figure,
+    listing,
+    lock,
+    report,
+    run,
+    score,
+    table,
+    verify,
+)
 from genbench.cli.options import DEFAULTS, app
 from genbench.errors import GenbenchError
 
-__all__ = ["DEFAULTS", "app", "data", "figure", "listing", "main", "run", "score", "table"]
+__all__ = [
+    "DEFAULTS",
+    "app",
+    "audit",
+    "cite",
+    "compare",
+    "data",
+    "figure",
+    "listing",
+    "lock",
+    "main",
+    "report",
+    "run",
+    "score",
+    "table",
+    "verify",
+]
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ DEFAULTS = tomllib.loads((package_files("genbench") / "defaults.toml").read_text
 MODELS, DATASETS, METRICS, SEEDS = (
     ",".join(map(str, DEFAULTS[key])) for key in ("models", "datasets", "metrics", "seeds")
 )
-FORMATS = ("md", "latex", "csv", "json")
+FORMATS = ("md", "latex", "csv", "html", "json")
 
 app = typer.Typer(
     name="genbench",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 from genbench.cli.options import DEFAULTS, split
 from genbench.errors import UsageError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from genbench.robustness import Robustness
     from genbench.run import Result
+    from genbench.signature import Signature
+    from genbench.speed import Asked, Records
     from genbench.store import Store
     from genbench.table import Cell
 
@@ -41,38 +45,132 @@ def ordered(results: Sequence[Result]) -> list[Result]:
     return sorted(results, key=place)
 
 
-def tables_of(results: Sequence[Result]) -> list[tuple[str, list[Cell]]]:
-    from genbench import table
+def tables_of(
+    results: Sequence[Result], records: Records | None = None
+) -> list[tuple[str, list[Cell]]]:
+    """The title and the cells of each table; with the records of its results, their verdicts."""
+    from genbench import signature, table
 
-    return [(title, table.cells(group, is_current)) for title, group in table.tables(results)]
+    def fields(result: Result) -> dict[str, str]:
+        return signature.fields(result, (records or {}).get(result.key, {}).get("score", {}))
+
+    known = fields if records is not None else None
+    return [
+        (title, table.cells(group, is_current, known)) for title, group in table.tables(results)
+    ]
 
 
-def print_table(
+def records_of(results: Sequence[Result], store: Store) -> Records:
+    """By a result's key, the provenance of its stages."""
+    return {result.key: store.records(result) for result in results}
+
+
+def signatures(cells: Sequence[Cell], records: Records) -> dict[str, Signature]:
+    """By the head of its column, what fixes the meaning of a table's numbers."""
+    from genbench import signature
+
+    found = {}
+    for head in dict.fromkeys(cell.head for cell in cells):
+        own = [r for cell in cells if cell.head == head for r in cell.results if r.status == "done"]
+        if own:
+            found[head] = signature.of(own, records)
+    return found
+
+
+def rendered(
     results: Sequence[Result], form: str, columns: Sequence[str], store: Store, quiet: bool
-) -> None:
-    from genbench import speed, table
+) -> str:
+    """What `genbench table` prints of results."""
+    from genbench import rendering, speed, table
 
     results = ordered(results)
-    asked = speed.Asked(columns)
-    if asked.timed:
-        asked = speed.Asked(columns, {result.key: store.records(result) for result in results})
+    asked = speed.Asked(columns, records_of(results, store))
     if form == "json":
-        typer.echo(table.as_json(results, asked), nl=False)
-        return
-    found = tables_of(results)
+        return rendering.as_json(results, asked)
+    found = tables_of(results, asked.records)
     if form == "csv":
         every = [cell for _, cells in found for cell in cells]
-        typer.echo(table.comma_separated(every, asked), nl=False)
-        return
+        return rendering.comma_separated(table.numbers(every, asked))
     references = DEFAULTS["references"]
-    pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
+    texts = []
     for title, cells in found:
-        current = [r for cell in cells if not cell.stale for r in cell.results]
-        audit = table.audit(current, store.per_example, *pair)
-        lines = [] if quiet else table.notes(cells, references, audit, asked)
-        render = {"md": table.markdown, "latex": table.latex}[form]
-        above = f"{title}:\n\n" if title and form == "md" else ""
-        typer.echo(above + render(table.frame(cells, references, asked), lines))
+        lines = [] if quiet else notes_of(cells, store, asked)
+        short = "; ".join(said.short for said in signatures(cells, asked.records).values())
+        shown = table.frame(cells, references, asked)
+        texts.append(_text(form, title, shown, lines, "" if quiet else short))
+    return "\n".join(texts)
+
+
+def notes_of(cells: Sequence[Cell], store: Store, asked: Asked) -> list[str]:
+    """The sentences under a table, its whole signatures last."""
+    from genbench import table
+
+    pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
+    current = [r for cell in cells if not cell.stale for r in cell.results]
+    audit = table.audit(current, store.per_example, *pair)
+    said = [f"signature: {each.full}" for each in signatures(cells, asked.records).values()]
+    return [*table.notes(cells, DEFAULTS["references"], audit, asked), *said]
+
+
+def _text(
+    form: str, title: str, shown: pd.DataFrame, lines: Sequence[str], caption: str = ""
+) -> str:
+    """One table with what stands above and below it."""
+    from genbench import rendering
+
+    if form == "md":
+        above = f"{rendering.escape_markdown(title)}:\n\n" if title else ""
+        return above + rendering.markdown(shown, lines)
+    render = {"latex": rendering.latex, "html": rendering.html}[form]
+    return render(shown, lines, ". ".join(filter(None, (title, caption))))
+
+
+def robustness_of(results: Sequence[Result], store: Store) -> list[tuple[str, Robustness]]:
+    """The title and the robustness of each dataset, metric and kind of samples."""
+    from genbench import plan, robustness, table
+
+    found = []
+    current = [r for r in ordered(results) if r.status == "done" and is_current(r)]
+    groups: dict[tuple[str, str, str], list[Result]] = {}
+    for result in current:
+        groups.setdefault((result.metric, result.digest, result.kind), []).append(result)
+    for (metric, _, kind), own in groups.items():
+        references = DEFAULTS["references"]
+        names = list(plan.protocols(metric))
+        one = robustness.robustness(own, names, references, store.per_example)
+        if one is not None:
+            title = f"{metric} of {kind} samples on {table.head(own[0])}, by other protocols"
+            found.append((title, one))
+    return found
+
+
+def rendered_robustness(results: Sequence[Result], form: str, store: Store, quiet: bool) -> str:
+    """What `genbench table --robustness` prints of results."""
+    import pandas as pd
+
+    from genbench import rendering, robustness
+
+    found = robustness_of(results, store)
+    if not found:
+        raise UsageError(
+            "no table of other protocols without a trained row by the installed code; "
+            "`genbench run` makes some"
+        )
+    if form == "csv":
+        numbers = [
+            {"table": title, "model": name}
+            | {column: one.numbers[column][name] for column in one.numbers}
+            for title, one in found
+            for name in one.numbers[robustness.FIRST]
+        ]
+        return rendering.comma_separated(pd.DataFrame(numbers))
+    if form == "json":
+        every = [{"table": title, **robustness.as_json(one)} for title, one in found]
+        return json.dumps(every, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    return "\n".join(
+        _text(form, title, robustness.frame(one), [] if quiet else one.lines)
+        for title, one in found
+    )
 
 
 def only(store: Store, models: str | None, datasets: str | None) -> list[Result]:

@@ -38,7 +38,7 @@ from genbench.cli.options import (
     split,
     whole_numbers,
 )
-from genbench.cli.results import print_table
+from genbench.cli.results import rendered
 from genbench.errors import GenbenchError
 
 if TYPE_CHECKING:
@@ -61,6 +61,15 @@ def run(
     samples: Annotated[
         int, option("Samples drawn from each model.", "SAMPLES", "--samples", min=1)
     ] = DEFAULTS["samples"],
+    sample_sets: Annotated[
+        int,
+        option(
+            "Independent sets of samples of each model; three give an error over them.",
+            "SAMPLE_SETS",
+            "--sample-sets",
+            min=1,
+        ),
+    ] = 1,
     preset: Annotated[
         str,
         option(
@@ -122,6 +131,7 @@ def run(
         metrics=split(metrics, "--metrics"),
         seeds=whole_numbers(seeds),
         samples=samples,
+        sample_sets=sample_sets,
         preset=preset,
         references=() if no_references else DEFAULTS["references"],
         overrides=parsed_settings(settings or []),
@@ -141,7 +151,8 @@ def run(
         work(todo, environment, threads, console, quiet)
     results = [result for result in (store.result(run) for run in runs) if result]
     print_outcomes(todo, store, console, quiet, verbose)
-    print_table(results, "json" if as_json else "md", asked, store, quiet)
+    form = "json" if as_json else "md"
+    typer.echo(rendered(results, form, asked, store, quiet), nl=not as_json)
     if not quiet:
         console.print(f"everything is in {store.runs}", highlight=False, markup=False)
     if len(results) < len(runs) or any(result.status == "failed" for result in results):

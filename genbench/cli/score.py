@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,7 @@ from genbench.cli.options import (
     DataDir,
     Device,
     Json,
+    OnlyModels,
     Quiet,
     ResultsDir,
     Threads,
@@ -26,7 +27,7 @@ from genbench.cli.options import (
     option,
     parsed_settings,
 )
-from genbench.cli.results import is_current, ordered
+from genbench.cli.results import is_current, only, ordered, rendered_robustness
 from genbench.cli.run import print_outcomes, work
 from genbench.errors import UsageError
 
@@ -41,23 +42,33 @@ if TYPE_CHECKING:
 @app.command(
     epilog="Examples:  genbench score samples.npy -d mnist  |  "
     "genbench score ours.npz theirs.safetensors pictures/ -d tfd --json  |  "
-    "genbench score samples.npy -d mnist --no-references --set parzen.sigma=0.2"
+    "genbench score samples.npy -d mnist --no-references --set parzen.sigma=0.2  |  "
+    "genbench score --protocols -d mnist"
 )
 def score(
     files: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(help=".npy, .npz, .safetensors, or a folder of PNG files.", metavar="FILE"),
-    ],
+    ] = None,
     dataset: Annotated[
-        str,
+        str | None,
         option(
-            "The dataset to score on.",
+            f"The dataset to score on; else {DEFAULTS['datasets'][0]}. With --protocols: only it.",
             "DATASET",
             "--dataset",
             "-d",
             autocompletion=completing("dataset"),
         ),
-    ] = DEFAULTS["datasets"][0],
+    ] = None,
+    protocols: Annotated[
+        bool,
+        option(
+            "No FILE: score the stored samples of all results by the metric's other protocols.",
+            "PROTOCOLS",
+            "--protocols",
+        ),
+    ] = False,
+    models: OnlyModels = None,
     settings: Annotated[
         list[str] | None,
         option("A setting of the metric: parzen.sigma=0.2. May be repeated.", "SET", "--set"),
@@ -86,6 +97,8 @@ def score(
     Of several arrays in a file, the one called `samples`.
 
     Reference rows, drawn as often, stand beside; they are scored once and kept.
+
+    With --protocols: no FILE; how far the order of stored results depends on the protocol.
     """
     import torch
 
@@ -96,7 +109,18 @@ def score(
 
     where = choose_device(device)
     environment = Environment(results_dir, data_folder(data_dir), device, workers=1)
-    dataset, metric = registry.find("dataset", dataset).name, DEFAULTS["metrics"][0]
+    if protocols:
+        _refuse_of_files(files, settings, sigma_search, precision, no_references)
+        _score_by_protocols(models, dataset, environment, threads, quiet, as_json)
+        return
+    if not files:
+        raise UsageError(
+            "score needs a FILE of samples, or --protocols for those of stored results"
+        )
+    if models is not None:
+        raise UsageError("--models is for --protocols: a FILE holds what it holds")
+    dataset = registry.find("dataset", dataset or DEFAULTS["datasets"][0]).name
+    metric = DEFAULTS["metrics"][0]
     chosen = _metric_settings(metric, settings or [], sigma_search, precision)
     judge = scoring.metric_with(metric, chosen)
     source = registry.load("dataset", dataset)(environment.data_dir)
@@ -130,6 +154,69 @@ def score(
         _print_score_tables(judgements, results, head, metric, chosen, store, quiet)
     if len(results) < len(runs) or any(result.status == "failed" for result in results):
         raise typer.Exit(1)
+
+
+def _refuse_of_files(
+    files: Sequence[Path] | None,
+    settings: Sequence[str] | None,
+    sigma_search: str | None,
+    precision: str | None,
+    no_references: bool,
+) -> None:
+    """Raises UsageError for what only a FILE's score can be given."""
+    given = {"FILE": files, "--set": settings, "--sigma-search": sigma_search}
+    given |= {"--precision": precision, "--no-references": no_references}
+    for name, value in given.items():
+        if value:
+            raise UsageError(
+                f"--protocols scores what is stored, each protocol as it is: no {name}"
+            )
+
+
+def _score_by_protocols(
+    models: str | None,
+    dataset: str | None,
+    environment: Environment,
+    threads: int | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Scores stored samples by every other protocol, trains and draws nothing; prints the table."""
+    from genbench import plan
+    from genbench.store import Store
+
+    store, console = Store(environment.results_dir), new_console()
+    every = [r for r in only(store, models, dataset) if r.status == "done" and not r.protocol]
+    found = [result for result in every if result.sample_set == 0]  # of each training
+    known = plan.again(found, environment.data_dir)
+    for line in dict.fromkeys(_why_not(result, known, store) for result in found):
+        if line and not quiet:
+            console.print(f"left out: {line}", highlight=False, markup=False, soft_wrap=True)
+    chosen = [known[result.key] for result in found if not _why_not(result, known, store)]
+    runs = [run for base in chosen for run in plan.by_protocols(base)]
+    todo = plan.pending(runs, store)
+    if todo:
+        store.prepare()
+        work(todo, environment, threads or cores(), console, quiet)
+    print_outcomes(todo, store, console, quiet, verbose=False)
+    results = only(store, models, dataset)
+    form = "json" if as_json else "md"
+    typer.echo(rendered_robustness(results, form, store, quiet), nl=not as_json)
+    if plan.pending(runs, store):
+        raise typer.Exit(1)
+
+
+def _why_not(result: Result, known: Mapping[str, Run], store: Store) -> str:
+    """Why the samples of a result cannot be scored by other protocols; empty if they can."""
+    from genbench.table import label
+
+    name = f"{label(result)} on {result.dataset}, seed {result.seed}"
+    if result.key not in known:
+        return f"{name}: made by another code, recipe or data"
+    if not store.keeps_samples(known[result.key]):
+        return f"{name}: its samples were not kept"
+    own = [key for key in result.overrides if key.startswith(f"{result.metric}.")]
+    return f"{name}: scored by a protocol of the user's own" if own else ""
 
 
 def _metric_settings(
@@ -188,7 +275,7 @@ def _print_score_tables(
     """The files' rows above the reference rows; binary samples in a table of their own."""
     import pandas as pd
 
-    from genbench import table
+    from genbench import rendering, table
 
     references = DEFAULTS["references"]
     cells = table.cells(ordered(results), is_current)
@@ -208,7 +295,7 @@ def _print_score_tables(
         unit = f"{metric} in {ours[0].unit}, {better} is better"
         lines = [f"{unit}; ± standard error over the {over}"]
         lines = notes if len(beside) else lines
-        typer.echo(table.markdown(shown, [] if quiet else lines))
+        typer.echo(rendering.markdown(shown, [] if quiet else lines))
 
 
 def _row_name(judgement: Judgement, chosen: dict[str, Any]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from genbench.cli.options import (
     FORMATS,
     Columns,
@@ -15,19 +17,29 @@ from genbench.cli.options import (
     option,
     parsed_columns,
 )
-from genbench.cli.results import only, print_table
+from genbench.cli.results import only, rendered, rendered_robustness
 from genbench.errors import UsageError
 
 
 @app.command(
     epilog="Examples:  genbench table  |  genbench table --format latex -d mnist > table.tex  |  "
-    "genbench table --columns ll,fit,sample"
+    "genbench table --columns ll,fit,sample  |  genbench table --robustness -d mnist"
 )
 def table(
-    form: Annotated[str, option("md, latex, csv or json.", "FORMAT", "--format", "-f")] = "md",
+    form: Annotated[
+        str, option("md, latex, csv, html or json.", "FORMAT", "--format", "-f")
+    ] = "md",
     columns: Columns = "ll",
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
+    robustness: Annotated[
+        bool,
+        option(
+            "The models by other protocols, and whether their order holds.",
+            "ROBUSTNESS",
+            "--robustness",
+        ),
+    ] = False,
     results_dir: ResultsDir = Path("results"),
     quiet: Annotated[bool, option("No notes.", "QUIET", "--quiet", "-q")] = False,
 ) -> None:
@@ -38,4 +50,9 @@ def table(
     if form not in FORMATS:
         raise UsageError(f"unknown format {form!r}; {registry.nearest(form, FORMATS)}")
     asked, store = parsed_columns(columns), Store(results_dir)
-    print_table(only(store, models, dataset), form, asked, store, quiet)
+    results = only(store, models, dataset)
+    if robustness:
+        text = rendered_robustness(results, form, store, quiet)
+    else:
+        text = rendered(results, form, asked, store, quiet)
+    typer.echo(text, nl=form in ("md", "latex"))

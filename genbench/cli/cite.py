@@ -1,0 +1,80 @@
+"""`genbench cite`: what a paper quotes and cites for the tables of a folder of results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genbench.cli.options import (
+    DEFAULTS,
+    OnlyDatasets,
+    OnlyModels,
+    ResultsDir,
+    app,
+    option,
+    split,
+)
+
+if TYPE_CHECKING:
+    from genbench.run import Result
+
+
+@app.command(
+    epilog="Examples:  genbench cite  |  genbench cite -d mnist > references.bib  |  "
+    "genbench cite -m gan -d tfd --format text"
+)
+def cite(
+    models: OnlyModels = None,
+    dataset: OnlyDatasets = None,
+    form: Annotated[str, option("bibtex or text.", "FORMAT", "--format", "-f")] = "bibtex",
+    results_dir: ResultsDir = Path("results"),
+) -> None:
+    """Print each table's signature, and the references of what stands in it."""
+    from genbench import citations, signature
+    from genbench.store import Store
+
+    citations.check_format(form)
+    store = Store(results_dir)
+    asked = {
+        "model": _names("model", models, "--models"),
+        "dataset": _names("dataset", dataset, "--dataset"),
+    }
+    found = [result for result in store if not result.protocol and _wanted(result, asked)]
+    records = {result.key: store.records(result) for result in found}
+    signatures = [signature.of(group, records) for group in signature.groups(found)]
+    metrics = [*dict.fromkeys(result.metric for result in found)] or DEFAULTS["metrics"]
+    references = citations.entries([*_cited(asked, found), *(("metric", m) for m in metrics)], form)
+    mark = "% " if form == "bibtex" else ""
+    for line in signatures:
+        typer.echo(f"{mark}signature: {line.full}")
+    if signatures:
+        typer.echo()
+    typer.echo(("\n\n" if form == "bibtex" else "\n").join(references))
+
+
+def _names(kind: str, text: str | None, option: str) -> list[str]:
+    """The registered names that the user gave; raises UsageError for an unknown one."""
+    from genbench import registry
+
+    if text is None:
+        return []
+    return [registry.find(kind, name).name for name in split(text, option)]
+
+
+def _wanted(result: Result, asked: dict[str, list[str]]) -> bool:
+    return all(not names or getattr(result, kind) in names for kind, names in asked.items())
+
+
+def _cited(asked: dict[str, list[str]], found: Sequence[Result]) -> list[tuple[str, str]]:
+    """What was named, and what stands in the tables, as far as it is still registered."""
+    from genbench import registry
+
+    return [
+        (kind, name)
+        for kind, names in asked.items()
+        for name in dict.fromkeys([*names, *(getattr(result, kind) for result in found)])
+        if name in registry.names(kind)
+    ]

@@ -1,0 +1,44 @@
+"""Figures of results, each with its words: a text for those who cannot see it, and a caption."""
+
+from genbench.figures.counts import count
+from genbench.figures.gallery import NAMES, available, every, file_name, named
+from genbench.figures.intervals import values
+from genbench.figures.sheets import COUNT, interpolation, samples
+from genbench.figures.speeds import KINDS, speed
+from genbench.figures.style import (
+    DATES,
+    Absent,
+    Drawn,
+    as_png,
+    as_svg,
+    content,
+    form,
+    save,
+)
+from genbench.figures.trainings import epochs
+from genbench.figures.widths import sigma
+
+__all__ = [
+    "COUNT",
+    "DATES",
+    "KINDS",
+    "NAMES",
+    "Absent",
+    "Drawn",
+    "as_png",
+    "as_svg",
+    "available",
+    "content",
+    "count",
+    "epochs",
+    "every",
+    "file_name",
+    "form",
+    "interpolation",
+    "named",
+    "samples",
+    "save",
+    "sigma",
+    "speed",
+    "values",
+]

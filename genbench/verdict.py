@@ -1,0 +1,63 @@
+"""What may be said of our value beside a published one: two-sided, in words, by one protocol only.
+
+A published value has one run and no seeds, so there is no p-value against it. It is `reproduced` if
+it lies where one more of our seeds would be expected, whether ours are higher or lower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, stdev
+
+from genbench.statistics import prediction_interval
+
+SEEDS = 3  # the fewest that predict another
+
+
+@dataclass(frozen=True)
+class Published:
+    """A value from the literature.
+
+    fields: its protocol, by the names of a signature's fields and those of `genbench.table`; what
+    the source does not say is not among them.
+    """
+
+    value: float
+    stderr: float
+    unit: str
+    source: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return f"{self.value:g} ± {self.stderr:g}"
+
+
+def differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The fields that `theirs` states and in which ours is another: name -> (ours, theirs)."""
+    return {
+        name: (ours.get(name, "not stated"), value)
+        for name, value in theirs.items()
+        if ours.get(name) != value
+    }
+
+
+def verdict(seeds: Sequence[float], ours: Mapping[str, str], published: Published) -> str:
+    """`reproduced`, `differs by X nats (...)`, or `not comparable: <fields that differ>`.
+
+    seeds: our value of each seed. The published value is reproduced if it lies in the 95 %
+    prediction interval, by Student's t, of one more seed.
+    """
+    fields = differing(ours, published.fields)
+    if fields:
+        said = "; ".join(f"{name} {own}, theirs {other}" for name, (own, other) in fields.items())
+        return f"not comparable: {said}"
+    difference = fmean(seeds) - published.value
+    gap = f"differs by {difference:+.1f} {published.unit}"
+    if len(seeds) < SEEDS:
+        return f"{gap} ({len(seeds)} of the {SEEDS} seeds that a verdict takes)"
+    low, high = prediction_interval(seeds)
+    if low <= published.value <= high:
+        return "reproduced"
+    return f"{gap} (seed spread {stdev(seeds):.1f})"
