@@ -28,7 +28,7 @@ def markdown(shown: pd.DataFrame, lines: Sequence[str]) -> str:
         safe = pd.concat([safe.iloc[:models], rule, safe.iloc[models:]])
     align = ["left"] + ["right"] * (safe.shape[1] - 1)
     text = safe.to_markdown(index=False, disable_numparse=True, colalign=align)
-    return f"{text}\n\n" + "".join(f"- {escape_markdown(line, in_table=False)}\n" for line in lines)
+    return f"{text}\n\n" + "".join(f"- {_note(line)}\n" for line in lines)
 
 
 def _escaped(shown: pd.DataFrame, escape: Callable[[str], str], strong: str) -> pd.DataFrame:
@@ -50,12 +50,18 @@ def _one_line(text: str) -> str:
     return "".join(c for c in " ".join(text.split()).translate(_INVISIBLE) if c.isprintable())
 
 
-def escape_markdown(text: str, in_table: bool = True) -> str:
-    """Text that Markdown prints as it stands."""
+def escape_markdown(text: str) -> str:
+    """Text that a cell of Markdown's table prints as it stands."""
     text = _one_line(text)
-    for special in "\\`*<!" + (">|" if in_table else ""):
+    for special in "\\`*<>|!":
         text = text.replace(special, f"\\{special}")
     return text.replace("](", "]\\(")
+
+
+def _note(text: str) -> str:
+    """A sentence outside the table, where no tag, link or emphasis can open."""
+    text = _one_line(text).replace("\\", "\\\\").replace("<", "&lt;")
+    return text.replace("*", "\\*").replace("](", "]\\(")
 
 
 _LATEX = {

@@ -1,0 +1,62 @@
+"""Of what a table's error and interval are, as there are more sample sets and seeds."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from scipy import stats
+from test_table import GAN, current
+
+from genbench import table
+
+
+def cell(*results):
+    (found,) = table.cells(results, current)
+    return found
+
+
+def runs(values: dict[tuple[int, int], float]):
+    """A result for each (seed, sample set)."""
+    return [
+        replace(GAN, seed=seed, sample_set=which, value=value, stderr=2.0, key=f"{seed}-{which}")
+        for (seed, which), value in values.items()
+    ]
+
+
+def test_one_run_has_the_error_over_its_test_examples() -> None:
+    found = cell(*runs({(0, 0): 100.0}))
+    assert (found.over, found.error) == ("examples", 2.0)
+    assert found.interval == pytest.approx((100 - 1.95996 * 2, 100 + 1.95996 * 2), abs=1e-4)
+
+
+def test_sample_sets_of_one_training_add_their_spread_to_that_of_the_examples() -> None:
+    found = cell(*runs({(0, 0): 99.0, (0, 1): 100.0, (0, 2): 104.0}))
+    spread = stats.sem([99.0, 100.0, 104.0])
+    assert found.over == "sets"
+    assert found.value == pytest.approx(101.0)
+    assert found.error == pytest.approx(math.hypot(2.0, spread))
+
+
+def test_seeds_are_what_varies_where_there_are_several_whatever_the_sets() -> None:
+    values = {(s, k): 10.0 * s + k for s in range(3) for k in range(2)}
+    found = cell(*runs(values))
+    assert (found.over, found.value) == ("seeds", pytest.approx(10.5))
+    assert found.error == pytest.approx(stats.sem([0.5, 10.5, 20.5]))
+    low, high = stats.t.interval(0.95, 2, loc=10.5, scale=found.error)
+    assert found.interval == pytest.approx((low, high))
+    assert found.by_seed == {0: 0.5, 1: 10.5, 2: 20.5}
+
+
+def test_a_result_by_another_protocol_is_in_no_main_table() -> None:
+    other = replace(GAN, protocol="sigma refined", key="other")
+    assert table.tables([GAN, other]) == [("", [GAN])]
+
+
+def test_warnings_that_differ_in_numbers_are_said_once_and_counted() -> None:
+    said = [
+        replace(r, details={"warnings": [f"sigma {r.seed} is at the edge"]})
+        for r in runs({(s, 0): float(s) for s in range(3)})
+    ]
+    lines = [line for line in table.notes([cell(*said)], ()) if "edge" in line]
+    assert len(lines) == 1
+    assert lines[0].endswith("sigma 0 is at the edge (and 2 more like it)")
