@@ -290,7 +290,8 @@ def _junk(audit: Audit) -> list[str]:
     """Whether samples that no one would call good score less than real ones."""
     rows = [row for row in _of(audit, *CONTROLS) if row.gaps]
     below = [row for row in rows if row.sign < 0]
-    lines = [f"{row.name}, does not score less than {row.gaps[0].of}" for row in _not_below(audit)]
+    verbs = {0: "is not shown to score less than", 1: "scores more than"}
+    lines = [f"{r.name}, {verbs[r.sign]} {r.gaps[0].of}" for r in _not_below(audit)]
     if below:
         listed = " and ".join(f"{row.name}, {_by(row.gaps[0], audit)}" for row in below)
         lines.append(f"this does hold: below {below[0].gaps[0].of} stay {listed}")
@@ -318,12 +319,15 @@ def _overall(audit: Audit) -> str:
     fitted = any(_is_beyond_chance(row, audit) for row in _of(audit, "covariance"))
     wrong = [found] if better else []
     wrong += ["samples with no more than the right mean and covariance do"] if fitted else []
-    wrong += [f"{row.name}, does not score less" for row in _not_below(audit)]
+    above = [row for row in _not_below(audit) if row.sign > 0]
+    wrong += [f"{row.name}, scores more" for row in above]
     if wrong:
         quality = f"a measure of sample quality on {audit.dataset}"
         return f"verdict: {audit.metric} is not to be trusted as {quality}: {'; '.join(wrong)}"
     edge = any(row.edge for row in _of(audit, "images"))
     but = ", but sigma is at the edge of its grid for the data themselves" if edge else ""
+    unsure = [row.name for row in _not_below(audit)]
+    but += f", but not shown to score less: {', '.join(unsure)}" if unsure else ""
     return f"verdict: no defect of {audit.metric} found on {audit.dataset} ({found}){but}"
 
 

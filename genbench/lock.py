@@ -15,7 +15,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from genbench import files
 from genbench.errors import AlteredError, UsageError
@@ -65,13 +65,31 @@ def read(results_dir: Path) -> Lock | None:
     record = files.read_json(path)
     try:
         tables = {name: Table(**table) for name, table in record["tables"].items()}
-        return Lock(record["files"], tables)
+        lock = Lock(record["files"], tables)
+        for name in [*lock.files, *lock.tables]:
+            _check_inside(name)
     except (KeyError, TypeError, AttributeError) as error:
         raise AlteredError(f"{path} is no results lock: {error}") from error
+    return lock
+
+
+def _check_inside(path: str) -> None:
+    """Raises AlteredError for a path that leaves the folder of results."""
+    inside = PurePosixPath(path)
+    if inside.is_absolute() or ".." in inside.parts or PureWindowsPath(path).drive:
+        raise AlteredError(f"the lock names {path}, which is outside the folder of results")
 
 
 def write(results_dir: Path, tables: Mapping[str, Table]) -> Lock:
-    """Locks the records that are there, and tables that were rendered; returns what it wrote."""
+    """Locks the records that are there, and tables that were rendered; returns what it wrote.
+
+    Raises UsageError where there are records and git ignores all of them.
+    """
+    if not records(results_dir) and _found(results_dir):
+        raise UsageError(
+            f"git ignores every record in {results_dir / 'runs'}, so a clone would have none to "
+            "check: take them out of .gitignore (git check-ignore -v names the line)"
+        )
     lock = Lock({path: sha256_of(results_dir / path) for path in records(results_dir)}, tables)
     files.write_json(results_dir / NAME, asdict(lock))
     return lock
@@ -79,13 +97,16 @@ def write(results_dir: Path, tables: Mapping[str, Table]) -> Lock:
 
 def records(results_dir: Path) -> list[str]:
     """The records of a folder, relative, sorted; those that git ignores are left out."""
-    found = {
+    found, kept = _found(results_dir), _kept_by_git(results_dir)
+    return sorted(found if kept is None else found & kept)
+
+
+def _found(results_dir: Path) -> set[str]:
+    return {
         path.relative_to(results_dir).as_posix()
         for path in (results_dir / "runs").rglob("*")
         if path.name in KEPT
     }
-    kept = _kept_by_git(results_dir)
-    return sorted(found if kept is None else found & kept)
 
 
 def _kept_by_git(folder: Path) -> set[str] | None:
@@ -123,9 +144,6 @@ def changes(results_dir: Path, lock: Lock, only: Iterable[str] | None = None) ->
 
 def _state(results_dir: Path, path: str, sha256: str) -> str:
     """How a file differs from what the lock says, or an empty text."""
-    inside = PurePosixPath(path)
-    if inside.is_absolute() or ".." in inside.parts:
-        raise AlteredError(f"the lock names {path}, which is outside the folder of results")
     if not (results_dir / path).is_file():
         return "missing"
     return "" if sha256_of(results_dir / path) == sha256 else "changed"

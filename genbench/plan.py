@@ -26,7 +26,7 @@ class Question:
     """What a user asks for; `plan` turns it into runs.
 
     sample_sets: how many sets of samples are drawn from each trained model; reference rows have
-        one. protocols: names of other settings that the metric offers; "" is what was asked for.
+        one.
     """
 
     models: Sequence[str]
@@ -34,7 +34,6 @@ class Question:
     metrics: Sequence[str]
     seeds: Sequence[int] = (0,)
     sample_sets: int = 1
-    protocols: Sequence[str] = ("",)
     samples: int = 10_000
     preset: str = recipe.PAPER
     references: Sequence[str] = ()
@@ -72,9 +71,9 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
             _check_range(model, dataset)
         for model, seed in product(models, question.seeds):
             sets = range(question.sample_sets if model in asked else 1)
-            for which, data, metric, protocol in product(sets, folds, metrics, question.protocols):
+            for which, data, metric in product(sets, folds, metrics):
                 run = _run(question, recipes[model], model, seed, data, metric)
-                runs.append(replace(run, sample_set=which, **_scored_by(metric, protocol, run)))
+                runs.append(replace(run, sample_set=which))
     for run in runs:
         _check_chains(run)
     return runs
@@ -156,21 +155,25 @@ def _scored_by(metric: str, protocol: str, run: Run) -> dict[str, Any]:
     if not protocol:
         return {}
     cls = registry.load("metric", metric)
-    offered = protocols(metric)
+    kind = getattr(registry.load("model", run.model), "samples", "mean")
+    offered = protocols(metric, run.data.levels, kind)
     if protocol not in offered:
         hint = registry.nearest(protocol, offered)
-        raise UsageError(f"{metric} has no protocol {protocol!r}; {hint}")
+        raise UsageError(f"{metric} has no protocol {protocol!r} for these samples; {hint}")
     return {"protocol": protocol, "settings": recipe.defaults(cls) | dict(offered[protocol])}
 
 
-def protocols(metric: str) -> Mapping[str, Mapping[str, Any]]:
+def protocols(metric: str, levels: int | None, kind: str) -> Mapping[str, Mapping[str, Any]]:
     """The settings, by name, of the other ways in which a metric offers to score samples."""
-    return getattr(registry.load("metric", metric), "protocols", {})
+    offered = getattr(registry.load("metric", metric), "protocols", None)
+    return offered(levels, kind) if offered else {}
 
 
 def by_protocols(run: Run) -> list[Run]:
     """The runs that score the same samples by every other protocol that the metric offers."""
-    return [replace(run, **_scored_by(run.metric, name, run)) for name in protocols(run.metric)]
+    kind = getattr(registry.load("model", run.model), "samples", "mean")
+    offered = protocols(run.metric, run.data.levels, kind)
+    return [replace(run, **_scored_by(run.metric, name, run)) for name in offered]
 
 
 def again(results: Sequence[Result], data_dir: Path) -> dict[str, Run]:

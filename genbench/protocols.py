@@ -127,8 +127,9 @@ class Metric(Protocol):
     """Built as `Metric(**settings)`; settings have defaults that are JSON-able.
 
     A metric whose `__call__` has a parameter `train` is also given the training rows.
-    Optional `protocols`: settings by name, other ways to score the same samples; how far a table's
-    order depends on the way is what `genbench table --robustness` shows.
+    Optional static `protocols(levels, kind)`: settings by name, other ways to score samples of that
+    kind, "mean" or "binary"; how far a table's order depends on the way is what
+    `genbench table --robustness` shows.
     Optional static `signature(settings, levels)`: what of its settings the signature of a table
     names, by field; letters, digits, dots and dashes only.
     """

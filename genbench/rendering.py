@@ -60,7 +60,7 @@ def escape_markdown(text: str) -> str:
 
 def _note(text: str) -> str:
     """A sentence outside the table, where no tag, link or emphasis can open."""
-    text = _one_line(text).replace("\\", "\\\\").replace("<", "&lt;")
+    text = _one_line(text).replace("\\", "\\\\").replace("<", "&lt;").replace("![", "!\\[")
     return text.replace("*", "\\*").replace("](", "]\\(")
 
 
@@ -83,6 +83,9 @@ _LATEX = {
     "[": "{[}",  # after the end of a row it would open an argument
     "]": "{]}",
     "*": "{*}",
+    "|": r"\textbar{}\allowbreak{}",
+    "−": "$-$",
+    "-": "{-}",  # two of them would become one dash
 }
 
 
@@ -97,7 +100,7 @@ def escape_latex(text: str) -> str:
     )
 
 
-def latex(shown: pd.DataFrame, lines: Sequence[str], caption: str = "") -> str:
+def latex(shown: pd.DataFrame, lines: Sequence[str], caption: str = "", label: str = "") -> str:
     r"""The table for booktabs, notes below it; `\usepackage{booktabs}` is all it needs."""
     safe = _escaped(shown, escape_latex, r"\textbf{{{}}}")
     text = safe.to_latex(index=False, escape=False, column_format="l" + "r" * (safe.shape[1] - 1))
@@ -107,12 +110,12 @@ def latex(shown: pd.DataFrame, lines: Sequence[str], caption: str = "") -> str:
         first = body.index(r"\midrule") + 1
         body.insert(first + models, r"\midrule")
         text = "\n".join(body) + "\n"
-    below = "".join(f"{escape_latex(line)}.\\\\\n" for line in lines)
+    below = "".join(f"{escape_latex(line)}\\par\n" for line in lines)
+    notes = f"\n\\medskip\n\\parbox{{\\linewidth}}{{\\footnotesize\n{below}}}\n" if lines else ""
     above = f"\\caption{{{escape_latex(caption)}}}\n" if caption else ""
-    return (
-        "\\begin{table}\n\\centering\n" + above + text + "\n\\medskip\n\\parbox{\\linewidth}"
-        "{\\footnotesize\n" + below + "}\n\\end{table}\n"
-    )
+    above += f"\\label{{tab:{label}}}\n" if caption and label.isalnum() else ""
+    needs = "% needs \\usepackage{booktabs}\n"
+    return f"{needs}\\begin{{table}}\n\\centering\n{above}{text}{notes}\\end{{table}}\n"
 
 
 def html(shown: pd.DataFrame, lines: Sequence[str], caption: str = "") -> str:

@@ -84,9 +84,11 @@ def robustness(
         rows.setdefault(label(result), []).append(result)
     rows = {name: found for name, found in rows.items() if any(not r.protocol for r in found)}
     untrained = [name for name, found in rows.items() if found[0].model in references]
-    by_row = {name: _row(found, protocols, per_example) for name, found in rows.items()}
     if len(rows) == len(untrained):
         return None
+    seeds = [{r.seed for r in found} for name, found in rows.items() if name not in untrained]
+    shared = sorted(set.intersection(*seeds)) or [min(set.union(*seeds))]
+    by_row = {name: _row(found, shared, protocols, per_example) for name, found in rows.items()}
     columns = {
         column: {name: by_row[name][column] for name in rows} for column in by_row[next(iter(rows))]
     }
@@ -96,16 +98,25 @@ def robustness(
     order = sorted(trained, key=lambda name: -sign * (first[name] or 0.0))
     tau = {column: _tau(first, columns[column], trained) for column in columns if column != FIRST}
     found = Robustness(columns, order, untrained, tau, [])
-    lines = [*_order_lines(found), *(_components_line(n, rows[n], per_example) for n in trained)]
+    lines = [*_order_lines(found)]
+    lines.append(
+        f"all but the last two columns are of seed {shared[0]} and its first sample set, so that "
+        "only the protocol differs; the tables of scores have the mean over seeds and sets, and "
+        "`genbench compare` says which rows differ by more than chance"
+    )
+    lines += [_components_line(name, rows[name], per_example) for name in trained]
     return Robustness(columns, order, untrained, tau, [line for line in lines if line])
 
 
 def _row(
-    found: Sequence[Result], protocols: Sequence[str], per_example: PerExample
+    found: Sequence[Result],
+    seeds: Sequence[int],
+    protocols: Sequence[str],
+    per_example: PerExample,
 ) -> dict[str, float | None]:
-    """What one row scores by each protocol; None where it was not scored so."""
-    seeds = sorted({result.seed for result in found})
+    """What one row scores by each protocol, of the first of `seeds`; None where it has no score."""
     sets = sorted({result.sample_set for result in found})
+    others = sorted({result.seed for result in found} - {seeds[0]})
 
     def of(seed: int, which: int, protocol: str = "") -> list[Result]:
         key = (seed, which, protocol)
@@ -114,7 +125,7 @@ def _row(
 
     own = of(seeds[0], sets[0])
     counts = [result.details.get("by_count", []) for result in own]
-    halves = [_halves(per_example(result)) for result in own]
+    halves = [_halves(per_example(result), result.value) for result in own]
     return {
         FIRST: _mean([result.value for result in own]),
         **{p: _mean([r.value for r in of(seeds[0], sets[0], p)]) for p in protocols},
@@ -123,12 +134,15 @@ def _row(
         "first half of the test rows": _mean([half[0] for half in halves]),
         "second half": _mean([half[1] for half in halves]),
         "second sample set": _mean([r.value for r in of(seeds[0], sets[1])] if sets[1:] else []),
-        "second seed": _mean([r.value for r in of(seeds[1], sets[0])] if seeds[1:] else []),
+        "second seed": _mean([r.value for r in of(others[0], sets[0])] if others else []),
     }
 
 
-def _halves(scores: np.ndarray | None) -> tuple[float | None, float | None]:
-    if scores is None or len(scores) < 2:
+def _halves(scores: np.ndarray | None, value: float | None) -> tuple[float | None, float | None]:
+    """Means over either half of the test rows, of a value that is their mean."""
+    if scores is None or len(scores) < 2 or value is None:
+        return None, None
+    if not math.isclose(scores.mean(), value, rel_tol=1e-6, abs_tol=1e-6):
         return None, None
     half = len(scores) // 2
     return float(scores[:half].mean()), float(scores[half:].mean())
@@ -162,7 +176,10 @@ def _order_lines(found: Robustness) -> list[str]:
         failed = [column for column in complete if column not in held]
         but = f"; another one by: {', '.join(failed)}" if failed else ""
         lines.append(f"the order {order} holds in {len(held)} of {len(complete)} protocols{but}")
-    missing = [column for column, tau in found.tau.items() if tau is None]
+    values = {c: [found.numbers[c][name] for name in found.order] for c in found.tau}
+    missing = [column for column, own in values.items() if None in own]
+    tied = [c for c, tau in found.tau.items() if tau is None and c not in missing]
+    lines += [f"no order, since all score the same: {', '.join(tied)}"] if tied else []
     if missing:
         lines.append(
             f"not known for every trained row: {', '.join(missing)} "
@@ -178,7 +195,7 @@ def _components_line(name: str, results: Sequence[Result], per_example: PerExamp
     if own[0].folds > 1:
         return ""
     scores = matrix(own, per_example)
-    if scores is None or scores.shape[0] * scores.shape[1] < 2:
+    if scores is None or scores.shape[0] * scores.shape[1] < 2 or scores.shape[2] < 2:
         return ""
     n = scores.shape[2]
     block = statistics.block_of(n)

@@ -303,6 +303,7 @@ class Work:
         per_example = None if score.per_example is None else score.per_example.cpu().numpy()
         fit, sample = map(self.store.provenance, (run.fit_folder, run.sample_folder))
         record = provenance.of_stages(fit=fit, sample=sample, score=spent)
+        record |= {"signature": of_settings(run.metric, run.settings, run.data.levels)}
         self.store.put(run, result, {**record, **about(run)}, per_example)
 
     def _settings(self) -> dict[str, Any]:
@@ -329,7 +330,6 @@ def about(run: Run) -> dict[str, Any]:
         "overrides": dict(run.overrides),
         "hyperparameters": dict(run.hyperparameters),
         "settings": dict(run.settings),
-        "signature": of_settings(run.metric, run.settings, run.data.levels),
         "selection": dict(run.selection),
         "tuning": dict(run.tuning),
         "minutes": run.minutes,

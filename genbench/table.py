@@ -43,7 +43,7 @@ class Cell:
 
     over: whose standard error `error` is, a key of `OVER`; interval: 95 % by Student's t over the
     same. by_seed: the mean of each seed. published: the value from the literature, if one belongs
-    here; verdict: what may be said of ours beside it.
+    here; verdict: what may be said of ours beside it, and `why`.
     """
 
     label: str
@@ -58,6 +58,7 @@ class Cell:
     by_seed: Mapping[int, float] = field(default_factory=dict)
     published: Published | None = None
     verdict: str = ""
+    why: str = ""
 
     @property
     def text(self) -> str:
@@ -77,6 +78,8 @@ def value_and_error(value: float, error: float) -> str:
     """
     if not math.isfinite(error) or error <= 0:
         return f"{value:.2f}" if error == 0 else f"{value:.2f} ± ?"
+    if not 1e-9 < error < 1e9:
+        return f"{value:.6g} ± {error:.1e}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
     if round(error, decimals) >= 10 ** (2 - decimals):  # 0.0996 is 0.10, not 0.100
         decimals = max(0, decimals - 1)
@@ -165,13 +168,13 @@ def cells(
 def _beside_published(cell: Cell, fields: Fields | None) -> Cell:
     """The cell with the published value that belongs beside it, and what may be said of both."""
     paper = _published(cell)
-    if paper is None or cell.value is None or fields is None:
+    cut = any(result.cut for result in cell.results)
+    if paper is None or cell.value is None or fields is None or cell.stale or cut:
         return replace(cell, published=paper)
     said = [_protocol_fields(result, fields) for result in cell.results]
     ours = {name: _several(each.get(name, "not stated") for each in said) for name in said[0]}
-    return replace(
-        cell, published=paper, verdict=verdict.verdict([*cell.by_seed.values()], ours, paper)
-    )
+    said, why = verdict.verdict([*cell.by_seed.values()], ours, paper, _PROTOCOL)
+    return replace(cell, published=paper, verdict=said, why=why)
 
 
 def _protocol_fields(result: Result, fields: Fields) -> dict[str, str]:
@@ -212,12 +215,12 @@ def _mean(results: Sequence[Result]) -> float:
 def _error(seeds: Sequence[Mapping[int, Sequence[Result]]]) -> tuple[str, float, float]:
     """Over whom there is a standard error, that error, and its degrees of freedom.
 
-    Over the seeds if there are several; else over the folds, of the sets' mean each; else over
-    sets and test examples, whose squares add (which counts their interaction twice: rather too
-    great than too small); else over the test examples alone.
+    Over the seeds if there are several that differ; else over the folds, of the sets' mean each;
+    else over sets and test examples, whose squares add (which counts their interaction twice:
+    rather too great than too small); else over the test examples alone.
     """
-    if len(seeds) > 1:
-        means = [fmean(map(_mean, sets.values())) for sets in seeds]
+    means = [fmean(map(_mean, sets.values())) for sets in seeds]
+    if len(set(means)) > 1:
         return "seeds", statistics.mean_and_error(means)[1], len(means) - 1
     sets = [*seeds[0].values()]
     folds = [_mean(of_fold) for of_fold in zip(*sets, strict=True)]
@@ -262,18 +265,30 @@ def best(found: Sequence[Cell], references: Sequence[str]) -> set[tuple[str, str
     """The label and head of the cells that no other is shown to beat, over at least 3 seeds each.
 
     Decided for each dataset among the trained, current rows; none where fewer than two of them
-    have the seeds.
+    have the seeds, where one that has not is better than all that have, or where they differ in
+    the number of samples or in the metric's settings.
     """
     marked = set()
     for head in dict.fromkeys(cell.head for cell in found):
-        rows = {
-            cell.label: [*cell.by_seed.values()]
-            for cell in found
-            if cell.head == head and not cell.stale and cell.results[0].model not in references
-        }
-        higher = next(cell for cell in found if cell.head == head).results[0].higher_is_better
-        marked |= {(label, head) for label in statistics.best(rows, higher)}
+        cells = [c for c in found if c.head == head and c.value is not None and not c.stale]
+        cells = [c for c in cells if c.results[0].model not in references]
+        if len({_scored_alike(cell) for cell in cells}) != 1:
+            continue
+        higher = cells[0].results[0].higher_is_better
+        names = statistics.best({c.label: [*c.by_seed.values()] for c in cells}, higher)
+        values = {cell.label: (cell.value or 0.0) * (1 if higher else -1) for cell in cells}
+        seeds = {cell.label: len(cell.by_seed) for cell in cells}
+        top = max((values[name] for name in names), default=-math.inf)
+        if not any(values[n] > top and seeds[n] < statistics.FEWEST for n in values):
+            marked |= {(name, head) for name in names}
     return marked
+
+
+def _scored_alike(cell: Cell) -> str:
+    """A name for how a row was scored, by which its value compares with others."""
+    first = cell.results[0]
+    own = {k: v for k, v in first.overrides.items() if k.startswith(f"{first.metric}.")}
+    return sha256_of_json([first.samples, own])
 
 
 # --- the frame of strings ---
@@ -389,12 +404,16 @@ def notes(
         if cell.stale
     ]
     if "ll" in asked.columns and best(found, references):
-        lines.append("bold: rows that no other is shown to beat, by Welch's t over seeds with Holm")
+        lines.append(
+            "bold: trained rows that no other of them is shown to beat (Welch's t over seeds, Holm)"
+        )
     lines += [*speed.notes(rows(found), asked), *audit]
     for cell in found:
         if cell.published:
             source = cell.published.source
             lines.append(f"published {cell.results[0].model} on {cell.head}: {source}")
+        if cell.verdict:
+            lines.append(f"{cell.label} on {cell.head}, {cell.verdict}: {cell.why}")
     return list(dict.fromkeys(lines))
 
 
@@ -402,7 +421,8 @@ def _warnings(cell: Cell) -> list[str]:
     """What went wrong in a row: of warnings that differ in numbers only, the first and how many."""
     kinds: dict[str, list[str]] = {}
     for result in cell.results:
-        where = f"{cell.label} on {cell.head}, fold {result.fold}, seed {result.seed}"
+        where = f"{cell.label} on {cell.head}, seed {result.seed}"
+        where += f", fold {result.fold}" if result.folds > 1 else ""
         where += f", sample set {result.sample_set}" if result.sample_set else ""
         said = [f": {text}" for text in result.details.get("warnings", [])]
         said += [f" failed: {result.error}"] if result.status == "failed" else []
@@ -417,14 +437,14 @@ def _protocol(cell: Cell) -> str:
     """How a number came about: preset, seeds, sigma, samples; how a chain sampled and mixed."""
     first = cell.results[0]
     parts = [f"preset {first.preset}", f"seed {_several(r.seed for r in cell.results)}"]
-    sets = len({result.sample_set for result in cell.results})
-    parts += [f"{sets} sample sets"] if sets > 1 else []
+    sets = [len({r.sample_set for r in cell.results if r.seed == seed}) for seed in cell.by_seed]
+    parts += [f"{_several(sets)} sample sets"] if max(sets, default=1) > 1 else []
     if first.folds > 1:
         parts.append(f"{first.folds} folds")
     if any("sigma" in result.details for result in cell.results):
         parts.append(f"sigma {_sigmas(cell)}")
     scored = _several(result.scored for result in cell.results)
-    distinct = _several(result.details.get("distinct", "?") for result in cell.results)
+    distinct = _span([result.details.get("distinct", "?") for result in cell.results])
     kinds = _several(result.kind for result in cell.results)
     parts.append(f"{scored} samples, {distinct} distinct ({kinds})")
     trainings = [result.details.get("training", {}) for result in cell.results]
@@ -489,10 +509,10 @@ def _mixing(cell: Cell) -> str:
 
     def of(name: str, phrase: str, scale: float = 1) -> list[str]:
         values = [mixing[name] for mixing in found if mixing[name] is not None]
-        return [f"{_several(f'{scale * v:.3g}' for v in values)} {phrase}"] if values else []
+        return [f"{_span([scale * v for v in values])} {phrase}"] if values else []
 
     parts = of("class_transitions_per_100_steps", "class transitions per 100 steps")
-    near = [f"{_several(m['distinct_nearest'] for m in found)} distinct nearest training images"]
+    near = [f"{_span([m['distinct_nearest'] for m in found])} distinct nearest training images"]
     near += of("near_copies", "% near-copies", scale=100)
     looked_at = _several(mixing["looked_at"] for mixing in found)
     return ", ".join([*parts, f"{' and '.join(near)} among {looked_at} samples"]) if found else ""
@@ -500,6 +520,14 @@ def _mixing(cell: Cell) -> str:
 
 def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _span(values: Sequence[Any]) -> str:
+    """One value, or the least and the greatest: "7", "5 to 9"."""
+    shown = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in values]
+    if len(set(shown)) <= 1 or any(isinstance(value, str) for value in values):
+        return _several(shown)
+    return f"{shown[values.index(min(values))]} to {shown[values.index(max(values))]}"
 
 
 def _several(values: Iterable[Any]) -> str:
@@ -526,7 +554,7 @@ def audit(
     pairs: dict[tuple[Any, ...], dict[tuple[str, str], list[Result]]] = {}
     for result in sorted(results, key=lambda result: result.fold):
         if result.status == "done" and not result.overrides:
-            key = (result.digest, result.metric, result.seed, result.samples)
+            key = (result.digest, result.metric, result.seed, result.samples, result.sample_set)
             pairs.setdefault(key, {}).setdefault((result.model, result.preset), []).append(result)
     lines = [
         _centroid_note(ours, theirs, per_example)
@@ -535,7 +563,13 @@ def audit(
         for (other, _), theirs in rows.items()
         if (model, other) == (centroids, images) and len(ours) == len(theirs)
     ]
-    return [line for line in lines if line]
+    kinds: dict[str, list[str]] = {}
+    for line in filter(None, lines):
+        kinds.setdefault(re.sub(r"\d+", "", line), []).append(line)
+    return [
+        found[0] + (f" (and {len(found) - 1} more like it)" if found[1:] else "")
+        for found in kinds.values()
+    ]
 
 
 def _centroid_note(

@@ -43,21 +43,27 @@ def differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, t
     }
 
 
-def verdict(seeds: Sequence[float], ours: Mapping[str, str], published: Published) -> str:
-    """`reproduced`, `differs by X nats (...)`, or `not comparable: <fields that differ>`.
+def verdict(
+    seeds: Sequence[float], ours: Mapping[str, str], published: Published, names: Sequence[str]
+) -> tuple[str, str]:
+    """`reproduced`, `differs by X nats`, or `not comparable: <fields that differ>`; and why.
 
     seeds: our value of each seed. The published value is reproduced if it lies in the 95 %
-    prediction interval, by Student's t, of one more seed.
+    prediction interval, by Student's t, of one more seed, and its source states every field in
+    `names`; where it does not, it is `in range` at most.
     """
     fields = differing(ours, published.fields)
     if fields:
         said = "; ".join(f"{name} {own}, theirs {other}" for name, (own, other) in fields.items())
-        return f"not comparable: {said}"
+        return f"not comparable: {', '.join(fields)}", said
+    silent = [name for name in names if name not in published.fields]
+    unknown = f"; the source does not state {', '.join(silent)}" if silent else ""
     difference = fmean(seeds) - published.value
     gap = f"differs by {difference:+.1f} {published.unit}"
     if len(seeds) < SEEDS:
-        return f"{gap} ({len(seeds)} of the {SEEDS} seeds that a verdict takes)"
+        return gap, f"{len(seeds)} of the {SEEDS} seeds that more can be said of{unknown}"
     low, high = prediction_interval(seeds)
+    spread = f"seed spread {stdev(seeds):.1f}, another seed would fall into {low:.1f} to {high:.1f}"
     if low <= published.value <= high:
-        return "reproduced"
-    return f"{gap} (seed spread {stdev(seeds):.1f})"
+        return ("in range" if silent else "reproduced"), spread + unknown
+    return gap, spread + unknown

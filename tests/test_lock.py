@@ -135,8 +135,19 @@ def test_a_lock_that_was_edited_is_refused(locked: Path, genbench) -> None:
 
 @pytest.mark.parametrize("path", ["../outside", "/etc/hostname"])
 def test_a_lock_names_nothing_outside_its_folder(path: str, tmp_path: Path) -> None:
-    with pytest.raises(AlteredError, match="outside the folder"):
-        lock.changes(tmp_path, lock.Lock({path: "0" * 64}, {}))
+    table = {"arguments": [], "form": "md", "sha256": "0" * 64, "other_code": []}
+    for kept in ({"files": {path: "0" * 64}, "tables": {}}, {"files": {}, "tables": {path: table}}):
+        files.write_json(tmp_path / lock.NAME, kept)
+        with pytest.raises(AlteredError, match="outside the folder"):
+            lock.read(tmp_path)
+
+
+def test_records_that_git_ignores_altogether_cannot_be_locked(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_text("results/runs/\n")
+    files.write_json(tmp_path / "results" / "runs" / "a" / "result.json", {})
+    with pytest.raises(UsageError, match="git ignores every record"):
+        lock.write(tmp_path / "results", {})
 
 
 # --- tables ---

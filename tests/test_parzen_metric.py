@@ -264,8 +264,8 @@ def test_an_impossible_scale_or_threshold_is_refused(wrong) -> None:
         Parzen(**wrong)
 
 
-@pytest.mark.parametrize("name", Parzen.protocols)
+@pytest.mark.parametrize("name", Parzen.protocols(256, "mean"))
 def test_every_named_protocol_differs_from_the_papers_in_its_signature(name: str) -> None:
     usual = Parzen.signature({}, 256)
     assert usual == {"scale": "255", "sigma": "grid10", "v": "first1000", "prec": "auto"}
-    assert Parzen.signature(Parzen.protocols[name], 256) != usual
+    assert Parzen.signature(Parzen.protocols(256, "mean")[name], 256) != usual

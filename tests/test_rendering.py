@@ -79,11 +79,14 @@ OURS = {
     *("begin", "end", "centering", "caption", "toprule", "midrule", "bottomrule", "medskip"),
     *("parbox", "linewidth", "footnotesize", "pm", "textbackslash", "textasciitilde"),
     *("textasciicircum", "ldots", "textless", "textgreater", "textbf"),
+    *("textbar", "allowbreak", "par"),
 }
 
 
 def check_latex(text: str) -> None:
     """Only our own commands, no comment, every brace and environment closed, one width."""
+    needs, _, text = text.partition("\n")
+    assert needs == r"% needs \usepackage{booktabs}"
     assert text.isascii()
     assert set(re.findall(r"\\([a-zA-Z]+)", text)) <= OURS
     bare = re.sub(r"\\[\\{}%&$#_]", "", text)

@@ -50,6 +50,34 @@ def test_a_protocol_without_one_of_the_rows_has_no_tau_and_is_named() -> None:
     assert "not known for every trained row: refined" in found.lines[1]
 
 
+def test_columns_of_one_seed_are_of_a_seed_that_all_trained_rows_have() -> None:
+    other = [replace(r, seed=1, value=100.0, key="other") for r in BELOW[:1]]
+    first = [replace(r, seed=s, key=f"gan{s}") for r in ABOVE[:1] for s in (0, 1)]
+    found = robustness([*first, *other], (), REFERENCES, nothing)
+    assert found is not None
+    assert found.numbers[FIRST] == {"gan": 220.0, "dbn": 100.0}
+    assert any("of seed 1 and its first sample set" in line for line in found.lines)
+
+
+def test_halves_are_of_values_that_are_means_over_test_rows() -> None:
+    scores = np.array([100.0, 100.0, 350.0, 350.0])
+    found = robustness([*ABOVE, *BELOW], NAMES, REFERENCES, lambda result: scores)
+    assert found is not None
+    assert found.numbers["second half"] == {"gan": None, "dbn": None}
+
+
+def test_a_column_in_which_all_are_equal_has_no_order() -> None:
+    same = [replace(r, value=1.0) if r.protocol == "common" else r for r in (*ABOVE, *BELOW)]
+    found = robustness(same, NAMES, REFERENCES, nothing)
+    assert found is not None
+    assert "no order, since all score the same: common" in found.lines
+
+
+def test_one_score_of_a_test_row_has_no_components() -> None:
+    more = [replace(r, seed=s, key=f"{r.key}{s}") for r in (ABOVE[0], BELOW[0]) for s in range(3)]
+    assert robustness(more, (), REFERENCES, lambda result: np.array([1.0])) is not None
+
+
 def test_reference_rows_have_no_place_in_the_order() -> None:
     highest = replace(REPLAY, value=999.0, key="replay")
     found = robustness([*ABOVE, *BELOW, highest], NAMES, REFERENCES, nothing)
@@ -68,15 +96,15 @@ def test_a_metric_of_which_less_is_better_is_ordered_so() -> None:
 
 
 def test_halves_second_sets_and_second_seeds_are_columns() -> None:
-    scores = {"gan": np.array([1.0, 1.0, 3.0, 3.0]), "dbn": np.array([2.0, 2.0, 0.0, 0.0])}
+    scores = {"gan": 220 + np.array([-1.0, -1, 1, 1]), "dbn": 140 + np.array([1.0, 1, -1, -1])}
     more = [
         replace(ABOVE[0], sample_set=1, value=221.0, key="set"),
         replace(ABOVE[0], seed=1, value=190.0, key="seed"),
     ]
     found = robustness([ABOVE[0], BELOW[0], *more], (), REFERENCES, lambda r: scores.get(r.key))
     assert found is not None
-    assert found.numbers["first half of the test rows"] == {"gan": 1.0, "dbn": 2.0}
-    assert found.numbers["second half"] == {"gan": 3.0, "dbn": 0.0}
+    assert found.numbers["first half of the test rows"] == {"gan": 219.0, "dbn": 141.0}
+    assert found.numbers["second half"] == {"gan": 221.0, "dbn": 139.0}
     assert found.numbers["second sample set"] == {"gan": 221.0, "dbn": None}
     assert found.numbers["second seed"] == {"gan": 190.0, "dbn": None}
 
@@ -103,7 +131,8 @@ def protocols(monkeypatch: pytest.MonkeyPatch):
     """Other ways to score for the metric of these tests, which has fifty validation rows."""
     from genbench.metrics.parzen import Parzen
 
-    monkeypatch.setattr(Parzen, "protocols", {"sigma .3": {"sigma": 0.3}})
+    offered = staticmethod(lambda levels, kind: {"sigma .3": {"sigma": 0.3}})
+    monkeypatch.setattr(Parzen, "protocols", offered)
 
 
 def test_stored_samples_are_scored_by_other_protocols_and_nothing_is_trained(

@@ -222,12 +222,12 @@ def test_what_a_mixing_report_does_not_know_is_left_out() -> None:
     )
 
 
-def test_seeds_that_differ_are_each_named_once() -> None:
+def test_seeds_that_differ_are_named_by_value_or_by_their_range() -> None:
     tuned = [TUNED, TUNED | {"value": 0.1}, TUNED]
     mixing = [MIXING, MIXING | {"near_copies": 1.0}, MIXING]
     said = protocol(*({"tuned": t, "mixing": m} for t, m in zip(tuned, mixing, strict=True)))
     assert "noise 0.5, 0.1 chosen of 0.1, 0.5, 1, at the end of its list" in said
-    assert "812 distinct nearest training images and 0, 100 % near-copies" in said
+    assert "812 distinct nearest training images and 0 to 100 % near-copies" in said
 
 
 @pytest.mark.parametrize(("value", "edge"), [(0.1, True), (0.5, False), (1.0, True)])
@@ -357,7 +357,7 @@ def test_hostile_text_is_harmless_in_latex_and_markdown(text: str) -> None:
     latex = rendering.latex(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
     assert text not in latex or text == "a|b"
     assert "\\input" not in latex
-    for line in latex.splitlines():
+    for line in latex.splitlines()[1:]:
         assert "%" not in line.replace("\\%", "")
     markdown = rendering.markdown(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
     assert "<script>" not in markdown

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from scipy import stats
 from test_table import GAN, current
@@ -60,3 +61,57 @@ def test_warnings_that_differ_in_numbers_are_said_once_and_counted() -> None:
     lines = [line for line in table.notes([cell(*said)], ()) if "edge" in line]
     assert len(lines) == 1
     assert lines[0].endswith("sigma 0 is at the edge (and 2 more like it)")
+
+
+def several(model: str, values: list[float], **changed):
+    rows = [
+        replace(GAN, model=model, seed=s, value=v, key=f"{model}{s}") for s, v in enumerate(values)
+    ]
+    return [replace(row, **changed) for row in rows]
+
+
+def marked(*results) -> set[str]:
+    return {name for name, _ in table.best(table.cells(results, current), ("replay",))}
+
+
+def test_best_is_a_set_of_rows_with_three_seeds() -> None:
+    low, high = several("dbn", [139.0, 140.0, 141.0]), several("gan", [220.0, 221.0, 222.0])
+    near = several("deep_gsn", [219.0, 221.0, 223.0])
+    assert marked(*low, *high, *near) == {"gan", "deep_gsn"}
+    assert marked(*low, *high[:2]) == set()
+
+
+def test_nothing_is_best_beside_a_better_row_of_one_seed() -> None:
+    rows = [*several("dbn", [139.0, 140.0, 141.0]), *several("cae", [120.0, 122.0, 121.0])]
+    assert marked(*rows) == {"dbn"}
+    assert marked(*rows, *several("gan", [250.0])) == set()
+
+
+def test_nothing_is_best_among_rows_of_other_sample_counts() -> None:
+    rows = [*several("dbn", [139.0, 140.0, 141.0]), *several("cae", [1.0, 2.0, 3.0], samples=2000)]
+    assert marked(*rows) == set()
+
+
+def test_less_is_best_where_less_is_better_even_beside_a_failure() -> None:
+    failed = replace(GAN, model="gan", status="failed", value=None, stderr=None, kind="")
+    less = {"higher_is_better": False}
+    rows = [*several("a", [10.0, 11.0, 12.0], **less), *several("b", [50.0, 51.0, 52.0], **less)]
+    assert marked(failed, *rows) == {"a"}
+
+
+def test_a_row_that_no_seed_changes_keeps_its_error_over_examples() -> None:
+    found = cell(*runs({(0, 0): 100.0, (1, 0): 100.0}))
+    assert (found.over, found.error) == ("examples", 2.0)
+
+
+@pytest.mark.parametrize("error", [1e-320, 1e-12, 1e25, 1e299])
+def test_an_absurd_error_stays_short(error: float) -> None:
+    assert len(table.value_and_error(-2057.3, error)) < 25
+
+
+def test_sample_sets_are_no_further_test_rows_of_the_centroids_note() -> None:
+    rng = np.random.RandomState(0)
+    scores = {"kmeans": rng.randn(50) + 5, "replay": rng.randn(50)}
+    rows = [replace(GAN, model=m, sample_set=k, key=f"{m}{k}") for m in scores for k in range(3)]
+    lines = table.audit(rows, lambda r: scores[r.model], "kmeans", "replay")
+    assert len(set(lines)) == 1

@@ -8,29 +8,36 @@ from test_table import GAN, current
 from genbench import table
 from genbench.verdict import Published, differing, verdict
 
+NAMES = ("m", "s", "sigma")
 PAPER = Published(225.0, 2.0, "nats", "Table 1", {"m": "10000", "sigma": "grid10", "s": "mean"})
 SAME = {"m": "10000", "sigma": "grid10", "s": "mean", "scale": "255"}
 
 
 def test_a_value_where_another_seed_would_fall_is_reproduced() -> None:
-    assert verdict([223.0, 226.0, 224.0], SAME, PAPER) == "reproduced"
+    assert verdict([223.0, 226.0, 224.0], SAME, PAPER, NAMES)[0] == "reproduced"
 
 
 @pytest.mark.parametrize(("by", "sign"), [(60.0, "+"), (-60.0, "-")])
 def test_the_verdict_is_two_sided(by: float, sign: str) -> None:
     seeds = [value + by for value in (223.0, 226.0, 224.0)]
-    assert verdict(seeds, SAME, PAPER).startswith(f"differs by {sign}")
-    assert "(seed spread 1.5)" in verdict(seeds, SAME, PAPER)
+    said, why = verdict(seeds, SAME, PAPER, NAMES)
+    assert said.startswith(f"differs by {sign}")
+    assert why.startswith("seed spread 1.5")
 
 
 def test_two_seeds_reproduce_nothing() -> None:
-    assert "2 of the 3 seeds" in verdict([225.0, 225.1], SAME, PAPER)
+    said, why = verdict([225.0, 225.0], SAME, PAPER, NAMES)
+    assert said == "differs by +0.0 nats"
+    assert "2 of the 3 seeds" in why
 
 
 def test_another_protocol_is_named_field_by_field_whatever_the_value() -> None:
     ours = {**SAME, "sigma": "refine10", "m": "2000"}
-    said = verdict([225.0, 224.0, 226.0], ours, PAPER)
-    assert said == "not comparable: m 2000, theirs 10000; sigma refine10, theirs grid10"
+    said = verdict([225.0, 224.0, 226.0], ours, PAPER, NAMES)
+    assert said == (
+        "not comparable: m, sigma",
+        "m 2000, theirs 10000; sigma refine10, theirs grid10",
+    )
 
 
 def test_what_the_source_does_not_state_is_not_compared() -> None:
@@ -56,7 +63,8 @@ def test_a_table_says_the_verdict_beside_the_published_value() -> None:
 
 def test_a_training_on_other_rows_is_not_comparable() -> None:
     (cell,) = table.cells([GAN], current, paper_fields)
-    assert cell.verdict == "not comparable: rows not stated, theirs 50000"
+    assert cell.verdict == "not comparable: rows"
+    assert cell.why == "rows not stated, theirs 50000"
 
 
 def test_a_chain_from_noise_is_not_the_published_chain_from_a_test_image() -> None:
@@ -64,5 +72,18 @@ def test_a_chain_from_noise_is_not_the_published_chain_from_a_test_image() -> No
     gsn = replace(GAN, model="deep_gsn", details=details)
     fields = {"m": "10000", "s": "mean", "scale": "256", "sigma": "fixed0.2", "v": "none"}
     (cell,) = table.cells([gsn], current, lambda result: fields)
-    theirs = "theirs one from a test image"
-    assert cell.verdict == f"not comparable: chain started at noise, {theirs}"
+    assert cell.verdict == "not comparable: chain"
+    assert cell.why == "chain started at noise, theirs one from a test image"
+
+
+def test_a_source_that_states_little_is_in_range_at_most_and_says_what_it_leaves_out() -> None:
+    vague = Published(225.0, 2.0, "nats", "quoted", {"m": "10000"})
+    said, why = verdict([223.0, 226.0, 224.0], SAME, vague, NAMES)
+    assert said == "in range"
+    assert why.endswith("the source does not state s, sigma")
+
+
+def test_stale_and_cut_rows_have_no_verdict() -> None:
+    (stale,) = table.cells([GAN], lambda result: False, paper_fields)
+    (cut,) = table.cells([replace(GAN, cut=True)], current, paper_fields)
+    assert (stale.verdict, cut.verdict) == ("", "")

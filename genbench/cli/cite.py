@@ -47,6 +47,9 @@ def cite(
     signatures = [signature.of(group, records) for group in signature.groups(found)]
     metrics = [*dict.fromkeys(result.metric for result in found)] or DEFAULTS["metrics"]
     references = citations.entries([*_cited(asked, found), *(("metric", m) for m in metrics)], form)
+    if not found:
+        where = f"no results in {store.runs}, so no table has a signature"
+        typer.echo(f"{where}: references only", err=True)
     mark = "% " if form == "bibtex" else ""
     for line in signatures:
         typer.echo(f"{mark}signature: {line.full}")

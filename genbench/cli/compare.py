@@ -71,8 +71,12 @@ def compare(
     results = [result for result in only(store, None, dataset) if not result.protocol]
     results = _of_preset(results, preset)
     found = {}
-    for metric in _metrics(results):
-        rows = _named(names, [result for result in results if result.metric == metric])
+    metrics = _metrics(results)
+    for metric in metrics:
+        own = [result for result in results if result.metric == metric]
+        if metric != metrics[0] and not set(names) <= _row_names(own):
+            continue  # some row has no score by it
+        rows = _named(names, own)
         if len(rows) < 2:
             raise UsageError(f"{' and '.join(names)} are one row: {next(iter(rows))}")
         found[metric] = comparison.pairs(rows, store.per_example)
@@ -110,6 +114,13 @@ def _metrics(results: Sequence[Result]) -> list[str]:
     usual = DEFAULTS["metrics"]
     found = {result.metric for result in results}
     return sorted(found, key=lambda name: (name not in usual, name))
+
+
+def _row_names(results: Sequence[Result]) -> set[str]:
+    """What rows can be called."""
+    from genbench import table
+
+    return {result.model for result in results} | {table.label(result) for result in results}
 
 
 def _named(names: Sequence[str], results: Sequence[Result]) -> dict[str, list[Result]]:

@@ -31,6 +31,7 @@ from genbench.cli.results import (
     signatures,
     tables_of,
 )
+from genbench.errors import StoreError
 
 if TYPE_CHECKING:
     from genbench import page
@@ -246,9 +247,13 @@ def _sections(
         absent.append(page.Absent("other protocols", "genbench score --protocols"))
     digests = {result.dataset: result.digest for result in results}
     for dataset, digest in digests.items():
-        found = audit.stored(results_dir, dataset)
+        command = shlex.join(["genbench", "audit", "--dataset", dataset])
+        try:
+            found = audit.stored(results_dir, dataset)
+        except StoreError as error:
+            absent.append(page.Absent(f"audit of the metric on {dataset}", command, str(error)))
+            continue
         if found is None:
-            command = shlex.join(["genbench", "audit", "--dataset", dataset])
             absent.append(page.Absent(f"audit of the metric on {dataset}", command))
         else:
             sections.append(_audit(found, digest))

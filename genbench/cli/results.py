@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genbench.cli.options import DEFAULTS, split
@@ -83,7 +83,7 @@ def rendered(
     """What `genbench table` prints of results."""
     from genbench import rendering, speed, table
 
-    results = ordered(results)
+    results = [result for result in ordered(results) if not result.protocol]
     asked = speed.Asked(columns, records_of(results, store))
     if form == "json":
         return rendering.as_json(results, asked)
@@ -95,9 +95,9 @@ def rendered(
     texts = []
     for title, cells in found:
         lines = [] if quiet else notes_of(cells, store, asked)
-        short = "; ".join(said.short for said in signatures(cells, asked.records).values())
+        said = signatures(cells, asked.records)
         shown = table.frame(cells, references, asked)
-        texts.append(_text(form, title, shown, lines, "" if quiet else short))
+        texts.append(_text(form, title, shown, lines, "" if quiet else _caption(cells, said)))
     return "\n".join(texts)
 
 
@@ -112,6 +112,14 @@ def notes_of(cells: Sequence[Cell], store: Store, asked: Asked) -> list[str]:
     return [*table.notes(cells, DEFAULTS["references"], audit, asked), *said]
 
 
+def _caption(cells: Sequence[Cell], said: Mapping[str, Signature]) -> str:
+    """What is in the table, and the short signature of each of its columns."""
+    first = cells[0].results[0]
+    better = "higher" if first.higher_is_better else "lower"
+    sentence = f"{first.metric} on {', '.join(said)}, {better} is better"
+    return ". ".join([sentence, *(f"Signature: {one.short}" for one in said.values())])
+
+
 def _text(
     form: str, title: str, shown: pd.DataFrame, lines: Sequence[str], caption: str = ""
 ) -> str:
@@ -121,22 +129,24 @@ def _text(
     if form == "md":
         above = f"{rendering.escape_markdown(title)}:\n\n" if title else ""
         return above + rendering.markdown(shown, lines)
-    render = {"latex": rendering.latex, "html": rendering.html}[form]
-    return render(shown, lines, ". ".join(filter(None, (title, caption))))
+    caption = ". ".join(filter(None, (title, caption)))
+    if form == "html":
+        return rendering.html(shown, lines, caption)
+    return rendering.latex(shown, lines, caption, label=str(shown.columns[1]).split(" ")[0])
 
 
 def robustness_of(results: Sequence[Result], store: Store) -> list[tuple[str, Robustness]]:
     """The title and the robustness of each dataset, metric and kind of samples."""
-    from genbench import plan, robustness, table
+    from genbench import robustness, table
 
     found = []
     current = [r for r in ordered(results) if r.status == "done" and is_current(r)]
     groups: dict[tuple[str, str, str], list[Result]] = {}
     for result in current:
         groups.setdefault((result.metric, result.digest, result.kind), []).append(result)
-    for (metric, _, kind), own in groups.items():
+    for (metric, _, kind), own in groups.items():  # what no row was scored by has no column
         references = DEFAULTS["references"]
-        names = list(plan.protocols(metric))
+        names = list(dict.fromkeys(result.protocol for result in own if result.protocol))
         one = robustness.robustness(own, names, references, store.per_example)
         if one is not None:
             title = f"{metric} of {kind} samples on {table.head(own[0])}, by other protocols"

@@ -198,7 +198,10 @@ def work(
             raise errors[0]
     except (KeyboardInterrupt, SystemExit):
         executor.shutdown(cancel_futures=True)
-        typer.echo("Interrupted; the same command goes on from the last finished epoch.", err=True)
+        typer.echo(
+            "Interrupted; the same command goes on from the last finished epoch.",
+            err=True,
+        )
         raise
     except BaseException:
         executor.shutdown(cancel_futures=True)
@@ -221,6 +224,8 @@ def print_outcomes(
         if result is None or (quiet and result.status == "done"):
             continue
         name = f"{label(result)} on {run.data.name}, fold {run.data.fold}, seed {run.seed}"
+        name += f", sample set {run.sample_set}" if run.sample_set else ""
+        name += f", {run.protocol}" if run.protocol else ""
         spent = ", ".join(
             f"{stage} {duration(seconds)}"
             for stage, seconds in record.get("seconds", {}).items()

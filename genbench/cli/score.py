@@ -39,10 +39,14 @@ if TYPE_CHECKING:
     from genbench.store import Store
 
 
+TEXTS = ("md", "latex", "html")
+
+
 @app.command(
     epilog="Examples:  genbench score samples.npy -d mnist  |  "
     "genbench score ours.npz theirs.safetensors pictures/ -d tfd --json  |  "
     "genbench score samples.npy -d mnist --no-references --set parzen.sigma=0.2  |  "
+    "genbench score samples.npy -d mnist --format latex > row.tex  |  "
     "genbench score --protocols -d mnist"
 )
 def score(
@@ -87,6 +91,9 @@ def score(
     no_references: Annotated[
         bool, option("Only the files.", "NO_REFERENCES", "--no-references")
     ] = False,
+    form: Annotated[
+        str, option("Of the tables: md, latex or html.", "FORMAT", "--format", "-f")
+    ] = "md",
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -107,6 +114,8 @@ def score(
     from genbench.runner import Environment, choose_device
     from genbench.store import Store
 
+    if form not in TEXTS:
+        raise UsageError(f"unknown format {form!r}; {registry.nearest(form, TEXTS)}")
     where = choose_device(device)
     environment = Environment(results_dir, data_folder(data_dir), device, workers=1)
     if protocols:
@@ -140,7 +149,7 @@ def score(
         if not quiet:
             console.print(f"scoring {name}", highlight=False, markup=False)
         judgements.append(scoring.judge(name, one.rows, one.binary, source, judge, where))
-        if not as_json:
+        if not as_json and form == "md":
             _print_judgement(judgements[-1], head, quiet)
     if todo:
         work(todo, environment, threads, console, quiet)
@@ -151,7 +160,7 @@ def score(
         rows = {"scores": list(map(asdict, judgements)), "references": list(map(asdict, results))}
         typer.echo(json.dumps(asked | rows, indent=2, allow_nan=False, ensure_ascii=False))
     else:
-        _print_score_tables(judgements, results, head, metric, chosen, store, quiet)
+        _print_score_tables(judgements, results, head, metric, chosen, store, quiet, form)
     if len(results) < len(runs) or any(result.status == "failed" for result in results):
         raise typer.Exit(1)
 
@@ -271,6 +280,7 @@ def _print_score_tables(
     chosen: dict[str, Any],
     store: Store,
     quiet: bool,
+    form: str,
 ) -> None:
     """The files' rows above the reference rows; binary samples in a table of their own."""
     import pandas as pd
@@ -295,7 +305,8 @@ def _print_score_tables(
         unit = f"{metric} in {ours[0].unit}, {better} is better"
         lines = [f"{unit}; ± standard error over the {over}"]
         lines = notes if len(beside) else lines
-        typer.echo(rendering.markdown(shown, [] if quiet else lines))
+        render = {"md": rendering.markdown, "latex": rendering.latex, "html": rendering.html}[form]
+        typer.echo(render(shown, [] if quiet else lines))
 
 
 def _row_name(judgement: Judgement, chosen: dict[str, Any]) -> str:

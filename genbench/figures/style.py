@@ -39,6 +39,7 @@ _STYLE = {
     "text.parse_math": False,
     "axes.formatter.use_mathtext": False,
     "axes.unicode_minus": True,
+    "axes.formatter.useoffset": False,
     "axes.grid": True,
     "axes.linewidth": 0.8,
     "axes.titlesize": 10,

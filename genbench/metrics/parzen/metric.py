@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,12 +48,19 @@ class Parzen:
 
     unit = "nats"
     higher_is_better = True
-    protocols: ClassVar = {
-        "sigma refined": {"sigma_search": "refine"},
-        "sigma .2": {"sigma": 0.2},
-        "pixels k/256": {"scale": 255 / 256},
-        "thresholded": {"threshold": 0.5},
-    }
+
+    @staticmethod
+    def protocols(levels: int | None, kind: str) -> dict[str, dict[str, Any]]:
+        """Other settings for samples of a kind, of pixels k / (levels - 1): by name."""
+        found: dict[str, dict[str, Any]] = {
+            "sigma refined": {"sigma_search": "refine"},
+            "sigma .2": {"sigma": 0.2},
+        }
+        if levels is not None:
+            found[f"pixels k/{levels}"] = {"scale": (levels - 1) / levels}
+            if kind == "mean":
+                found["thresholded"] = {"threshold": 0.5}
+        return found
 
     @staticmethod
     def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:
