@@ -102,7 +102,7 @@ MISTAKES = {
     "no tfd": (("run", "-d", "tfd", "--data-dir", "nowhere"), "Toronto Face Database"),
     "unwritable": ((*TINY, "--results-dir", "/dev/null/x"), "--results-dir names another"),
     "no results": (("table",), "genbench run"),
-    "format": (("table", "-f", "html"), "unknown format"),
+    "format": (("table", "-f", "xml"), "unknown format"),
     "column": ((*TINY, "--columns", "ll,smaple"), "did you mean 'sample'"),
     "column of the table": (("table", "--columns", "fitt"), "did you mean 'fit'"),
     "figure's form": (("figure", "speed", "--out", "speed.gif"), ".png, .svg or .pdf"),

@@ -150,7 +150,7 @@ def test_each_field_of_the_protocol_moves_the_signature() -> None:
 
 
 def test_every_protocol_that_the_metric_offers_has_a_signature_of_its_own() -> None:
-    every = [{}, *Parzen.protocols.values()]
+    every = [{}, *Parzen.protocols(256, "mean").values()]
     lines = {of((result(), record(settings=dict(settings)))).full for settings in every}
     assert len(lines) == len(every)
 
