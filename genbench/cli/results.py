@@ -146,7 +146,7 @@ def robustness_of(results: Sequence[Result], store: Store) -> list[tuple[str, Ro
         groups.setdefault((result.metric, result.digest, result.kind), []).append(result)
     for (metric, _, kind), own in groups.items():  # what no row was scored by has no column
         references = DEFAULTS["references"]
-        names = list(dict.fromkeys(result.protocol for result in own if result.protocol))
+        names = sorted({result.protocol for result in own if result.protocol})
         one = robustness.robustness(own, names, references, store.per_example)
         if one is not None:
             title = f"{metric} of {kind} samples on {table.head(own[0])}, by other protocols"
