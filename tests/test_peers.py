@@ -1,6 +1,7 @@
 """The benchmarks: every contender computes the same number; seconds and memory are only told."""
 
 import dataclasses
+import mmap
 import sys
 import time
 from pathlib import Path
@@ -211,9 +212,11 @@ def test_the_peak_counts_memory_that_is_freed_again_and_no_mapped_file(tmp_path:
         rows = torch.from_numpy(np.load(tmp_path / "rows.npy", mmap_mode="c"))
         assert rows.sum() > 0
     with scaling.Peak.watched() as peak:
-        held = torch.ones(16 << 20)
-        time.sleep(0.1)
-        del held
+        fresh = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS  # no heap that earlier tests left behind
+        with mmap.mmap(-1, 64 << 20, flags=fresh) as held:
+            for _ in range(64):
+                held.write(b"1" * (1 << 20))
+            time.sleep(0.1)
     assert mapped.beyond < 8 << 20
     assert 60 << 20 < peak.beyond < 80 << 20
 
