@@ -212,10 +212,15 @@ def _components_line(name: str, results: Sequence[Result], per_example: PerExamp
         if variance is not None
     ]
     seeds, sets = scores.shape[:2]
+    of = f"{_counted(seeds, 'seed')} with {_counted(sets, 'sample set')} each"
     return (
         f"{name}: the score of one run moves, in standard deviations of {own[0].unit}, by its "
-        f"{', '.join(said)} (from {seeds} seeds with {sets} sample sets each)"
+        f"{', '.join(said)} (from {of})"
     )
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def frame(found: Robustness) -> pd.DataFrame:

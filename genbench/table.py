@@ -387,12 +387,7 @@ def notes(
     asked: Asked = SCORES,
 ) -> list[str]:
     """The sentences under a table: what each number means and what is wrong with it."""
-    lines = []
-    for cell in found:
-        first = cell.results[0]
-        if cell.value is not None:
-            better = "higher" if first.higher_is_better else "lower"
-            lines.append(f"{first.metric} in {first.unit}, {better} is better; ± {OVER[cell.over]}")
+    lines = _errors(found)
     if any(cell.results[0].model in references for cell in found):
         lines.append(f"{', '.join(references)}: reference rows, untrained; no floor, no ceiling")
     lines += [_protocol(cell) for cell in found if cell.value is not None]
@@ -415,6 +410,20 @@ def notes(
         if cell.verdict:
             lines.append(f"{cell.label} on {cell.head}, {cell.verdict}: {cell.why}")
     return list(dict.fromkeys(lines))
+
+
+def _errors(found: Sequence[Cell]) -> list[str]:
+    """The unit, and over whom each ± is; by row where that differs."""
+    kinds: dict[str, list[str]] = {}
+    for cell in found:
+        first = cell.results[0]
+        if cell.value is not None:
+            better = "higher" if first.higher_is_better else "lower"
+            line = f"{first.metric} in {first.unit}, {better} is better; ± {OVER[cell.over]}"
+            kinds.setdefault(line, []).append(cell.label)
+    if len(kinds) < 2:
+        return list(kinds)
+    return [f"{line} ({', '.join(dict.fromkeys(rows))})" for line, rows in kinds.items()]
 
 
 def _warnings(cell: Cell) -> list[str]:
