@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 
-import genbench.cli.audit  # noqa: F401 registers the command
 from genbench import audit as audits
 from genbench import cli, copies
 from genbench.audit import Audit, Gap, Row

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-import genbench.cli.cite  # noqa: F401 registers the command
 from genbench import citations, files, registry
 
 ROOT = Path(__file__).parent.parent

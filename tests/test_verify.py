@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-import genbench.cli.lock
-import genbench.cli.verify  # noqa: F401 registers the command
 from genbench import files, lock, registry, verification
 from genbench.metrics.parzen import Parzen
 from genbench.store import Store
