@@ -155,24 +155,23 @@ def _scored_by(metric: str, protocol: str, run: Run) -> dict[str, Any]:
     if not protocol:
         return {}
     cls = registry.load("metric", metric)
-    kind = getattr(registry.load("model", run.model), "samples", "mean")
-    offered = protocols(metric, run.data.levels, kind)
+    offered = protocols(metric, run)
     if protocol not in offered:
         hint = registry.nearest(protocol, offered)
         raise UsageError(f"{metric} has no protocol {protocol!r} for these samples; {hint}")
     return {"protocol": protocol, "settings": recipe.defaults(cls) | dict(offered[protocol])}
 
 
-def protocols(metric: str, levels: int | None, kind: str) -> Mapping[str, Mapping[str, Any]]:
-    """The settings, by name, of the other ways in which a metric offers to score samples."""
+def protocols(metric: str, run: Run) -> Mapping[str, Mapping[str, Any]]:
+    """The settings, by name, of the other ways in which a metric offers to score a run."""
     offered = getattr(registry.load("metric", metric), "protocols", None)
-    return offered(levels, kind) if offered else {}
+    kind = getattr(registry.load("model", run.model), "samples", "mean")
+    return offered(run.data.levels, kind) if offered else {}
 
 
 def by_protocols(run: Run) -> list[Run]:
     """The runs that score the same samples by every other protocol that the metric offers."""
-    kind = getattr(registry.load("model", run.model), "samples", "mean")
-    offered = protocols(run.metric, run.data.levels, kind)
+    offered = protocols(run.metric, run)
     return [replace(run, **_scored_by(run.metric, name, run)) for name in offered]
 
 
