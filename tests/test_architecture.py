@@ -36,6 +36,7 @@ ARROWS = {
     "speed": {"run"},
     "verdict": {"statistics"},
     "table": {"statistics", "run", "files", "speed", "verdict"},
+    "notes": {"statistics", "table", "run", "speed"},
     "rendering": {"table", "speed", "run"},
     "comparison": {"statistics", "table", "run", "errors"},
     "robustness": {"comparison", "statistics", "table", "run"},

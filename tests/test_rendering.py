@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_table import GAN, REFERENCES, REPLAY, current
 
-from genbench import rendering, table
+from genbench import notes, rendering, table
 from genbench.run import Result
 
 HOSTILE = [
@@ -36,7 +36,7 @@ HOSTILE = [
 
 def rows_of(*results: Result) -> tuple[pd.DataFrame, list[str]]:
     found = table.cells(results, current)
-    return table.frame(found, REFERENCES), table.notes(found, REFERENCES)
+    return table.frame(found, REFERENCES), notes.under_table(found, REFERENCES)
 
 
 def hostile(text: str) -> Result:

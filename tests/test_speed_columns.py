@@ -10,7 +10,7 @@ import pytest
 from test_cli import TINY
 from test_table import GAN, REFERENCES, REPLAY, current
 
-from genbench import provenance, rendering, speed, table
+from genbench import notes, provenance, rendering, speed, table
 from genbench.run import Result
 from genbench.speed import Asked
 from genbench.store import Store
@@ -43,7 +43,7 @@ def asked(records: dict, *columns: str) -> Asked:
 
 def rendered(results: list[Result], asked: Asked, render=rendering.markdown) -> str:
     found = table.cells(results, current)
-    lines = table.notes(found, REFERENCES, asked=asked)
+    lines = notes.under_table(found, REFERENCES, asked=asked)
     return render(table.frame(found, REFERENCES, asked), lines)
 
 

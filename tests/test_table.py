@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genbench import rendering, statistics, table
+from genbench import notes, rendering, statistics, table
 from genbench.run import Result
 
 GAN = Result(
@@ -47,7 +47,7 @@ def current(result: Result) -> bool:
 
 def rendered(*results: Result, is_current=current) -> str:
     found = table.cells(results, is_current)
-    return rendering.markdown(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
+    return rendering.markdown(table.frame(found, REFERENCES), notes.under_table(found, REFERENCES))
 
 
 @given(
@@ -189,7 +189,7 @@ def protocol(*chains: dict) -> str:
     """What the note says after the epoch, of a row of as many seeds as there are details."""
     seeds = [replace(GAN, seed=i, details=GAN.details | more) for i, more in enumerate(chains)]
     found = table.cells(seeds, current)
-    (line,) = [line for line in table.notes(found, REFERENCES) if "preset" in line]
+    (line,) = [line for line in notes.under_table(found, REFERENCES) if "preset" in line]
     return line.split("epoch 240 of 250 made")[1]
 
 
@@ -320,7 +320,7 @@ def audited(gain: float, **other) -> list[str]:
     images = rng.normal(241, 200, 1000)
     values = {"kmeans": images + rng.normal(gain, 30, 1000), "replay": images}
     kmeans = replace(GAN, model="kmeans", details={"training": {"rows": 50000}}, **other)
-    return table.audit([kmeans, REPLAY], lambda r: values[r.model], "kmeans", "replay")
+    return notes.on_centroids([kmeans, REPLAY], lambda r: values[r.model], "kmeans", "replay")
 
 
 def test_centroids_are_judged_only_beyond_two_paired_errors() -> None:
@@ -354,12 +354,14 @@ HOSTILE = ["<script>alert(1)</script>", "\\input{/etc/passwd}", "a|b", "50% & #1
 def test_hostile_text_is_harmless_in_latex_and_markdown(text: str) -> None:
     hostile = replace(GAN, error=text, status="failed", value=None, stderr=None, caveat=text)
     found = table.cells([hostile], current)
-    latex = rendering.latex(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
+    latex = rendering.latex(table.frame(found, REFERENCES), notes.under_table(found, REFERENCES))
     assert text not in latex or text == "a|b"
     assert "\\input" not in latex
     for line in latex.splitlines()[1:]:
         assert "%" not in line.replace("\\%", "")
-    markdown = rendering.markdown(table.frame(found, REFERENCES), table.notes(found, REFERENCES))
+    markdown = rendering.markdown(
+        table.frame(found, REFERENCES), notes.under_table(found, REFERENCES)
+    )
     assert "<script>" not in markdown
     rows = [line.replace("\\|", "") for line in markdown.splitlines() if line.startswith("|")]
     assert len({row.count("|") for row in rows}) == 1

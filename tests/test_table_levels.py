@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from test_table import GAN, current
 
-from genbench import table
+from genbench import notes, table
 
 
 def cell(*results):
@@ -58,7 +58,7 @@ def test_warnings_that_differ_in_numbers_are_said_once_and_counted() -> None:
         replace(r, details={"warnings": [f"sigma {r.seed} is at the edge"]})
         for r in runs({(s, 0): float(s) for s in range(3)})
     ]
-    lines = [line for line in table.notes([cell(*said)], ()) if "edge" in line]
+    lines = [line for line in notes.under_table([cell(*said)], ()) if "edge" in line]
     assert len(lines) == 1
     assert lines[0].endswith("sigma 0 is at the edge (and 2 more like it)")
 
@@ -113,5 +113,5 @@ def test_sample_sets_are_no_further_test_rows_of_the_centroids_note() -> None:
     rng = np.random.RandomState(0)
     scores = {"kmeans": rng.randn(50) + 5, "replay": rng.randn(50)}
     rows = [replace(GAN, model=m, sample_set=k, key=f"{m}{k}") for m in scores for k in range(3)]
-    lines = table.audit(rows, lambda r: scores[r.model], "kmeans", "replay")
+    lines = notes.on_centroids(rows, lambda r: scores[r.model], "kmeans", "replay")
     assert len(set(lines)) == 1

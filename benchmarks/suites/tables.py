@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from genbench import rendering, table
+from genbench import notes, rendering, table
 from genbench.run import Result
 
 FOLDS, SEEDS = 5, 20
@@ -55,4 +55,6 @@ class Table:
 def markdown(found: list[Result]) -> str:
     """From the results to the text that is printed."""
     cells = table.cells(found, lambda result: True)
-    return rendering.markdown(table.frame(cells, ["model_0"]), table.notes(cells, ["model_0"]))
+    return rendering.markdown(
+        table.frame(cells, ["model_0"]), notes.under_table(cells, ["model_0"])
+    )

@@ -103,13 +103,13 @@ def rendered(
 
 def notes_of(cells: Sequence[Cell], store: Store, asked: Asked) -> list[str]:
     """The sentences under a table, its whole signatures last."""
-    from genbench import table
+    from genbench import notes
 
     pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
     current = [r for cell in cells if not cell.stale for r in cell.results]
-    audit = table.audit(current, store.per_example, *pair)
+    of_pair = notes.on_centroids(current, store.per_example, *pair)
     said = [f"signature: {each.full}" for each in signatures(cells, asked.records).values()]
-    return [*table.notes(cells, DEFAULTS["references"], audit, asked), *said]
+    return [*notes.under_table(cells, DEFAULTS["references"], of_pair, asked), *said]
 
 
 def _caption(cells: Sequence[Cell], said: Mapping[str, Signature]) -> str:

@@ -285,12 +285,13 @@ def _print_score_tables(
     """The files' rows above the reference rows; binary samples in a table of their own."""
     import pandas as pd
 
-    from genbench import rendering, table
+    from genbench import notes, rendering, table
 
     references = DEFAULTS["references"]
     cells = table.cells(ordered(results), is_current)
     pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
-    notes = table.notes(cells, references, table.audit(results, store.per_example, *pair))
+    of_pair = notes.on_centroids(results, store.per_example, *pair)
+    said = notes.under_table(cells, references, of_pair)
     for kind in dict.fromkeys(judgement.kind for judgement in judgements):
         ours = [judgement for judgement in judgements if judgement.kind == kind]
         rows = [
@@ -304,7 +305,7 @@ def _print_score_tables(
         over = {"examples": "test examples", "folds": "folds"}[ours[0].over]
         unit = f"{metric} in {ours[0].unit}, {better} is better"
         lines = [f"{unit}; ± standard error over the {over}"]
-        lines = notes if len(beside) else lines
+        lines = said if len(beside) else lines
         render = {"md": rendering.markdown, "latex": rendering.latex, "html": rendering.html}[form]
         typer.echo(render(shown, [] if quiet else lines))
 
