@@ -1,4 +1,4 @@
-"""How a Markov-chain sampler mixes: does it visit other training rows, or stand at one?
+"""Which training rows samples are near to, and how a Markov-chain sampler moves among them.
 
 Conventions
     A chain sampler returns its rows step by step: rows `[t * chains, (t + 1) * chains)` are the
@@ -6,7 +6,7 @@ Conventions
     the last whole step are not looked at.
     Distances are Euclidean, in the units of the data. Of equally near training rows, the first.
 
-A report describes; it judges nothing. What stands here of a sampler that is no chain means nothing.
+A report describes; it judges nothing.
 """
 
 from __future__ import annotations
@@ -25,21 +25,23 @@ ROWS = 4096  # training rows of a block
 @torch.no_grad()
 def report(
     samples: Tensor,
-    chains: int,
+    chains: int | None,
     thinning: int,
     train: Tensor,
     labels: Tensor | None,
     held_out: Tensor,
 ) -> dict[str, Any]:
-    """What the chains visited, by the training row nearest to each of at most LOOKED_AT states.
+    """What the samples are near to: the training row nearest to each of at most LOOKED_AT states.
 
     Args:
         samples: `(m, d)`, step by step. train: `(n, d)`. held_out: real rows, not trained on.
+        chains: how many; None for samples that are independent of each other.
         labels: int64 `(n,)` of `train`; None, or any of them negative, for unknown classes.
 
     Returns:
         JSON-able values; those of classes are None where classes are unknown.
-        looked_at, chains, steps: how many samples and chains, and steps between kept states.
+        looked_at, chains, steps: how many samples and chains, and steps between kept states; the
+            last two None without chains.
         class_transitions_per_100_steps: see `transitions`; None where chains kept one state.
         distinct_nearest: different training rows that are the nearest of a sample.
         near_copies: see `near_copies`; None without held-out rows.
@@ -49,12 +51,12 @@ def report(
         ValueError: where no sample or training row is given, shapes differ, or counts are not > 0.
     """
     _check(samples, chains, thinning, train, labels, held_out)
-    states = looked_at(samples, chains).float()
+    states = looked_at(samples, chains or len(samples)).float()
     rows, distances = nearest(states.flatten(0, 1), train)
     return {
         "looked_at": len(rows),
-        "chains": states.shape[1],
-        "steps": thinning,
+        "chains": states.shape[1] if chains else None,
+        "steps": thinning if chains else None,
         "distinct_nearest": len(rows.unique()),
         "near_copies": near_copies(distances, train, held_out[:HELD_OUT].to(states)),
         **_classes(rows.view(states.shape[:2]), labels, thinning),
@@ -124,14 +126,14 @@ def near_copies(distances: Tensor, train: Tensor, held_out: Tensor) -> float | N
 
 def _check(
     samples: Tensor,
-    chains: int,
+    chains: int | None,
     thinning: int,
     train: Tensor,
     labels: Tensor | None,
     held_out: Tensor,
 ) -> None:
     for name, count in (("chains", chains), ("thinning", thinning)):
-        if count < 1:
+        if count is not None and count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
     for name, rows in (("samples", samples), ("train", train)):
         if rows.ndim != 2 or rows.numel() == 0:

@@ -148,7 +148,7 @@ def _ends(tuned: Mapping[str, Any]) -> bool:
 
 
 def _mixing(cell: Cell) -> str:
-    """How the chains mixed, each number once; those that are not known are left out."""
+    """How chains mixed and what samples are near to, each number once; unknown ones left out."""
     found = [r.details["mixing"] for r in cell.results if r.details.get("mixing")]
 
     def of(name: str, phrase: str, scale: float = 1) -> list[str]:
@@ -158,8 +158,19 @@ def _mixing(cell: Cell) -> str:
     parts = of("class_transitions_per_100_steps", "class transitions per 100 steps")
     near = [f"{_span([m['distinct_nearest'] for m in found])} distinct nearest training images"]
     near += of("near_copies", "% near-copies", scale=100)
+    near += _classes([mixing["classes"] for mixing in found if mixing["classes"]])
     looked_at = several(mixing["looked_at"] for mixing in found)
-    return ", ".join([*parts, f"{' and '.join(near)} among {looked_at} samples"]) if found else ""
+    return f"{', '.join([*parts, *near])} among {looked_at} samples" if found else ""
+
+
+def _classes(found: Sequence[Mapping[str, float]]) -> list[str]:
+    """How many classes the nearest images are of, the rarest and the most frequent, in the mean."""
+    names = dict.fromkeys(name for shares in found for name in shares)
+    mean = {name: fmean(shares.get(name, 0.0) for shares in found) for name in names}
+    if len(mean) < 2:
+        return [f"all of class {name}" for name in mean]
+    ends = (min(mean, key=mean.__getitem__), max(mean, key=mean.__getitem__))
+    return [f"{len(mean)} classes ({' to '.join(f'{n}: {100 * mean[n]:.3g} %' for n in ends)})"]
 
 
 def _plain(value: Any) -> str:

@@ -238,10 +238,14 @@ class Work:
         return found
 
     def _mixing(self, run: Run, tuned: Mapping[str, Any], samples: Tensor) -> dict[str, Any]:
-        """How the Markov chains of a model moved, if it has any; the same for all folds."""
-        sampling = _sampling(run, tuned)
-        if not {"chains", "thinning"} <= sampling.keys():
+        """Which training images the samples are near to, and how chains moved among them.
+
+        Nothing of data that are no images; the same for all folds.
+        """
+        if len(self.dataset.shape) < 3:
             return {}
+        sampling = _sampling(run, tuned)
+        chains = sampling.get("chains"), sampling.get("thinning", 1)
         trained_on = self.dataset.split(run.data.fold).train
         folds = map(self.dataset.split, range(self.dataset.folds))
         split = next(fold for fold in folds if torch.equal(fold.train, trained_on))
@@ -257,7 +261,7 @@ class Work:
             None if classes is None else classes.to(self.device),
             held_out.to(self.device),
         )
-        return mixing.report(samples, sampling["chains"], sampling["thinning"], *rows)
+        return mixing.report(samples, *chains, *rows)
 
     def _as_stored(self, samples: Tensor) -> np.ndarray:
         """Checked samples as they are kept: the k of k / (levels - 1), or float32."""

@@ -27,6 +27,12 @@ def visits(order: list[list[int]], **other):
     return mixing.report(CORNERS[at.flatten()], train=CORNERS, held_out=BETWEEN, **given)
 
 
+def test_samples_of_no_chain_are_near_to_images_but_go_nowhere() -> None:
+    found = visits([[0, 0, 3, 2]], chains=None)
+    assert found == visits([[0, 0, 3, 2]], chains=4) | {"chains": None, "steps": None}
+    assert found["classes"] == {"0": 0.5, "1": 0.5}
+
+
 def brute_force(samples, chains, thinning, train, labels, held_out) -> dict:
     """The definitions, row by row in float64, all samples looked at."""
     x, y, h = (np.asarray(part, dtype=np.float64) for part in (samples, train, held_out))

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.usefixtures("strangers")
 
 def planned(tmp_path: Path, *models: str, **question) -> list[Run]:
     asked = {"samples": 60, **question}
-    metrics = asked.pop("metrics", ["parzen"])
-    return plan(Question(models or ("drift",), ["tiny"], metrics, **asked), tmp_path)
+    metrics, datasets = asked.pop("metrics", ["parzen"]), asked.pop("datasets", ["tiny"])
+    return plan(Question(models or ("drift",), datasets, metrics, **asked), tmp_path)
 
 
 def carried_out(runs: list[Run], results_dir: Path) -> Store:
@@ -590,12 +590,19 @@ def test_a_run_interrupted_while_it_tunes_goes_on_to_the_same_bytes(
     assert bytes_of(tmp_path / "resumed") == bytes_of(tmp_path / "whole")
 
 
-def test_chains_are_reported_on_and_other_samples_are_not(tmp_path: Path) -> None:
+def test_chains_and_other_samples_are_reported_on(tmp_path: Path) -> None:
     runs = planned(tmp_path, "walk", "drift")
     store = carried_out(runs, tmp_path)
     reports = {r.model: r.details.get("mixing") for r in store}
     assert (reports["walk"]["chains"], reports["walk"]["steps"]) == (10, 3)
-    assert reports["drift"] is None
+    assert (reports["drift"]["chains"], reports["drift"]["steps"]) == (None, None)
+    assert reports["drift"]["class_transitions_per_100_steps"] is None
+    assert reports["drift"]["distinct_nearest"] > 0
+
+
+def test_samples_of_what_is_no_image_have_no_nearest_images(tmp_path: Path) -> None:
+    details = details_of(planned(tmp_path, "drift", datasets=["ring"]), tmp_path)
+    assert [given for given in details if "mixing" in given] == []
 
 
 def test_the_report_is_of_the_chains_as_they_were_tuned(tmp_path: Path) -> None:

@@ -196,8 +196,8 @@ def protocol(*chains: dict) -> str:
 def test_the_protocol_of_a_chain_says_how_it_sampled_was_tuned_and_mixed() -> None:
     assert protocol({"sampling": SAMPLING, "tuned": TUNED, "mixing": MIXING}) == (
         "; 1000 chains, start noise, burn-in 100, thinning 10; noise 0.5 chosen of 0.1, 0.5, 1; "
-        "3.2 class transitions per 100 steps, 812 distinct nearest training images "
-        "and 0 % near-copies among 2000 samples"
+        "3.2 class transitions per 100 steps, 812 distinct nearest training images, "
+        "0 % near-copies, all of class 0 among 2000 samples"
     )
 
 
@@ -218,7 +218,7 @@ def test_nothing_is_said_of_chains_where_there_are_none() -> None:
 def test_what_a_mixing_report_does_not_know_is_left_out() -> None:
     unknown = dict.fromkeys(("class_transitions_per_100_steps", "near_copies"))
     assert protocol({"mixing": MIXING | unknown}) == (
-        "; 812 distinct nearest training images among 2000 samples"
+        "; 812 distinct nearest training images, all of class 0 among 2000 samples"
     )
 
 
@@ -227,7 +227,14 @@ def test_seeds_that_differ_are_named_by_value_or_by_their_range() -> None:
     mixing = [MIXING, MIXING | {"near_copies": 1.0}, MIXING]
     said = protocol(*({"tuned": t, "mixing": m} for t, m in zip(tuned, mixing, strict=True)))
     assert "noise 0.5, 0.1 chosen of 0.1, 0.5, 1, at the end of its list" in said
-    assert "812 distinct nearest training images and 0 to 100 % near-copies" in said
+    assert "812 distinct nearest training images, 0 to 100 % near-copies" in said
+
+
+def test_the_rarest_and_the_most_frequent_class_are_the_mean_over_seeds() -> None:
+    shares = ({"0": 0.7, "1": 0.2, "2": 0.1}, {"0": 0.5, "1": 0.5})
+    said = protocol(*({"mixing": MIXING | {"classes": classes}} for classes in shares))
+    assert "near-copies, 3 classes (2: 5 % to 0: 60 %) among 2000 samples" in said
+    assert "class 0" not in protocol({"mixing": MIXING | {"classes": None}})
 
 
 @pytest.mark.parametrize(("value", "edge"), [(0.1, True), (0.5, False), (1.0, True)])
