@@ -63,3 +63,17 @@ def test_every_command_that_readme_shows_is_known() -> None:
                 [sys.executable, "-m", "genbench.cli", words[0], "--help"], capture_output=True
             )
         assert done.returncode == 0, command
+
+
+def pipe_tables(text: str) -> list[str]:
+    """The pipe tables of a Markdown text, each in one piece."""
+    return re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+
+
+def test_a_table_of_results_that_readme_shows_is_a_committed_one() -> None:
+    committed = {path: path.read_text() for path in (ROOT / "results" / "tables").glob("*.md")}
+    heads = {table.splitlines()[0] for text in committed.values() for table in pipe_tables(text)}
+    shown = [table for table in pipe_tables(README) if table.splitlines()[0] in heads]
+    assert shown
+    for table in shown:
+        assert any(table in text for text in committed.values()), table
