@@ -6,8 +6,6 @@ that could not be told. |difference| is the greater of those of value and standa
 
 from __future__ import annotations
 
-import json
-import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +17,7 @@ import numpy as np
 import torch
 
 from genbench import files, lock, provenance, registry, scoring
+from genbench.commands import remaking
 from genbench.errors import AlteredError, StoreError, UsageError
 from genbench.plan import identity
 from genbench.precision import float32_products
@@ -457,17 +456,7 @@ def _remade(record: Record) -> str:
     result = record.result
     if elsewhere(record, [], torch.device("cpu"), tuple(result.code)):
         return "other code made them, so only --retrain can make some like them"
-    words = ["genbench run", f"-m {result.model} -d {result.dataset} --no-references"]
-    words += [f"--seeds {result.seed} --samples {result.samples} --preset {result.preset}"]
-    words += [f"--sample-sets {result.sample_set + 1}"] if result.sample_set else []
-    for key, value in sorted(result.overrides.items()):
-        if key == "minutes":
-            words.append(f"--minutes {value:g}")
-            continue
-        name = key if "." in key else f"{result.model}.{key}"
-        said = value if isinstance(value, str) else json.dumps(value)
-        words.append(f"--set {shlex.quote(f'{name}={said}')}")
-    return f"`{' '.join(words)} --rerun` makes them"
+    return f"`{remaking([result])} --rerun` makes them"
 
 
 def by_training(records: Sequence[Record]) -> list[list[Record]]:

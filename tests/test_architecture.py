@@ -45,9 +45,10 @@ ARROWS = {
     "copies": {"recipe", "registry", "run", "protocols", "precision", "seeding"},
     "audit": {"copies", "scoring", "statistics", "table", "recipe", "registry", "files"}
     | {"protocols", "precision", "seeding", "errors"},
+    "commands": {"recipe", "run"},
     "lock": {"files", "errors"},
     "verification": {"lock", "plan", "runner", "scoring", "store", "run", "recipe", "registry"}
-    | {"files", "protocols", "precision", "provenance", "seeding", "errors"},
+    | {"files", "protocols", "precision", "provenance", "seeding", "errors", "commands"},
     "restored": {"store", "run", "registry", "files", "seeding", "errors"},
     "neighbours": {"mixing"},
     "figures": {"table", "verdict", "speed", "store", "run", "restored", "neighbours", "scoring"}

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-from genbench.cli.options import DEFAULTS
 
 if TYPE_CHECKING:
     from genbench import page
@@ -19,12 +16,12 @@ if TYPE_CHECKING:
 
 def record(cell: Cell, records: Records) -> page.Record:
     """One cell of a table: its command, its facts, its runs, its hyperparameters."""
-    from genbench import page
+    from genbench import commands, page
 
     scores = [records.get(result.key, {}).get("score", {}) for result in cell.results]
     return page.Record(
         title=f"{cell.label} on {cell.head}: {cell.text}",
-        command=_command(cell.results),
+        command=commands.remaking(cell.results),
         facts=[(term, text) for term, text in _facts(cell, records).items() if text],
         runs=_runs(cell, records),
         blocks=[
@@ -34,34 +31,6 @@ def record(cell: Cell, records: Records) -> page.Record:
             *_blocks("Machine and versions", [_machine(score) for score in scores]),
         ],
     )
-
-
-def _command(results: Sequence[Result]) -> str:
-    """The command that makes these results again, with the installed code and recipes."""
-    first = results[0]
-    words = ["genbench", "run", "--models", first.model, "--dataset", first.dataset]
-    words += ["--seeds", ",".join(map(str, sorted({r.seed for r in results})))]
-    if first.metric not in DEFAULTS["metrics"]:
-        words += ["--metrics", first.metric]
-    if first.preset != DEFAULTS["preset"]:
-        words += ["--preset", first.preset]
-    if first.samples != DEFAULTS["samples"]:
-        words += ["--samples", str(first.samples)]
-    sets = max(result.sample_set for result in results) + 1
-    words += ["--sample-sets", str(sets)] if sets > 1 else []
-    for key, value in first.overrides.items():
-        owner = "" if "." in key else f"{first.model}."
-        words += _setting(f"{owner}{key}", value) if key != "minutes" else ["--minutes", f"{value}"]
-    return shlex.join([*words, "--no-references"])
-
-
-def _setting(key: str, value: Any) -> list[str]:
-    """`--set key=value`, a text without quotes where that reads as the same text."""
-    from genbench.recipe import parse_setting
-
-    plain = f"{key}={value}"
-    same = isinstance(value, str) and parse_setting(plain)[2] == value
-    return ["--set", plain if same else f"{key}={json.dumps(value)}"]
 
 
 def _facts(cell: Cell, records: Records) -> dict[str, str]:
