@@ -12,7 +12,7 @@ from genbench.run import Result
 
 
 def remaking(results: Sequence[Result]) -> str:
-    """The `genbench run` of one row's results, whatever of it is not `paper` named."""
+    """The `genbench run` that makes one row's results again; `paper` is no preset to name."""
     first = results[0]
     seeds = ",".join(map(str, sorted({result.seed for result in results})))
     sets = max(result.sample_set for result in results) + 1
@@ -22,11 +22,11 @@ def remaking(results: Sequence[Result]) -> str:
     words += ["--preset", first.preset] if first.preset != PAPER else []
     for key, value in sorted(first.overrides.items()):
         owner = "" if "." in key else f"{first.model}."
-        words += _setting(f"{owner}{key}", value) if key != "minutes" else ["--minutes", f"{value}"]
+        words += setting(f"{owner}{key}", value) if key != "minutes" else ["--minutes", f"{value}"]
     return shlex.join([*words, "--no-references"])
 
 
-def _setting(key: str, value: Any) -> list[str]:
+def setting(key: str, value: Any) -> list[str]:
     """`--set key=value`, a text without quotes where that reads as the same text."""
     plain = f"{key}={value}"
     same = isinstance(value, str) and parse_setting(plain)[2] == value

@@ -132,8 +132,8 @@ def _check(
     labels: Tensor | None,
     held_out: Tensor,
 ) -> None:
-    for name, count in (("chains", chains), ("thinning", thinning)):
-        if count is not None and count < 1:
+    for name, count in (("chains", 1 if chains is None else chains), ("thinning", thinning)):
+        if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
     for name, rows in (("samples", samples), ("train", train)):
         if rows.ndim != 2 or rows.numel() == 0:

@@ -18,10 +18,10 @@ from genbench.table import OVER, SCORES, Cell, best, head, rows, several, sigmas
 def under_table(
     found: Sequence[Cell],
     references: Sequence[str],
-    audit: Sequence[str] = (),
+    further: Sequence[str] = (),
     asked: Asked = SCORES,
 ) -> list[str]:
-    """The sentences under a table: what each number means and what is wrong with it."""
+    """All sentences, each once; `further` ones, such as those of `on_centroids`, among them."""
     lines = _errors(found)
     if any(cell.results[0].model in references for cell in found):
         lines.append(f"{', '.join(references)}: reference rows, untrained; no floor, no ceiling")
@@ -37,7 +37,7 @@ def under_table(
         lines.append(
             "bold: trained rows that no other of them is shown to beat (Welch's t over seeds, Holm)"
         )
-    lines += [*speed.notes(rows(found), asked), *audit]
+    lines += [*speed.notes(rows(found), asked), *further]
     for cell in found:
         if cell.published:
             source = cell.published.source
@@ -58,7 +58,7 @@ def _errors(found: Sequence[Cell]) -> list[str]:
             kinds.setdefault(line, []).append(cell.label)
     if len(kinds) < 2:
         return list(kinds)
-    return [f"{line} ({', '.join(dict.fromkeys(rows))})" for line, rows in kinds.items()]
+    return [f"{line} ({', '.join(dict.fromkeys(labels))})" for line, labels in kinds.items()]
 
 
 def _warnings(cell: Cell) -> list[str]:
@@ -203,9 +203,9 @@ def on_centroids(
             pairs.setdefault(key, {}).setdefault((result.model, result.preset), []).append(result)
     lines = [
         _centroid_note(ours, theirs, per_example)
-        for rows in pairs.values()
-        for (model, _), ours in rows.items()
-        for (other, _), theirs in rows.items()
+        for pair in pairs.values()
+        for (model, _), ours in pair.items()
+        for (other, _), theirs in pair.items()
         if (model, other) == (centroids, images) and len(ours) == len(theirs)
     ]
     kinds: dict[str, list[str]] = {}
@@ -231,9 +231,9 @@ def _centroid_note(
     difference *= 1 if ours[0].higher_is_better else -1
     if not difference > 2 * error:
         return None
-    rows = ours[0].details.get("training", {}).get("rows", "the")
+    trained_on = ours[0].details.get("training", {}).get("rows", "the")
     return (
-        f"on {head(ours[0])}, {ours[0].scored} {ours[0].model} centroids of {rows} training "
+        f"on {head(ours[0])}, {ours[0].scored} {ours[0].model} centroids of {trained_on} training "
         f"images outscore {theirs[0].scored} of those images by "
         f"{value_and_error(difference, error)} {ours[0].unit} (paired over test examples): "
         f"{ours[0].metric} here does not mean better samples"

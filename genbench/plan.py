@@ -102,9 +102,13 @@ def _constructor(kind: str, name: str) -> dict[str, Any]:
 
 
 def _check_preset(preset: str, models: Sequence[str], dataset: str) -> None:
-    """Raises UsageError for a special preset that none of the models has for this dataset."""
+    """Raises UsageError for a special preset that none of the models has for this dataset.
+
+    A recipe may name one that changes nothing, where the full recipe serves its purpose.
+    """
+    named = any(preset in recipe.read(model).get(dataset, {}) for model in models)
     changed = any(recipe.changes(model, dataset, preset) for model in models)
-    if not changed and preset not in (recipe.PAPER, *SIZES):
+    if not (named or changed) and preset not in (recipe.PAPER, *SIZES):
         raise UsageError(f"preset {preset!r} changes nothing for {', '.join(models)} on {dataset}")
 
 

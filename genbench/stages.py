@@ -242,10 +242,12 @@ class Work:
 
         Nothing of data that are no images; the same for all folds.
         """
-        if len(self.dataset.shape) < 3:
+        if len(self.dataset.shape) < 2:
             return {}
+        chains: tuple[int | None, int] = None, 1
         sampling = _sampling(run, tuned)
-        chains = sampling.get("chains"), sampling.get("thinning", 1)
+        if {"chains", "thinning"} <= sampling.keys():
+            chains = sampling["chains"], sampling["thinning"]
         trained_on = self.dataset.split(run.data.fold).train
         folds = map(self.dataset.split, range(self.dataset.folds))
         split = next(fold for fold in folds if torch.equal(fold.train, trained_on))

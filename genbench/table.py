@@ -384,5 +384,6 @@ def several(values: Iterable[Any]) -> str:
 
 
 def sigmas(cell: Cell) -> str:
+    """Every sigma that a cell's results were scored with."""
     found = {r.details["sigma"] for r in cell.results if "sigma" in r.details}
     return several(f"{sigma:.4g}" for sigma in sorted(found))

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
 from genbench import page
+from genbench.commands import setting
 from genbench.page import (
     Absent,
     Column,
@@ -29,6 +30,7 @@ from genbench.page import (
     Table,
     cell,
 )
+from genbench.recipe import parse_setting
 from genbench.store import Store
 
 NASTY = (
@@ -454,9 +456,6 @@ def test_a_report_that_cannot_be_written_says_where(genbench) -> None:
 
 @pytest.mark.parametrize("value", ["plain", "0.5", "true", "a b; rm -rf", [1, 2.5], 0.25, False])
 def test_a_setting_is_read_as_it_was_written(value) -> None:
-    from genbench.commands import _setting
-    from genbench.recipe import parse_setting
-
-    option, text = _setting("model.key", value)
+    option, text = setting("model.key", value)
     assert option == "--set"
     assert parse_setting(shlex.split(shlex.quote(text))[0]) == ("model", "key", value)

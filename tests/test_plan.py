@@ -537,6 +537,12 @@ def test_a_preset_of_one_dataset_is_refused_for_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("any_data")
+def test_a_preset_that_a_recipe_names_may_change_nothing(tmp_path: Path) -> None:
+    question = Question(["dbn"], ["mnist"], ["parzen"], preset="budget")
+    assert plan.plan(question, tmp_path) == plan.plan(replace(question, preset="paper"), tmp_path)
+
+
+@pytest.mark.usefixtures("any_data")
 def test_the_released_chain_is_refused_where_it_is_too_short(tmp_path: Path) -> None:
     question = Question(["deep_gsn"], ["mnist"], ["parzen"], preset="released")
     run = plan.plan(question, tmp_path)[0]

@@ -74,6 +74,6 @@ def test_a_table_of_results_that_readme_shows_is_a_committed_one() -> None:
     committed = {path: path.read_text() for path in (ROOT / "results" / "tables").glob("*.md")}
     heads = {table.splitlines()[0] for text in committed.values() for table in pipe_tables(text)}
     shown = [table for table in pipe_tables(README) if table.splitlines()[0] in heads]
-    assert shown
+    assert pipe_tables(committed[ROOT / "results" / "tables" / "mnist-times.md"])[0] in shown
     for table in shown:
         assert any(table in text for text in committed.values()), table

@@ -57,7 +57,7 @@ def any_name(incomplete: str) -> list[str]:
 
 
 def preset_names(incomplete: str) -> list[str]:
-    return [name for name in ("smoke", "quick", "paper") if name.startswith(incomplete)]
+    return [name for name in ("smoke", "quick", "budget", "paper") if name.startswith(incomplete)]
 
 
 def option(default_help: str, variable: str, *names: str, **more: Any) -> Any:

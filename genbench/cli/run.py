@@ -73,7 +73,7 @@ def run(
     preset: Annotated[
         str,
         option(
-            "smoke, quick, paper, or another that a recipe names.",
+            "smoke, quick, budget, paper, or another that a recipe names.",
             "PRESET",
             "--preset",
             autocompletion=preset_names,
