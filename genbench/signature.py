@@ -1,6 +1,6 @@
 """One line that fixes what the numbers of a table mean, so that a paper can quote it.
 
-    parzen|d:mnist@0c36ee5df8|m:10000|s:mean|scale:255|sigma:grid10|v:first1000|prec:auto|sel:none
+    parzen|d:mnist@0c36ee5df8|m:10000|s:mean|prec:auto|scale:255|sigma:grid10|v:first1000|sel:none
     |sets:3|seeds:3|genbench:0.1.0
 
 The metric's name, then fields `name:value`. Where the rows of a table differ, the full form lists
