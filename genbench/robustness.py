@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean
 from typing import Any
@@ -34,7 +34,8 @@ class Robustness:
     """One dataset's table of protocols: its numbers, and what they say of the order.
 
     order: the trained rows, best first, as the first column has them. tau: by column, of the
-    trained rows; None where one of them has no value there. lines: sentences below.
+    trained rows; None where one of them has no value there. lines: sentences below. first: the
+    results that the first column shows.
     """
 
     numbers: Numbers
@@ -42,6 +43,7 @@ class Robustness:
     untrained: Sequence[str]
     tau: Mapping[str, float | None]
     lines: Sequence[str]
+    first: Sequence[Result]
 
     @property
     def complete(self) -> list[str]:
@@ -97,7 +99,8 @@ def robustness(
     trained = [name for name in rows if name not in untrained and first[name] is not None]
     order = sorted(trained, key=lambda name: -sign * (first[name] or 0.0))
     tau = {column: _tau(first, columns[column], trained) for column in columns if column != FIRST}
-    found = Robustness(columns, order, untrained, tau, [])
+    shown = [r for own in rows.values() for r in _as_run(own, shared[0])]
+    found = Robustness(columns, order, untrained, tau, [], shown)
     lines = [*_order_lines(found)]
     lines.append(
         f"all but the last two columns are of seed {shared[0]} and its first sample set, so that "
@@ -105,7 +108,14 @@ def robustness(
         "`genbench compare` says which rows differ by more than chance"
     )
     lines += [_components_line(name, rows[name], per_example) for name in trained]
-    return Robustness(columns, order, untrained, tau, [line for line in lines if line])
+    return replace(found, lines=[line for line in lines if line])
+
+
+def _as_run(found: Sequence[Result], seed: int) -> list[Result]:
+    """One row's results of a seed and its first sample set; none unless all folds are there."""
+    sets = min(result.sample_set for result in found)
+    own = [r for r in found if (r.seed, r.sample_set, r.protocol) == (seed, sets, "")]
+    return own if own and len(own) == own[0].folds else []
 
 
 def _row(
@@ -123,7 +133,7 @@ def _row(
         same = [r for r in found if (r.seed, r.sample_set, r.protocol) == key]
         return same if same and len(same) == same[0].folds else []
 
-    own = of(seeds[0], sets[0])
+    own = _as_run(found, seeds[0])
     counts = [result.details.get("by_count", []) for result in own]
     halves = [_halves(per_example(result), result.value) for result in own]
     return {

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from test_table import GAN, REFERENCES, REPLAY
 
+from genbench import __version__ as genbench_version
 from genbench.robustness import FIRST, frame, robustness
 from genbench.run import Result
 
@@ -56,6 +57,7 @@ def test_columns_of_one_seed_are_of_a_seed_that_all_trained_rows_have() -> None:
     found = robustness([*first, *other], (), REFERENCES, nothing)
     assert found is not None
     assert found.numbers[FIRST] == {"gan": 220.0, "dbn": 100.0}
+    assert [result.key for result in found.first] == ["gan1", "other"]
     assert any("of seed 1 and its first sample set" in line for line in found.lines)
 
 
@@ -153,7 +155,12 @@ def test_stored_samples_are_scored_by_other_protocols_and_nothing_is_trained(
     assert log.count('"stage": "sample"') == 1
     again = genbench("score", "--protocols")
     assert "drift [50 samples]: done" not in again.stderr  # nothing was left to do
-    assert "sigma .3" in genbench("table", "--robustness").stdout
+    shown = genbench("table", "--robustness").stdout
+    assert "sigma .3" in shown
+    (signature,) = found["signatures"]  # of the first column: the plain protocol, one of each
+    assert "|sigma:grid10|" in signature
+    assert signature.endswith(f"|sets:1|seeds:1|genbench:{genbench_version}")
+    assert f'signature of "as run": {signature}' in shown
 
 
 def test_samples_that_were_not_kept_are_named(genbench, protocols, tmp_path) -> None:

@@ -24,6 +24,7 @@ from genbench.cli.options import (
 from genbench.cli.record import record, several
 from genbench.cli.results import (
     notes_of,
+    of_first,
     only,
     ordered,
     records_of,
@@ -242,7 +243,7 @@ def _sections(
     from genbench import audit, page
 
     absent = []
-    sections = [_robustness(title, one) for title, one in robustness_of(results, store)]
+    sections = [_robustness(title, one, store) for title, one in robustness_of(results, store)]
     if not sections:
         absent.append(page.Absent("other protocols", "genbench score --protocols"))
     digests = {result.dataset: result.digest for result in results}
@@ -260,7 +261,7 @@ def _sections(
     return sections, absent
 
 
-def _robustness(title: str, found: Robustness) -> page.Section:
+def _robustness(title: str, found: Robustness, store: Store) -> page.Section:
     """Protocols down and models across, since there are more protocols."""
     from genbench import page, robustness, table
 
@@ -289,6 +290,10 @@ def _robustness(title: str, found: Robustness) -> page.Section:
         [page.Group([row(column) for column in found.numbers])],
         f"{robustness.TAU} compares the order of the trained rows with that of the first line: "
         "1 is the same order, -1 the reverse.",
+        signatures=[
+            page.Signature(robustness.FIRST, each.short, each.full)
+            for each in of_first(found, store)
+        ],
         notes=found.lines[1:],
     )
     return page.Section(title, [_sentence(line) for line in found.lines[:1]], [own])

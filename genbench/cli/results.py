@@ -166,6 +166,11 @@ def rendered_robustness(results: Sequence[Result], form: str, store: Store, quie
             "no table of other protocols without a trained row by the installed code; "
             "`genbench run` makes some"
         )
+
+    def lines(one: Robustness) -> list[str]:
+        named = f'signature of "{robustness.FIRST}"'
+        return [*one.lines, *(f"{named}: {each.full}" for each in of_first(one, store))]
+
     if form == "csv":
         numbers = [
             {"table": title, "model": name}
@@ -175,12 +180,26 @@ def rendered_robustness(results: Sequence[Result], form: str, store: Store, quie
         ]
         return rendering.comma_separated(pd.DataFrame(numbers))
     if form == "json":
-        every = [{"table": title, **robustness.as_json(one)} for title, one in found]
+        every = [
+            {
+                "table": title,
+                **robustness.as_json(one),
+                "signatures": [s.full for s in of_first(one, store)],
+            }
+            for title, one in found
+        ]
         return json.dumps(every, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     return "\n".join(
-        _text(form, title, robustness.frame(one), [] if quiet else one.lines)
+        _text(form, title, robustness.frame(one), [] if quiet else lines(one))
         for title, one in found
     )
+
+
+def of_first(found: Robustness, store: Store) -> list[Signature]:
+    """The signature of the column that the others are compared with; none of an empty one."""
+    from genbench import signature
+
+    return [signature.of(found.first, records_of(found.first, store))] if found.first else []
 
 
 def only(store: Store, models: str | None, datasets: str | None) -> list[Result]:
