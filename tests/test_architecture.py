@@ -43,8 +43,9 @@ ARROWS = {
     "signature": {"recipe", "registry", "run", "files", "errors"},
     "citations": {"registry", "errors"},
     "copies": {"recipe", "registry", "run", "protocols", "precision", "seeding"},
-    "audit": {"copies", "scoring", "statistics", "table", "recipe", "registry", "files"}
-    | {"protocols", "precision", "seeding", "errors"},
+    "audit": {"copies", "scoring", "statistics", "protocols", "precision", "seeding", "errors"},
+    "findings": {"audit", "copies", "table"},
+    "audits": {"audit", "findings", "copies", "recipe", "registry", "files", "protocols", "errors"},
     "commands": {"recipe", "run"},
     "lock": {"files", "errors"},
     "verification": {"lock", "plan", "runner", "scoring", "store", "run", "recipe", "registry"}

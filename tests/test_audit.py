@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from genbench import audit as audits
-from genbench import cli, copies
+from genbench import audit as scores
+from genbench import audits, cli, copies, findings
 from genbench.audit import Audit, Gap, Row
 from genbench.errors import StoreError
 from genbench.protocols import Score, Split
@@ -90,7 +90,7 @@ def row(kind: str, name: str, *gaps: tuple[str, float, float], count: int = 100,
 
 
 def said(*rows: Row) -> list[str]:
-    return audits.verdict(replace(EMPTY, rows=(row("images", IMAGES), *rows)))
+    return findings.verdict(replace(EMPTY, rows=(row("images", IMAGES), *rows)))
 
 
 SOUND = (
@@ -188,7 +188,7 @@ def test_a_gaussian_outscores_only_by_more_than_two_real_sets_differ() -> None:
     assert any(line.startswith("this does hold: samples of x, stay below") for line in holds)
 
 
-@pytest.mark.parametrize("kind", audits.CONTROLS)
+@pytest.mark.parametrize("kind", findings.CONTROLS)
 def test_junk_that_is_not_below_the_images_is_a_defect(kind: str) -> None:
     assert "no defect" in said(SOUND[0], row(kind, "junk", (IMAGES, -9.0, 1.0)))[-1]
     lines = said(SOUND[0], row(kind, "junk", (IMAGES, 9.0, 1.0)))
@@ -206,7 +206,7 @@ def test_junk_that_may_be_below_is_no_defect_but_is_named(difference: float) -> 
 
 def test_a_sigma_at_the_edge_is_said_and_qualifies_a_clean_verdict() -> None:
     rows = (row("images", IMAGES, edge=True, sigma=0.1), SOUND[0])
-    lines = audits.verdict(replace(EMPTY, rows=rows))
+    lines = findings.verdict(replace(EMPTY, rows=rows))
     assert any(line.endswith(f"may lie outside: {IMAGES} (sigma 0.1)") for line in lines)
     assert lines[-1].endswith("but sigma is at the edge of its grid for the data themselves")
     assert not any("edge" in line for line in said(*SOUND))
@@ -306,7 +306,7 @@ def test_rows_of_the_table_are_rows_of_the_audit(genbench) -> None:
         assert (found.value, found.error) == (table[model]["value"], table[model]["stderr"])
         assert found.sigma == table[model]["details"]["sigma"]
     assert audit.folds == 2
-    assert "fold 0 of 2 folds" in audits.notes(audit)
+    assert "fold 0 of 2 folds" in findings.notes(audit)
 
 
 def test_gaps_are_paired_over_the_test_rows(pictures, genbench) -> None:
@@ -380,7 +380,7 @@ def test_the_same_command_writes_the_same_bytes_and_the_second_time_only_prints(
     kept = [tmp_path / name / "audit" / QUICKS for name in ("results", "other")]
     assert kept[0].read_bytes() == kept[1].read_bytes()
     assert [path.name for path in kept[0].parent.iterdir()] == [QUICKS]
-    monkeypatch.setattr(audits, "_scored", None)  # whoever scores now fails
+    monkeypatch.setattr(scores, "_scored", None)  # whoever scores now fails
     again = genbench(*QUICK)
     assert (again.returncode, again.stdout, again.stderr) == (0, first.stdout, "")
 
@@ -389,7 +389,7 @@ def test_an_interrupted_audit_goes_on_from_the_last_row_to_the_same_bytes(
     pictures, hundred, genbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     genbench(*QUICK, "--results-dir", "whole")
-    scored, names = audits._scored, []
+    scored, names = scores._scored, []
 
     def interrupted(subject, *more):
         names.append(subject.name)
@@ -397,7 +397,7 @@ def test_an_interrupted_audit_goes_on_from_the_last_row_to_the_same_bytes(
             raise KeyboardInterrupt
         return scored(subject, *more)
 
-    monkeypatch.setattr(audits, "_scored", interrupted)
+    monkeypatch.setattr(scores, "_scored", interrupted)
     broken = genbench(*QUICK)
     assert broken.returncode != 0
     assert "the same command goes on" in broken.stderr
@@ -451,7 +451,7 @@ def test_samples_are_scored_as_samples_of_a_model_are_kept() -> None:
     data = Data("tiny", 0, 1, "", "", "", "", "", 256)
     asked, source = copies.Asked(data, "x", "y", "z"), Pictures(None)
     subject = copies.Subject("noise", "x", lambda: off, source.rows)
-    (found,) = audits.rows([subject], asked, source, Noting(), torch.device("cpu"))
+    (found,) = scores.rows([subject], asked, source, Noting(), torch.device("cpu"))
     assert (seen[0][0, :4] * 255).tolist() == pytest.approx([0, 255, 128, 26], abs=1e-4)
     assert (found.row.count, found.row.distinct) == (2, 1)
     assert found.per_example is None

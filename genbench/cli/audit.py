@@ -72,8 +72,7 @@ def audit(
     """
     import torch
 
-    from genbench import audit as audits
-    from genbench import copies, registry
+    from genbench import audits, copies, registry
     from genbench.plan import read_data
     from genbench.runner import choose_device
 
@@ -107,19 +106,18 @@ def audit(
 
 def shown(found: Audit, quiet: bool = False) -> str:
     """The table in Markdown, notes and verdict below."""
-    from genbench import audit as audits
+    from genbench import findings
     from genbench.rendering import markdown
 
-    lines = [] if quiet else audits.notes(found)
-    return markdown(audits.frame(found), [*lines, *found.verdict])
+    lines = [] if quiet else findings.notes(found)
+    return markdown(findings.frame(found), [*lines, *found.verdict])
 
 
 def _made(
     asked: Asked, data_dir: Path, where: torch.device, path: Path, key: str, quiet: bool
 ) -> Audit:
     """The audit, made now; each row is kept as soon as it is there."""
-    from genbench import audit as audits
-    from genbench import copies, registry, scoring
+    from genbench import audit, audits, copies, registry, scoring
 
     source = registry.load("dataset", asked.data.name)(data_dir)
     metric = scoring.metric_with(asked.metric, {})
@@ -130,7 +128,7 @@ def _made(
         plan, remarks = copies.subjects(asked, source, metric, where, watch.step)
         watch.plan(plan)
         try:
-            for one in audits.rows(plan, asked, source, metric, where, before):
+            for one in audit.rows(plan, asked, source, metric, where, before):
                 done.append(one)
                 if len(done) > len(before):
                     audits.keep(path, key, done)

@@ -240,7 +240,7 @@ def _sections(
     results: Sequence[Result], store: Store, results_dir: Path
 ) -> tuple[list[page.Section], list[page.Absent]]:
     """What was found out about the order and the metric; and what was not looked at."""
-    from genbench import audit, page
+    from genbench import audits, page
 
     absent = []
     sections = [_robustness(title, one, store) for title, one in robustness_of(results, store)]
@@ -250,7 +250,7 @@ def _sections(
     for dataset, digest in digests.items():
         command = shlex.join(["genbench", "audit", "--dataset", dataset])
         try:
-            found = audit.stored(results_dir, dataset)
+            found = audits.stored(results_dir, dataset)
         except StoreError as error:
             absent.append(page.Absent(f"audit of the metric on {dataset}", command, str(error)))
             continue
@@ -301,9 +301,9 @@ def _robustness(title: str, found: Robustness, store: Store) -> page.Section:
 
 def _audit(found: Audit, digest: str) -> page.Section:
     """The verdict as a whole first, then what it follows from."""
-    from genbench import audit, page
+    from genbench import findings, page
 
-    shown = audit.frame(found)
+    shown = findings.frame(found)
     first, *others = map(str, shown.columns)
     rows = [
         page.Row(str(values[0]), [page.cell(str(value)) for value in values[1:]])
@@ -314,7 +314,7 @@ def _audit(found: Audit, digest: str) -> page.Section:
         first,
         [page.Column(name) for name in others],
         [page.Group(rows)],
-        notes=audit.notes(found),
+        notes=findings.notes(found),
     )
     other = "" if found.digest == digest else "This audit is of other bytes than the results above."
     verdict = [_sentence(line) for line in reversed(found.verdict[-1:])]
