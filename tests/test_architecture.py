@@ -48,7 +48,8 @@ ARROWS = {
     "audits": {"audit", "findings", "copies", "recipe", "registry", "files", "protocols", "errors"},
     "commands": {"recipe", "run"},
     "lock": {"files", "errors"},
-    "verification": {"lock", "plan", "runner", "scoring", "store", "run", "recipe", "registry"}
+    "records": {"run", "lock", "registry", "files", "errors"},
+    "verification": {"records", "plan", "runner", "scoring", "store", "run", "recipe", "registry"}
     | {"files", "protocols", "precision", "provenance", "seeding", "errors", "commands"},
     "restored": {"store", "run", "registry", "files", "seeding", "errors"},
     "neighbours": {"mixing"},

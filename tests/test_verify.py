@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from genbench import files, lock, registry, verification
+from genbench import files, lock, records, registry, verification
 from genbench.metrics.parzen import Parzen
 from genbench.store import Store
 
@@ -170,7 +170,7 @@ def test_a_different_dataset_digest_is_caught(
         (True, "it was edited"),
         (False, "data are not those that were scored"),
     ):
-        monkeypatch.setattr(verification, "_installed_model", lambda _, same=same_code: same)
+        monkeypatch.setattr(records, "_installed_model", lambda _, same=same_code: same)
         done = genbench("verify", "all", "--rescore", "--results-dir", str(unlocked))
         assert done.returncode == 3
         assert said in done.stdout
@@ -445,18 +445,18 @@ def test_a_record_that_is_not_its_table_s_is_caught_even_with_a_mended_lock(
 
 def test_a_run_is_rebuilt_from_its_record_with_its_keys(genbench) -> None:
     genbench(*TINY, "--preset", "selected", "--set", "drift.epochs=4", "--sample-sets", "2")
-    folders = verification.find(Path("results"), "all")
+    folders = records.find(Path("results"), "all")
     assert len(folders) == 4
     for folder in folders:
-        record = verification.read(folder)
-        run = verification.asked(record)
+        record = records.read(folder)
+        run = records.asked(record)
         assert run is not None
         assert run.score_key == record.result.key
         assert Store(Path("results")).result(run) == record.result
 
 
 def test_stored_samples_are_read_as_they_were_scored(kept: Path) -> None:
-    record = verification.read(one(kept, "gan", "result.json").parent)
+    record = records.read(one(kept, "gan", "result.json").parent)
     verdict = verification.rescored(
         record, verification.Sources(kept), torch.device("cpu"), tolerance=np.inf
     )

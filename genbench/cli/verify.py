@@ -28,7 +28,8 @@ from genbench.errors import AlteredError, GenbenchError, UsageError
 
 if TYPE_CHECKING:
     from genbench.lock import Lock
-    from genbench.verification import Record, Verdict
+    from genbench.records import Record
+    from genbench.verification import Verdict
 
 
 @app.command(
@@ -70,7 +71,7 @@ def verify(
 
     Exit code 3 on a mismatch, 1 where something cannot be told. The results stay as they are.
     """
-    from genbench import verification
+    from genbench import records, verification
     from genbench.runner import choose_device
 
     if rescore and retrain:
@@ -82,11 +83,11 @@ def verify(
     found: list[Verdict] = []
     with _progress(len(folders), as_json) as step:
         checked = _checked_files(folders, results_dir, known, strict=how == "files")
-        sound = [one for one in checked if isinstance(one, verification.Record)]
+        sound = [one for one in checked if isinstance(one, records.Record)]
         _show([one for one in checked if isinstance(one, verification.Verdict)], found, as_json)
         for group in _groups(sound, how):
             step(group[0].name)
-            _use_threads(threads or verification.threads_of(group[0]))
+            _use_threads(threads or records.threads_of(group[0]))
             _show(_verdicts(group, how, sources, where, tolerance), found, as_json)
             step(None, len(group))
     about = _tables(results_dir, tables, known)
@@ -97,20 +98,20 @@ def verify(
 
 def _chosen(results_dir: Path, target: str) -> tuple[list[Path], list[str], Lock | None]:
     """The folders of results and the rendered tables that a target stands for, and the lock."""
-    from genbench import lock, verification
+    from genbench import lock, records
 
     known = lock.read(results_dir)
     if target == "all":
-        return verification.find(results_dir, target), [*known.tables] if known else [], known
+        return records.find(results_dir, target), [*known.tables] if known else [], known
     path = _locked(results_dir, target, known)
     if path is None:
-        return verification.find(results_dir, target), [], known
+        return records.find(results_dir, target), [], known
     assert known is not None
     try:
         keys = {result.key for result in results_of(results_dir, known.tables[path].arguments)}
     except AlteredError:  # a record is damaged: all are looked at, and it is named
-        return verification.find(results_dir, "all"), [path], known
-    every = verification.find(results_dir, "all")
+        return records.find(results_dir, "all"), [path], known
+    every = records.find(results_dir, "all")
     names = {f"-{key[:12]}" for key in keys}
     return [folder for folder in every if folder.name[-13:] in names], [path], known
 
@@ -137,14 +138,14 @@ def _checked_files(
 
     strict: one whose keys cannot be computed again from what it records is not among the first.
     """
-    from genbench import verification
+    from genbench import records, verification
 
     found: list[Record | Verdict] = []
     for folder in folders:
         name = folder.relative_to(results_dir / "runs").as_posix()
         try:
-            record = verification.read(folder)
-            doubts = verification.check_files(record, results_dir, known)
+            record = records.read(folder)
+            doubts = records.check_files(record, results_dir, known)
         except AlteredError as error:
             found.append(verification.Verdict(name, "", verification.DIFFERS, str(error)))
         except GenbenchError as error:
@@ -156,12 +157,10 @@ def _checked_files(
     return found
 
 
-def _groups(records: Sequence[Record], how: str) -> list[list[Record]]:
-    from genbench import verification
+def _groups(sound: Sequence[Record], how: str) -> list[list[Record]]:
+    from genbench import records
 
-    if how == "retrain":
-        return verification.by_training(records)
-    return [[record] for record in records]
+    return records.by_training(sound) if how == "retrain" else [[record] for record in sound]
 
 
 def _verdicts(
