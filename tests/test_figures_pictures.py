@@ -157,6 +157,14 @@ def test_a_hostile_name_leaves_the_sheet_its_width() -> None:
     assert drawn.figure.get_tightbbox().width < 1.05 * drawn.figure.get_figwidth()
 
 
+def test_what_a_title_has_no_room_for_stands_below_in_full() -> None:
+    head = "tfd (TFD-layout file c5677aaf0123, not known to be the Toronto Face Database)"
+    drawn = figures.samples(sheet(label="stacked_cae [quick]", head=head))
+    assert drawn.caption.splitlines()[0] == f"stacked_cae [quick] on {head}"
+    short = figures.samples(sheet(label="gan", head="mnist"))
+    assert "mnist" not in short.caption
+
+
 # --- walks in z ---
 
 

@@ -23,6 +23,7 @@ STEPS, WALKS = 11, 4
 _WIDTH = 6.8
 _MOST = 0.75  # inches of an image
 _GAP = 12  # an image is so many times as wide as the gap beside it
+_TITLE = 62  # characters of a title
 _TEXT = 0.5  # inches of the words beside a neighbour
 _TAIL = 0.1  # of values of unbounded data are clipped, in percent, at each end
 _COLOURS = sns.color_palette("colorblind").as_hex()
@@ -127,7 +128,7 @@ def samples(sheet: Sheet) -> Drawn:
     with style.style():
         figure = style.new(_WIDTH, top + down * (tall + gap) + 0.02, layout=None)
         place = _Places(figure, top, tall, tall + gap)
-        _title(figure, f"{style.name(sheet.label)} on {sheet.head}")
+        _title(figure, _named(sheet.label, sheet.head))
         for i, row in enumerate(sheet.samples):
             ax = place.axes(i, 0.05, _width(sheet.shape, across) * wide)
             ax.imshow(_strip(row, sheet), aspect="auto")
@@ -159,12 +160,23 @@ class _Places:
         return ax
 
 
+def _named(label: str, head: str) -> str:
+    """Which row and which data; of a longer name the beginning."""
+    return f"{style.name(label)} on {style.line(head, 200)}"
+
+
+def _in_full(label: str, head: str) -> list[str]:
+    """What a title says that has no room for all of it, such as that data are a stand-in."""
+    named = _named(label, head)
+    return [named] if len(named) > _TITLE else []
+
+
 def _title(figure: Figure, text: str, below: float = 0.05) -> None:
     width, height = figure.get_size_inches()
     figure.text(
         0.05 / width,
         1 - below / height,
-        style.line(text, 62),
+        style.line(text, _TITLE),
         va="top",
         fontsize=10,
         fontweight="bold",
@@ -273,7 +285,7 @@ def _sheet_said(sheet: Sheet) -> list[str]:
             f"distances, for shifts of up to {sheet.reach} pixels down or up and right or left "
             "(arrows), pixels at the edge repeated"
         )
-    return [*said, *sheet.said, f"{sheet.tones.words}"]
+    return [*_in_full(sheet.label, sheet.head), *said, *sheet.said, f"{sheet.tones.words}"]
 
 
 def _sheet_alt(sheet: Sheet) -> str:
@@ -311,13 +323,14 @@ def interpolation(
         figure = style.new(_WIDTH, sum(heights), layout=None)
         for i, own in enumerate(walks):
             above = sum(heights[:i])
-            _title(figure, f"{style.name(own.label)} on {own.head}", above + 0.05)
+            _title(figure, _named(own.label, own.head), above + 0.05)
             place = _Places(figure, above + top, tall, tall + gap)
             for j, row in enumerate(own.images):
                 ax = place.axes(j, 0.05, _width(shape, len(row)) * wide)
                 ax.imshow(strip(row, shape, tones), aspect="auto")
     count = len(walks[0].images)
     lines = [
+        *(text for own in walks for text in _in_full(own.label, own.head)),
         f"each row: {steps} images for z in equal steps from one draw of it, the first, to "
         "another, the last; the first pairs that were drawn, not chosen",
         *said,
