@@ -77,3 +77,15 @@ def test_a_table_of_results_that_readme_shows_is_a_committed_one() -> None:
     assert pipe_tables(committed[ROOT / "results" / "tables" / "mnist-times.md"])[0] in shown
     for table in shown:
         assert any(table in text for text in committed.values()), table
+
+
+def test_a_row_of_results_that_readme_shows_is_of_the_table_it_links() -> None:
+    rows = [line for table in pipe_tables(README) for line in table.splitlines()]
+    linked = [(line, re.findall(r"\]\((results/tables/\S+\.md)\)", line)) for line in rows]
+    linked = [(line, paths[0]) for line, paths in linked if paths]
+    assert len(linked) >= 3
+    for line, path in linked:
+        values = re.findall(r"-?\d[\d,.]* ± [\d.]+", line)
+        assert values, line
+        text = (ROOT / path).read_text()
+        assert [value for value in values if f" {value} |" not in text] == [], path
