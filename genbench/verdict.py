@@ -61,7 +61,7 @@ def verdict(
     difference = fmean(seeds) - published.value
     gap = f"differs by {difference:+.1f} {published.unit}"
     if len(seeds) < SEEDS:
-        return gap, f"{len(seeds)} of the {SEEDS} seeds that more can be said of{unknown}"
+        return gap, f"{len(seeds)} of the {SEEDS} seeds that it takes to say more{unknown}"
     low, high = prediction_interval(seeds)
     spread = f"seed spread {stdev(seeds):.1f}, another seed would fall into {low:.1f} to {high:.1f}"
     if low <= published.value <= high:
