@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from statistics import fmean
 from typing import Any
@@ -99,7 +100,8 @@ def robustness(
     trained = [name for name in rows if name not in untrained and first[name] is not None]
     order = sorted(trained, key=lambda name: -sign * (first[name] or 0.0))
     tau = {column: _tau(first, columns[column], trained) for column in columns if column != FIRST}
-    shown = [r for own in rows.values() for r in _as_run(own, shared[0])]
+    first_sets = {name: min(r.sample_set for r in own) for name, own in rows.items()}
+    shown = [r for name in rows for r in _whole(rows[name], shared[0], first_sets[name])]
     found = Robustness(columns, order, untrained, tau, [], shown)
     lines = [*_order_lines(found)]
     lines.append(
@@ -111,10 +113,9 @@ def robustness(
     return replace(found, lines=[line for line in lines if line])
 
 
-def _as_run(found: Sequence[Result], seed: int) -> list[Result]:
-    """One row's results of a seed and its first sample set; none unless all folds are there."""
-    sets = min(result.sample_set for result in found)
-    own = [r for r in found if (r.seed, r.sample_set, r.protocol) == (seed, sets, "")]
+def _whole(found: Sequence[Result], seed: int, which: int, protocol: str = "") -> list[Result]:
+    """One row's results of a seed, sample set and protocol; none unless all folds are there."""
+    own = [r for r in found if (r.seed, r.sample_set, r.protocol) == (seed, which, protocol)]
     return own if own and len(own) == own[0].folds else []
 
 
@@ -127,13 +128,8 @@ def _row(
     """What one row scores by each protocol, of the first of `seeds`; None where it has no score."""
     sets = sorted({result.sample_set for result in found})
     others = sorted({result.seed for result in found} - {seeds[0]})
-
-    def of(seed: int, which: int, protocol: str = "") -> list[Result]:
-        key = (seed, which, protocol)
-        same = [r for r in found if (r.seed, r.sample_set, r.protocol) == key]
-        return same if same and len(same) == same[0].folds else []
-
-    own = _as_run(found, seeds[0])
+    of = partial(_whole, found)
+    own = of(seeds[0], sets[0])
     counts = [result.details.get("by_count", []) for result in own]
     halves = [_halves(per_example(result), result.value) for result in own]
     return {

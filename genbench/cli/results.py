@@ -141,10 +141,11 @@ def robustness_of(results: Sequence[Result], store: Store) -> list[tuple[str, Ro
 
     found = []
     current = [r for r in ordered(results) if r.status == "done" and is_current(r)]
-    groups: dict[tuple[str, str, str], list[Result]] = {}
+    groups: dict[tuple[str, ...], list[Result]] = {}
     for result in current:
-        groups.setdefault((result.metric, result.digest, result.kind), []).append(result)
-    for (metric, _, kind), own in groups.items():  # what no row was scored by has no column
+        of = (result.metric, result.kind, result.dataset, result.digest)
+        groups.setdefault(of, []).append(result)
+    for (metric, kind, *_), own in groups.items():  # what no row was scored by has no column
         references = DEFAULTS["references"]
         names = sorted({result.protocol for result in own if result.protocol})
         one = robustness.robustness(own, names, references, store.per_example)
