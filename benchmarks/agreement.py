@@ -23,12 +23,14 @@ from torch import Tensor
 from training import model, values
 from training_contenders import TextbookGAN
 
-from genbench import files, provenance, registry
 from genbench.datasets._files import default_data_dir
 from genbench.metrics.parzen import Parzen
 from genbench.models.layers import logit_of_marginals
+from genbench.plugins import registry
 from genbench.precision import float32_products
 from genbench.protocols import Split
+from genbench.records import files
+from genbench.running import provenance
 
 
 def ours(update: str, train: Tensor, options: argparse.Namespace, seed: int) -> Tensor:

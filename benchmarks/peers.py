@@ -29,10 +29,13 @@ from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from genbench import files, provenance, registry, select_sigma
+from genbench import select_sigma
 from genbench.datasets._files import default_data_dir
 from genbench.errors import GenbenchError
 from genbench.metrics.parzen import Parzen, Windows
+from genbench.plugins import registry
+from genbench.records import files
+from genbench.running import provenance
 
 CHECKED = 200  # rows that are scored in float64 too
 ROWS, N_VALID = 10_000, 1000  # centres and queries; validation rows that choose sigma

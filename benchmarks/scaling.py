@@ -35,7 +35,9 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from genbench import files, log_likelihood, provenance
+from genbench import log_likelihood
+from genbench.records import files
+from genbench.running import provenance
 from genbench.timing import Clock, timed
 
 SIDE, D = 28, 784

@@ -20,8 +20,10 @@ from tabulate import tabulate
 from torch import Tensor
 from training_contenders import Floor, JaxGAN, TextbookGAN, sklearn_rbm
 
-from genbench import files, provenance, recipe, registry
+from genbench.plugins import recipe, registry
 from genbench.precision import float32_products
+from genbench.records import files
+from genbench.running import provenance
 
 SHAPE, D = (1, 28, 28), 784
 BATCH = 100

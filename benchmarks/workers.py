@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 import torch
 from rich.console import Console
 
-from genbench import files, provenance
+from genbench.records import files
+from genbench.running import provenance
 from genbench.timing import Clock, timed
 
 RUN = ["-m", "genbench.cli", "run", "-m", "gan", "-d", "mnist5k", "--no-references", "--threads=1"]

@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genbench import recipe, registry
 from genbench.errors import DataError, GenbenchError
+from genbench.plugins import recipe, registry
+from genbench.plugins.settings import constructor, defaults
 from genbench.protocols import Epoch, Score
 from genbench.seeding import seeded
 
@@ -289,9 +290,9 @@ def check_metric(metric: str | type) -> list[str]:
 
 
 def _metric_claims(cls: Any) -> Iterator[str]:
-    missing = recipe.constructor(cls).keys() - recipe.defaults(cls).keys()
+    missing = constructor(cls).keys() - defaults(cls).keys()
     yield _require(not missing, "every setting has a default", f"{sorted(missing)} have none")
-    settings = recipe.defaults(cls)
+    settings = defaults(cls)
     yield _require(_is_json(settings), "its settings are JSON-able", f"{settings}")
     metric = cls()
     shape = SHAPES[0]

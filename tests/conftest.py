@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from genbench import cli, executors
+from genbench import cli
+from genbench.running import executors
 
 collect_ignore = ["stranger"]  # installed by a fixture, not collected
 

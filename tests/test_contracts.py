@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from genbench import registry, testing
+from genbench import testing
+from genbench.plugins import registry
 from genbench.testing import CheckError, check_dataset, check_metric, check_model
 
 OWN = [entry.name for entry in registry.entries("model") if entry.value.split(":")[0]]

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from genbench import provenance
 from genbench.precision import float32_products
+from genbench.running import provenance
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from genbench import recipe, registry
+from genbench.plugins import recipe, registry
 from genbench.precision import float32_products
 from suites.inputs import DEVICES, SHAPE, finish, pictures
 

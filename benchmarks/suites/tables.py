@@ -2,8 +2,8 @@
 
 from itertools import product
 
-from genbench import notes, rendering, table
-from genbench.run import Result
+from genbench.records.run import Result
+from genbench.tables import cells, formats, frames, notes
 
 FOLDS, SEEDS = 5, 20
 
@@ -43,7 +43,7 @@ class Table:
         self.results = results()
 
     def time_cells(self):
-        table.cells(self.results, lambda result: True)
+        cells.cells(self.results, lambda result: True)
 
     def time_markdown(self):
         markdown(self.results)
@@ -54,7 +54,5 @@ class Table:
 
 def markdown(found: list[Result]) -> str:
     """From the results to the text that is printed."""
-    cells = table.cells(found, lambda result: True)
-    return rendering.markdown(
-        table.frame(cells, ["model_0"]), notes.under_table(cells, ["model_0"])
-    )
+    own = cells.cells(found, lambda result: True)
+    return formats.markdown(frames.frame(own, ["model_0"]), notes.under_table(own, ["model_0"]))

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     import torch
     from rich.console import Console
 
-    from genbench.audit import Audit, Scored
-    from genbench.copies import Asked, Subject
+    from genbench.auditing.scores import Audit, Scored
+    from genbench.auditing.subjects import Asked, Subject
 
 
 @app.command(
     epilog="Examples:  genbench audit  |  genbench audit -d mnist --threads 2  |  "
-    "genbench audit -d mnist --json > audit.json"
+    "genbench audit -d mnist --json > scores.json"
 )
 def audit(
     dataset: Annotated[
@@ -72,9 +72,10 @@ def audit(
     """
     import torch
 
-    from genbench import audits, copies, registry
-    from genbench.plan import read_data
-    from genbench.runner import choose_device
+    from genbench.auditing import kept, subjects
+    from genbench.plugins import registry
+    from genbench.running.data import read_data
+    from genbench.running.runner import choose_device
 
     where = choose_device(device)
     named = split(metrics, "--metrics")
@@ -83,22 +84,22 @@ def audit(
     metric = registry.find("metric", named[0]).name
     dataset, folder = registry.find("dataset", dataset).name, data_folder(data_dir)
     torch.set_num_threads(threads or cores())
-    asked = copies.Asked(
-        data=read_data(dataset, folder)[copies.FOLD],
+    asked = subjects.Asked(
+        data=read_data(dataset, folder)[subjects.FOLD],
         metric=metric,
         centroids=DEFAULTS["centroids"],
         covariance=DEFAULTS["audit"]["covariance"],
         samples=DEFAULTS["samples"],
     )
     usual = metric == DEFAULTS["metrics"][0]
-    path = audits.place(results_dir, dataset, "" if usual else metric)
-    key = audits.key(asked)
-    found = audits.current(path, key)
+    path = kept.place(results_dir, dataset, "" if usual else metric)
+    key = kept.key(asked)
+    found = kept.current(path, key)
     if found is None:
         found = _made(asked, folder, where, path, key, quiet)
-        audits.put(path, found)
+        kept.put(path, found)
     if as_json:
-        text = json.dumps(audits.as_json(found), indent=2, allow_nan=False, ensure_ascii=False)
+        text = json.dumps(kept.as_json(found), indent=2, allow_nan=False, ensure_ascii=False)
         typer.echo(text)
     else:
         typer.echo(shown(found, quiet))
@@ -106,8 +107,8 @@ def audit(
 
 def shown(found: Audit, quiet: bool = False) -> str:
     """The table in Markdown, notes and verdict below."""
-    from genbench import findings
-    from genbench.rendering import markdown
+    from genbench.auditing import findings
+    from genbench.tables.formats import markdown
 
     lines = [] if quiet else findings.notes(found)
     return markdown(findings.frame(found), [*lines, *found.verdict])
@@ -117,26 +118,28 @@ def _made(
     asked: Asked, data_dir: Path, where: torch.device, path: Path, key: str, quiet: bool
 ) -> Audit:
     """The audit, made now; each row is kept as soon as it is there."""
-    from genbench import audit, audits, copies, registry, scoring
+    from genbench.auditing import kept, scores, subjects
+    from genbench.plugins import registry
+    from genbench.samples import judging
 
     source = registry.load("dataset", asked.data.name)(data_dir)
-    metric = scoring.metric_with(asked.metric, {})
-    before = audits.known(path, key)
-    audits.keep(path, key, before)  # before any work, where the folder cannot be written
+    metric = judging.metric_with(asked.metric, {})
+    before = kept.known(path, key)
+    kept.keep(path, key, before)  # before any work, where the folder cannot be written
     done: list[Scored] = []
     with _Watch(new_console(), quiet, len(before)) as watch:
-        plan, remarks = copies.subjects(asked, source, metric, where, watch.step)
+        plan, remarks = subjects.subjects(asked, source, metric, where, watch.step)
         watch.plan(plan)
         try:
-            for one in audit.rows(plan, asked, source, metric, where, before):
+            for one in scores.rows(plan, asked, source, metric, where, before):
                 done.append(one)
                 if len(done) > len(before):
-                    audits.keep(path, key, done)
+                    kept.keep(path, key, done)
                 watch.row(one)
         except KeyboardInterrupt:
             typer.echo("Interrupted; the same command goes on from the last row.", err=True)
             raise
-    return audits.finished(asked, source, metric, key, [one.row for one in done], remarks)
+    return kept.finished(asked, source, metric, key, [one.row for one in done], remarks)
 
 
 class _Watch:
@@ -193,7 +196,7 @@ class _Watch:
         """`part`: how much of the row in progress is done."""
         from rich.markup import escape
 
-        from genbench.speed import duration
+        from genbench.words import duration
 
         done = sum(self._weights[: self._rows]) + part * self._weights[self._rows]
         here = done - sum(self._weights[: self._known])

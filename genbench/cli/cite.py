@@ -19,7 +19,7 @@ from genbench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from genbench.run import Result
+    from genbench.records.run import Result
 
 
 @app.command(
@@ -33,8 +33,9 @@ def cite(
     results_dir: ResultsDir = Path("results"),
 ) -> None:
     """Print each table's signature, and the references of what stands in it."""
-    from genbench import citations, signature
-    from genbench.store import Store
+    from genbench.plugins import citations
+    from genbench.records.store import Store
+    from genbench.tables import signature
 
     citations.check_format(form)
     store = Store(results_dir)
@@ -60,7 +61,7 @@ def cite(
 
 def _names(kind: str, text: str | None, option: str) -> list[str]:
     """The registered names that the user gave; raises UsageError for an unknown one."""
-    from genbench import registry
+    from genbench.plugins import registry
 
     if text is None:
         return []
@@ -73,7 +74,7 @@ def _wanted(result: Result, asked: dict[str, list[str]]) -> bool:
 
 def _cited(asked: dict[str, list[str]], found: Sequence[Result]) -> list[tuple[str, str]]:
     """What was named, and what stands in the tables, as far as it is still registered."""
-    from genbench import registry
+    from genbench.plugins import registry
 
     return [
         (kind, name)

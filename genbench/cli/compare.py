@@ -18,11 +18,11 @@ from genbench.cli.options import (
     option,
     preset_names,
 )
-from genbench.cli.results import is_current, only, ordered
 from genbench.errors import UsageError
+from genbench.tables.chosen import is_current, only, ordered
 
 if TYPE_CHECKING:
-    from genbench.run import Result
+    from genbench.records.run import Result
 
 
 @app.command(
@@ -62,8 +62,9 @@ def compare(
     Seeds, sample sets and test examples decide for whom: three seeds of each for these methods,
     three sample sets of each for these models, else for these samples only. Writes nothing.
     """
-    from genbench import comparison, rendering
-    from genbench.store import Store
+    from genbench.comparing import comparison
+    from genbench.records.store import Store
+    from genbench.tables import formats
 
     if len(set(names)) < 2:
         raise UsageError(f"compare takes at least two different rows, got {', '.join(names)}")
@@ -92,13 +93,13 @@ def compare(
         above = f"{metric}:\n\n" if len(found) > 1 else ""
         lines = comparison.notes(several)
         shown = comparison.frame(several)
-        text = rendering.markdown(shown, [] if quiet else lines) if len(shown) else lines[0]
+        text = formats.markdown(shown, [] if quiet else lines) if len(shown) else lines[0]
         typer.echo(above + text.rstrip("\n"))
 
 
 def _of_preset(results: Sequence[Result], preset: str | None) -> list[Result]:
     """The results of a preset; raises UsageError if there are none."""
-    from genbench import registry
+    from genbench.plugins import registry
 
     known = {result.preset for result in results}
     if preset is not None and preset not in known:
@@ -118,24 +119,24 @@ def _metrics(results: Sequence[Result]) -> list[str]:
 
 def _row_names(results: Sequence[Result]) -> set[str]:
     """What rows can be called."""
-    from genbench import table
+    from genbench.records.names import label
 
-    return {result.model for result in results} | {table.label(result) for result in results}
+    return {result.model for result in results} | {label(result) for result in results}
 
 
 def _named(names: Sequence[str], results: Sequence[Result]) -> dict[str, list[Result]]:
     """The row that each name means, by its whole name."""
-    from genbench import table
+    from genbench.records.names import label
 
     rows: dict[str, list[Result]] = {}
     current: dict[str, bool] = {}
     for result in ordered(results):
         now = is_current(result)
-        label = table.label(result, stale=not now)
-        rows.setdefault(label, []).append(result)
-        current[label] = now
-    labels = [_label(name, rows, current) for name in names]
-    return {label: rows[label] for label in labels}
+        name = label(result, stale=not now)
+        rows.setdefault(name, []).append(result)
+        current[name] = now
+    whole = [_label(name, rows, current) for name in names]
+    return {name: rows[name] for name in whole}
 
 
 def _label(name: str, rows: Mapping[str, list[Result]], current: Mapping[str, bool]) -> str:
@@ -143,7 +144,7 @@ def _label(name: str, rows: Mapping[str, list[Result]], current: Mapping[str, bo
 
     Raises UsageError if there is none, or several.
     """
-    from genbench import registry
+    from genbench.plugins import registry
 
     if name in rows:
         return name

@@ -23,7 +23,7 @@ from genbench.cli.options import (
 @data_app.command("list")
 def data_list(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Every registered dataset: what it is, and whether its files are there."""
-    from genbench import registry
+    from genbench.plugins import registry
 
     rows = []
     for name in registry.names("dataset"):
@@ -61,8 +61,8 @@ def data_fetch(name: DatasetName, data_dir: DataDir = None) -> None:
     """Download a dataset's files, from the first mirror whose bytes are right."""
     from rich.progress import DownloadColumn, Progress, TextColumn
 
-    from genbench import registry
     from genbench.datasets._files import fetch
+    from genbench.plugins import registry
 
     columns = (TextColumn("{task.description}"), DownloadColumn())
     console = new_console()
@@ -88,8 +88,8 @@ def data_import(
     data_dir: DataDir = None,
 ) -> None:
     """Take a dataset's files from your disk into the data folder."""
-    from genbench import registry
     from genbench.datasets._files import import_path
+    from genbench.plugins import registry
 
     cls = registry.load("dataset", name)
     for written in import_path(cls, data_folder(data_dir), path):
@@ -102,7 +102,7 @@ def data_import(
 @data_app.command("verify", epilog="Example:  genbench data verify mnist")
 def data_verify(name: DatasetName, data_dir: DataDir = None) -> None:
     """Check a dataset's files against the published checksums; exit code 3 where they differ."""
-    from genbench import registry
+    from genbench.plugins import registry
 
     states = _file_states(registry.load("dataset", name), data_folder(data_dir))
     for file, state in states:

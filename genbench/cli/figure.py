@@ -20,8 +20,8 @@ from genbench.cli.options import (
     option,
     split,
 )
-from genbench.cli.results import only, ordered, tables_of
 from genbench.errors import UsageError
+from genbench.tables.chosen import only, ordered, tables_of
 
 if TYPE_CHECKING:
     from genbench.figures import Absent, Drawn
@@ -144,7 +144,7 @@ def figure_all(
 ) -> None:
     """Every figure that the results allow; of the others, why they do not."""
     from genbench import figures
-    from genbench.store import Store
+    from genbench.records.store import Store
 
     forms, store = _forms(form), Store(results_dir)
     found = tables_of(ordered(only(store, models, dataset)))
@@ -153,7 +153,8 @@ def figure_all(
 
 
 def _forms(text: str) -> list[str]:
-    from genbench import figures, registry
+    from genbench import figures
+    from genbench.plugins import registry
 
     forms = [form.lower().removeprefix(".") for form in split(text, "--format")]
     for form in forms:
@@ -165,7 +166,7 @@ def _forms(text: str) -> list[str]:
 def _one(name: str, out: Path, models: str | None, dataset: str | None, results_dir: Path) -> None:
     """Draws the figure of this name into a file."""
     from genbench import figures
-    from genbench.store import Store
+    from genbench.records.store import Store
 
     figures.form(out)
     store = Store(results_dir)
@@ -184,7 +185,7 @@ def _several(
 ) -> None:
     """Draws the figures of this name; into one file, or into one each, whose name says of what."""
     from genbench import figures
-    from genbench.store import Store
+    from genbench.records.store import Store
 
     form, store = figures.form(out), Store(results_dir)
     found = tables_of(ordered(only(store, models, dataset)))
@@ -202,7 +203,7 @@ def _several(
 
 def _reader(data_dir: Path | None) -> Callable[[str], Any]:
     """Gives a dataset by its name, each once."""
-    from genbench import registry
+    from genbench.plugins import registry
 
     @cache
     def read(name: str) -> Any:

@@ -22,7 +22,7 @@ from genbench.errors import UsageError
 
 
 def _list_kind(kind: str, as_json: bool) -> None:
-    from genbench import registry
+    from genbench.plugins import registry
 
     entries = registry.entries(kind)
     print_rows(
@@ -58,7 +58,7 @@ def list_metrics(as_json: Json = False) -> None:
 @list_app.command("runs")
 def list_runs(results_dir: ResultsDir = Path("results"), as_json: Json = False) -> None:
     """Results in a folder, done and failed."""
-    from genbench.store import Store
+    from genbench.records.store import Store
 
     rows = [
         {
@@ -83,7 +83,7 @@ def list_runs(results_dir: ResultsDir = Path("results"), as_json: Json = False) 
 @app.command()
 def info(as_json: Json = False) -> None:
     """Versions, CPU, GPU, threads: for bug reports."""
-    from genbench import provenance
+    from genbench.running import provenance
 
     machine = provenance.machine()
     if as_json:
@@ -101,7 +101,8 @@ def check(
     data_dir: DataDir = None,
 ) -> None:
     """Run the contract tests on one registered thing, ours or a stranger's."""
-    from genbench import registry, testing
+    from genbench import testing
+    from genbench.plugins import registry
 
     wanted = name.replace("-", "_")
     kinds = [kind for kind in registry.KINDS if wanted in registry.names(kind)]

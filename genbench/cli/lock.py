@@ -16,9 +16,9 @@ from genbench.cli.options import FORMATS, ResultsDir, app, option
 from genbench.errors import AlteredError, UsageError
 
 if TYPE_CHECKING:
-    from genbench.lock import Change, Lock, Table
-    from genbench.run import Result
-    from genbench.verification import Verdict
+    from genbench.records.lock import Change, Lock, Table
+    from genbench.records.run import Result
+    from genbench.verifying.verification import Verdict
 
 _WRONG: Any = typer.BadParameter.__mro__[1]  # any wrong argument: typer keeps its own click
 
@@ -46,8 +46,8 @@ def lock(
     results_dir: ResultsDir = Path("results"),
 ) -> None:
     """Render the tables of a folder, in every format, and write sha256 of all to lock.json."""
-    from genbench import files
-    from genbench import lock as locks
+    from genbench.records import files
+    from genbench.records import lock as locks
 
     before = locks.read(results_dir)
     if check:
@@ -75,9 +75,9 @@ def _wanted(
     results_dir: Path, before: Lock | None, added: Sequence[str], dropped: Sequence[str]
 ) -> dict[str, list[str]]:
     """The tables to render, by name; raises UsageError for one to drop that is not there."""
-    from genbench import lock as locks
-    from genbench import registry
-    from genbench.store import Store
+    from genbench.plugins import registry
+    from genbench.records import lock as locks
+    from genbench.records.store import Store
 
     wanted = {**(locks.definitions(before) if before else {}), **locks.named(added)}
     if not wanted:
@@ -96,8 +96,8 @@ def _wanted(
 
 def rendered(results_dir: Path, arguments: Sequence[str], form: str) -> tuple[str, Table]:
     """What `genbench table ARGUMENTS --format FORM` prints now, and its entry in a lock."""
-    from genbench.cli.results import is_current
-    from genbench.lock import Table
+    from genbench.records.lock import Table
+    from genbench.tables.chosen import is_current
 
     printed = io.StringIO()
     with _table_command(results_dir, [*arguments, "--format", form]) as context:
@@ -117,8 +117,8 @@ def results_of(results_dir: Path, arguments: Sequence[str]) -> list[Result]:
 
 
 def _chosen(results_dir: Path, options: dict[str, Any]) -> list[Result]:
-    from genbench.cli.results import only
-    from genbench.store import Store
+    from genbench.records.store import Store
+    from genbench.tables.chosen import only
 
     return only(Store(results_dir), options["models"], options["dataset"])
 
@@ -147,8 +147,8 @@ def _table_command(results_dir: Path, arguments: Sequence[str]) -> Iterator[Any]
 
 def check_table(results_dir: Path, path: str, table: Table) -> Verdict:
     """Whether a table's file is as locked, and whether the records still give it."""
-    from genbench import lock as locks
-    from genbench.verification import DIFFERS, HOLDS, UNSURE, Verdict
+    from genbench.records import lock as locks
+    from genbench.verifying.verification import DIFFERS, HOLDS, UNSURE, Verdict
 
     state = locks.changes(results_dir, locks.Lock({}, {path: table}), [path])
     if state:
@@ -164,8 +164,8 @@ def check_table(results_dir: Path, path: str, table: Table) -> Verdict:
 
 def print_check(results_dir: Path, known: Lock) -> int:
     """Prints what is not as locked; returns 0, 1 for what is new or unclear, 3 for a change."""
-    from genbench import lock as locks
-    from genbench.verification import DIFFERS, HOLDS
+    from genbench.records import lock as locks
+    from genbench.verifying.verification import DIFFERS, HOLDS
 
     found = [c for c in locks.changes(results_dir, known) if c.path not in known.tables]
     try:

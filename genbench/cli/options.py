@@ -42,7 +42,7 @@ def completing(kind: str) -> Callable[[str], list[str]]:
     """Completes the last name of a comma-separated list from the registry."""
 
     def complete(incomplete: str) -> list[str]:
-        from genbench import registry
+        from genbench.plugins import registry
 
         before, comma, last = incomplete.rpartition(",")
         return [before + comma + name for name in registry.names(kind) if name.startswith(last)]
@@ -51,7 +51,7 @@ def completing(kind: str) -> Callable[[str], list[str]]:
 
 
 def any_name(incomplete: str) -> list[str]:
-    from genbench import registry
+    from genbench.plugins import registry
 
     return [name for kind in registry.KINDS for name in completing(kind)(incomplete)]
 
@@ -115,7 +115,8 @@ def split(text: str, option: str) -> list[str]:
 
 
 def parsed_columns(text: str) -> list[str]:
-    from genbench import registry, speed
+    from genbench.plugins import registry
+    from genbench.tables import speed
 
     found = split(text, "--columns")
     for name in found:
@@ -139,7 +140,7 @@ def positive(minutes: float | None) -> float | None:
 
 
 def parsed_settings(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
-    from genbench.recipe import parse_setting
+    from genbench.plugins.settings import parse_setting
 
     overrides: dict[str, dict[str, Any]] = {}
     for text in texts:

@@ -21,8 +21,9 @@ from genbench.cli.options import (
     data_folder,
     option,
 )
-from genbench.cli.record import record, several
-from genbench.cli.results import (
+from genbench.errors import StoreError
+from genbench.report.cell import record, several
+from genbench.tables.chosen import (
     notes_of,
     of_first,
     only,
@@ -32,16 +33,15 @@ from genbench.cli.results import (
     signatures,
     tables_of,
 )
-from genbench.errors import StoreError
 
 if TYPE_CHECKING:
-    from genbench import page
-    from genbench.audit import Audit
-    from genbench.robustness import Robustness
-    from genbench.run import Result
-    from genbench.speed import Asked
-    from genbench.store import Store
-    from genbench.table import Cell
+    from genbench.auditing.scores import Audit
+    from genbench.comparing.robustness import Robustness
+    from genbench.records.run import Result
+    from genbench.records.store import Store
+    from genbench.report import page
+    from genbench.tables.cells import Cell
+    from genbench.tables.speed import Asked
 
 FIGURES = {  # kind of figure -> its title
     "values": "Scores with intervals",
@@ -76,8 +76,11 @@ def report(
     Tables, their signatures, other protocols, audits and figures; and of each number, how it was
     made and the command that makes it again.
     """
-    from genbench import __version__, files, page, speed
-    from genbench.store import Store
+    from genbench import __version__
+    from genbench.records import files
+    from genbench.records.store import Store
+    from genbench.report import page
+    from genbench.tables import speed
 
     store = Store(results_dir)
     results = ordered(only(store, models, dataset))
@@ -161,7 +164,7 @@ def _compared(results: Sequence[Result]) -> list[tuple[str, str]]:
 
 def _scores(title: str, cells: Sequence[Cell], store: Store, asked: Asked) -> page.Table:
     """A table of scores: of each dataset our value, the published one and what may be said."""
-    from genbench import page
+    from genbench.report import page
 
     metric = cells[0].results[0].metric
     columns = [
@@ -194,17 +197,19 @@ def _groups(
     cells: Sequence[Cell], columns: Sequence[tuple[str, str, Callable[[Cell], str]]]
 ) -> list[page.Group]:
     """The trained rows, then those of untrained models; what is missing is a dash."""
-    from genbench import page, table
+    from genbench.report import page
+    from genbench.tables.cells import best
+    from genbench.words import MISSING
 
     references = DEFAULTS["references"]
-    marked = table.best(cells, references)
+    marked = best(cells, references)
     places = {(cell.label, cell.head): cell for cell in cells}
 
     def row(label: str) -> page.Row:
         found = []
         for head, name, text in columns:
             cell, ours = places.get((label, head)), name == _OURS
-            shown = text(cell) if cell else table.MISSING if ours else ""
+            shown = text(cell) if cell else MISSING if ours else ""
             found.append(page.cell(shown, best=ours and (label, head) in marked))
         return page.Row(label, found)
 
@@ -240,7 +245,8 @@ def _sections(
     results: Sequence[Result], store: Store, results_dir: Path
 ) -> tuple[list[page.Section], list[page.Absent]]:
     """What was found out about the order and the metric; and what was not looked at."""
-    from genbench import audits, page
+    from genbench.auditing import kept
+    from genbench.report import page
 
     absent = []
     sections = [_robustness(title, one, store) for title, one in robustness_of(results, store)]
@@ -250,7 +256,7 @@ def _sections(
     for dataset, digest in digests.items():
         command = shlex.join(["genbench", "audit", "--dataset", dataset])
         try:
-            found = audits.stored(results_dir, dataset)
+            found = kept.stored(results_dir, dataset)
         except StoreError as error:
             absent.append(page.Absent(f"audit of the metric on {dataset}", command, str(error)))
             continue
@@ -263,13 +269,15 @@ def _sections(
 
 def _robustness(title: str, found: Robustness, store: Store) -> page.Section:
     """Protocols down and models across, since there are more protocols."""
-    from genbench import page, robustness, table
+    from genbench.comparing import robustness
+    from genbench.report import page
+    from genbench.words import MISSING
 
     names = [n for n in found.numbers[robustness.FIRST] if n not in found.untrained]
     names = [*found.order, *(n for n in names if n not in found.order)]
 
     def shown(value: float | None, decimals: int) -> page.Cell:
-        return page.cell(table.MISSING if value is None else f"{value:.{decimals}f}")
+        return page.cell(MISSING if value is None else f"{value:.{decimals}f}")
 
     def row(column: str) -> page.Row:
         values = [shown(found.numbers[column][n], 1) for n in [*names, *found.untrained]]
@@ -301,7 +309,8 @@ def _robustness(title: str, found: Robustness, store: Store) -> page.Section:
 
 def _audit(found: Audit, digest: str) -> page.Section:
     """The verdict as a whole first, then what it follows from."""
-    from genbench import findings, page
+    from genbench.auditing import findings
+    from genbench.report import page
 
     shown = findings.frame(found)
     first, *others = map(str, shown.columns)
@@ -339,7 +348,9 @@ def _figures(
     found: Sequence[tuple[str, list[Cell]]], store: Store, data_dir: Path | None
 ) -> Iterator[page.Figure | page.Absent]:
     """Each figure as a file, made one by one, or why there is none."""
-    from genbench import figures, page, registry
+    from genbench import figures
+    from genbench.plugins import registry
+    from genbench.report import page
 
     @cache
     def data(name: str) -> Any:

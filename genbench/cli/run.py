@@ -38,15 +38,15 @@ from genbench.cli.options import (
     split,
     whole_numbers,
 )
-from genbench.cli.results import rendered
 from genbench.errors import GenbenchError
+from genbench.tables.chosen import rendered
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from genbench.run import Run
-    from genbench.runner import Environment
-    from genbench.store import Store
+    from genbench.records.run import Run
+    from genbench.records.store import Store
+    from genbench.running.runner import Environment
 
 
 @app.command(
@@ -115,9 +115,9 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Train, sample, score, and print the table. The same command again resumes."""
-    from genbench.plan import Question, pending, plan
-    from genbench.runner import Environment, choose_device
-    from genbench.store import Store
+    from genbench.records.store import Store
+    from genbench.running.plan import Question, pending, plan
+    from genbench.running.runner import Environment, choose_device
 
     choose_device(device)
     asked, console = parsed_columns(columns), new_console()
@@ -169,10 +169,10 @@ def work(
     """Runs what is to be done and shows it; Ctrl-C and SIGTERM end the workers at once."""
     from concurrent.futures import FIRST_COMPLETED, wait
 
-    from genbench.executors import Spawned
-    from genbench.progress import Watch
-    from genbench.runner import settle, submit_all
-    from genbench.store import Store
+    from genbench.records.store import Store
+    from genbench.running.executors import Spawned
+    from genbench.running.progress import Watch
+    from genbench.running.runner import settle, submit_all
 
     def stop(*_: object) -> NoReturn:
         raise SystemExit(143)
@@ -215,8 +215,8 @@ def print_outcomes(
     done: Sequence[Run], store: Store, console: Console, quiet: bool, verbose: bool
 ) -> None:
     """A line for each run that was worked on."""
-    from genbench.speed import duration
-    from genbench.table import label
+    from genbench.records.names import label
+    from genbench.words import duration
 
     for run in done:
         result = store.result(run)
@@ -241,9 +241,9 @@ def print_outcomes(
 
 def _print_cost(runs: Sequence[Run], todo: Sequence[Run], environment: Environment) -> None:
     """The plan, and what its trainings would cost, projected from one timed batch of each."""
-    from genbench.plan import by_training
-    from genbench.runner import projected
-    from genbench.speed import duration
+    from genbench.running.cost import projected
+    from genbench.running.plan import by_training
+    from genbench.words import duration
 
     total = 0.0
     for group in by_training(runs):

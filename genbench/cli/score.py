@@ -27,26 +27,26 @@ from genbench.cli.options import (
     option,
     parsed_settings,
 )
-from genbench.cli.results import is_current, only, ordered, rendered_robustness
 from genbench.cli.run import print_outcomes, work
 from genbench.errors import UsageError
+from genbench.tables.chosen import is_current, only, ordered, rendered_robustness
 
 if TYPE_CHECKING:
-    from genbench.run import Result, Run
-    from genbench.runner import Environment
-    from genbench.samples import Samples
-    from genbench.scoring import Judgement
-    from genbench.store import Store
+    from genbench.records.run import Result, Run
+    from genbench.records.store import Store
+    from genbench.running.runner import Environment
+    from genbench.samples.judging import Judgement
+    from genbench.samples.reading import Samples
 
 
 TEXTS = ("md", "latex", "html")
 
 
 @app.command(
-    epilog="Examples:  genbench score samples.npy -d mnist  |  "
+    epilog="Examples:  genbench score reading.npy -d mnist  |  "
     "genbench score ours.npz theirs.safetensors pictures/ -d tfd --json  |  "
-    "genbench score samples.npy -d mnist --no-references --set parzen.sigma=0.2  |  "
-    "genbench score samples.npy -d mnist --format latex > row.tex  |  "
+    "genbench score reading.npy -d mnist --no-references --set parzen.sigma=0.2  |  "
+    "genbench score reading.npy -d mnist --format latex > row.tex  |  "
     "genbench score --protocols -d mnist"
 )
 def score(
@@ -109,10 +109,12 @@ def score(
     """
     import torch
 
-    from genbench import registry, samples, scoring
-    from genbench.plan import pending, read_data
-    from genbench.runner import Environment, choose_device
-    from genbench.store import Store
+    from genbench.plugins import registry
+    from genbench.records.store import Store
+    from genbench.running.data import read_data
+    from genbench.running.plan import pending
+    from genbench.running.runner import Environment, choose_device
+    from genbench.samples import judging, reading
 
     if form not in TEXTS:
         raise UsageError(f"unknown format {form!r}; {registry.nearest(form, TEXTS)}")
@@ -131,9 +133,9 @@ def score(
     dataset = registry.find("dataset", dataset or DEFAULTS["datasets"][0]).name
     metric = DEFAULTS["metrics"][0]
     chosen = _metric_settings(metric, settings or [], sigma_search, precision)
-    judge = scoring.metric_with(metric, chosen)
+    judge = judging.metric_with(metric, chosen)
     source = registry.load("dataset", dataset)(environment.data_dir)
-    found = [samples.read(path, dataset, source) for path in files]
+    found = [reading.read(path, dataset, source) for path in files]
     data = read_data(dataset, environment.data_dir)[0]
     runs = [] if no_references else _reference_runs(found, dataset, metric, chosen, environment)
     store, console = Store(results_dir), new_console()
@@ -148,7 +150,7 @@ def score(
         name = one.name if stems.count(one.name) == 1 else str(path)
         if not quiet:
             console.print(f"scoring {name}", highlight=False, markup=False)
-        judgements.append(scoring.judge(name, one.rows, one.binary, source, judge, where))
+        judgements.append(judging.judge(name, one.rows, one.binary, source, judge, where))
         if not as_json and form == "md":
             _print_judgement(judgements[-1], head, quiet)
     if todo:
@@ -191,8 +193,8 @@ def _score_by_protocols(
     as_json: bool,
 ) -> None:
     """Scores stored samples by every other protocol, trains and draws nothing; prints the table."""
-    from genbench import plan
-    from genbench.store import Store
+    from genbench.records.store import Store
+    from genbench.running import plan
 
     store, console = Store(environment.results_dir), new_console()
     every = [r for r in only(store, models, dataset) if r.status == "done" and not r.protocol]
@@ -217,7 +219,7 @@ def _score_by_protocols(
 
 def _why_not(result: Result, known: Mapping[str, Run], store: Store) -> str:
     """Why the samples of a result cannot be scored by other protocols; empty if they can."""
-    from genbench.table import label
+    from genbench.records.names import label
 
     name = f"{label(result)} on {result.dataset}, seed {result.seed}"
     if result.key not in known:
@@ -232,7 +234,7 @@ def _metric_settings(
     metric: str, texts: Sequence[str], sigma_search: str | None, precision: str | None
 ) -> dict[str, Any]:
     """What the user set of the metric; nothing else can be set of samples that are there."""
-    from genbench import registry
+    from genbench.plugins import registry
 
     overrides = parsed_settings(texts)
     for owner in overrides:
@@ -252,7 +254,7 @@ def _reference_runs(
     environment: Environment,
 ) -> list[Run]:
     """The reference rows beside samples that are means: as many of each as there are samples."""
-    from genbench.plan import Question, plan
+    from genbench.running.plan import Question, plan
 
     counts = dict.fromkeys(len(samples.rows) for samples in found if not samples.binary)
     names, overrides = DEFAULTS["references"], {metric: chosen} if chosen else {}
@@ -263,8 +265,8 @@ def _reference_runs(
 
 
 def _print_judgement(judgement: Judgement, head: str, quiet: bool) -> None:
-    from genbench.scoring import remarks
-    from genbench.table import value_and_error
+    from genbench.samples.judging import remarks
+    from genbench.words import value_and_error
 
     shown = value_and_error(judgement.value, judgement.error)
     typer.echo(f"{judgement.name} on {head}: {shown} {judgement.unit}")
@@ -285,20 +287,21 @@ def _print_score_tables(
     """The files' rows above the reference rows; binary samples in a table of their own."""
     import pandas as pd
 
-    from genbench import notes, rendering, table
+    from genbench.tables import cells, formats, frames, notes
+    from genbench.words import value_and_error
 
     references = DEFAULTS["references"]
-    cells = table.cells(ordered(results), is_current)
+    cells = cells.cells(ordered(results), is_current)
     pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
     of_pair = notes.on_centroids(results, store.per_example, *pair)
     said = notes.under_table(cells, references, of_pair)
     for kind in dict.fromkeys(judgement.kind for judgement in judgements):
         ours = [judgement for judgement in judgements if judgement.kind == kind]
         rows = [
-            {"model": _row_name(one, chosen), head: table.value_and_error(one.value, one.error)}
+            {"model": _row_name(one, chosen), head: value_and_error(one.value, one.error)}
             for one in ours
         ]
-        beside = table.frame(cells, references) if cells and kind == "mean" else pd.DataFrame()
+        beside = frames.frame(cells, references) if cells and kind == "mean" else pd.DataFrame()
         shown = pd.concat([pd.DataFrame(rows), beside], ignore_index=True)
         shown.attrs["untrained"] = len(beside)
         better = "higher" if ours[0].higher_is_better else "lower"
@@ -306,7 +309,7 @@ def _print_score_tables(
         unit = f"{metric} in {ours[0].unit}, {better} is better"
         lines = [f"{unit}; ± standard error over the {over}"]
         lines = said if len(beside) else lines
-        render = {"md": rendering.markdown, "latex": rendering.latex, "html": rendering.html}[form]
+        render = {"md": formats.markdown, "latex": formats.latex, "html": formats.html}[form]
         typer.echo(render(shown, [] if quiet else lines))
 
 

@@ -17,8 +17,8 @@ from genbench.cli.options import (
     option,
     parsed_columns,
 )
-from genbench.cli.results import only, rendered, rendered_robustness
 from genbench.errors import UsageError
+from genbench.tables.chosen import only, rendered, rendered_robustness
 
 
 @app.command(
@@ -44,8 +44,8 @@ def table(
     quiet: Annotated[bool, option("No notes.", "QUIET", "--quiet", "-q")] = False,
 ) -> None:
     """Print the table of all results in a folder. Writes nothing."""
-    from genbench import registry
-    from genbench.store import Store
+    from genbench.plugins import registry
+    from genbench.records.store import Store
 
     if form not in FORMATS:
         raise UsageError(f"unknown format {form!r}; {registry.nearest(form, FORMATS)}")

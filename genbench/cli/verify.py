@@ -27,9 +27,9 @@ from genbench.cli.options import (
 from genbench.errors import AlteredError, GenbenchError, UsageError
 
 if TYPE_CHECKING:
-    from genbench.lock import Lock
-    from genbench.records import Record
-    from genbench.verification import Verdict
+    from genbench.records.lock import Lock
+    from genbench.verifying.records import Record
+    from genbench.verifying.verification import Verdict
 
 
 @app.command(
@@ -71,8 +71,8 @@ def verify(
 
     Exit code 3 on a mismatch, 1 where something cannot be told. The results stay as they are.
     """
-    from genbench import records, verification
-    from genbench.runner import choose_device
+    from genbench.running.runner import choose_device
+    from genbench.verifying import records, verification
 
     if rescore and retrain:
         raise UsageError("--rescore or --retrain, not both")
@@ -98,7 +98,8 @@ def verify(
 
 def _chosen(results_dir: Path, target: str) -> tuple[list[Path], list[str], Lock | None]:
     """The folders of results and the rendered tables that a target stands for, and the lock."""
-    from genbench import lock, records
+    from genbench.records import lock
+    from genbench.verifying import records
 
     known = lock.read(results_dir)
     if target == "all":
@@ -118,7 +119,7 @@ def _chosen(results_dir: Path, target: str) -> tuple[list[Path], list[str], Lock
 
 def _locked(results_dir: Path, target: str, known: Lock | None) -> str | None:
     """The name in the lock of a rendered table, or None where the target is no such file."""
-    from genbench import lock
+    from genbench.records import lock
 
     suffixes = {f".{suffix}" for suffix in lock.FORMS.values()}
     names = {results_dir.resolve() / name: name for name in (known.tables if known else ())}
@@ -138,7 +139,7 @@ def _checked_files(
 
     strict: one whose keys cannot be computed again from what it records is not among the first.
     """
-    from genbench import records, verification
+    from genbench.verifying import records, verification
 
     found: list[Record | Verdict] = []
     for folder in folders:
@@ -158,7 +159,7 @@ def _checked_files(
 
 
 def _groups(sound: Sequence[Record], how: str) -> list[list[Record]]:
-    from genbench import records
+    from genbench.verifying import records
 
     return records.by_training(sound) if how == "retrain" else [[record] for record in sound]
 
@@ -169,7 +170,7 @@ def _verdicts(
     """What becomes of records that share their work; an error is the verdict on each of them."""
     import torch
 
-    from genbench import verification as v
+    from genbench.verifying import verification as v
 
     try:
         if how == "retrain":
@@ -184,7 +185,7 @@ def _verdicts(
 
 
 def _tables(results_dir: Path, paths: Sequence[str], known: Lock | None) -> list[Verdict]:
-    from genbench.verification import DIFFERS, Verdict
+    from genbench.verifying.verification import DIFFERS, Verdict
 
     found = []
     for path in paths:
@@ -198,7 +199,7 @@ def _tables(results_dir: Path, paths: Sequence[str], known: Lock | None) -> list
 
 def _changes(results_dir: Path, known: Lock) -> list[dict[str, str]]:
     """Records that are missing, new, or changed, by the lock."""
-    from genbench import lock
+    from genbench.records import lock
 
     every = lock.changes(results_dir, known)
     return [asdict(change) for change in every if change.path not in known.tables]
@@ -245,7 +246,7 @@ def _end(
     as_json: bool,
 ) -> None:
     """The summary, and the exit code: 3 for a mismatch, 1 for what cannot be told."""
-    from genbench import verification as v
+    from genbench.verifying import verification as v
 
     holding = sum(verdict.status == v.HOLDS for verdict in found)
     text = v.summary(found) if how != "files" else f"{holding} of {len(found)} records hold"

@@ -25,7 +25,7 @@ from genbench.datasets._stored import (
     unpack,
 )
 from genbench.errors import DataError, UsageError
-from genbench.files import write_bytes
+from genbench.records.files import write_bytes
 
 _SECONDS = 30  # of silence before the next mirror is tried
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from genbench.errors import DataError
-from genbench.files import sha256_of_json
+from genbench.records.files import sha256_of_json
 
 _GZIP = b"\x1f\x8b"
 _SLACK = 1 << 20  # bytes by which a compressed file may outgrow what it holds

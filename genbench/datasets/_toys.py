@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from genbench.datasets._stored import as_labels, check_fold
-from genbench.files import sha256_of_arrays
 from genbench.protocols import Split
+from genbench.records.files import sha256_of_arrays
 
 
 class Mixture:

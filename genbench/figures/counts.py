@@ -26,8 +26,8 @@ from genbench.figures.traces import (
     lines_of,
     traced,
 )
-from genbench.table import Cell
-from genbench.verdict import Published
+from genbench.tables.cells import Cell
+from genbench.tables.published import Published
 
 
 def count(found: Found, references: Sequence[str]) -> Drawn:

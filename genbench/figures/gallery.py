@@ -10,16 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbench import neighbours, restored, scoring
 from genbench.errors import DataError, UsageError
 from genbench.figures import counts, intervals, sheets, trainings, widths
 from genbench.figures.sheets import Beside, Sheet, Walks
 from genbench.figures.speeds import speed
 from genbench.figures.style import Absent, Drawn
-from genbench.run import Result
+from genbench.records.run import Result
+from genbench.records.store import Store
+from genbench.running import restored
+from genbench.samples import neighbours, pixels
 from genbench.seeding import seeded
-from genbench.store import Store
-from genbench.table import Cell
+from genbench.tables.cells import Cell
 
 Found = Sequence[tuple[str, Sequence[Cell]]]
 Data = Callable[[str], Any]
@@ -159,7 +160,7 @@ def _sheet(
     kept = restored.samples(store, result)
     if kept is None:
         raise UsageError(f"the store keeps no samples of {cell.label} on {cell.head}")
-    every = scoring.as_scored(torch.from_numpy(kept[0][:count]), source.levels)
+    every = pixels.as_scored(torch.from_numpy(kept[0][:count]), source.levels)
     shown = sheets.arranged(every.numpy(), count)
     pixel, tolerant = _beside(shown, train, source.shape)
     looked_at = shown if train is None else train[:1000].numpy()

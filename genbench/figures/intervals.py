@@ -14,7 +14,7 @@ from genbench.errors import UsageError
 from genbench.figures import rows, style
 from genbench.figures.rows import Look, Panel
 from genbench.figures.style import Drawn
-from genbench.table import Cell
+from genbench.tables.cells import Cell
 
 PUBLISHED = 1.96  # standard errors that a published value's bar is long, to each side
 _BAND = "0.955"

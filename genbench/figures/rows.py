@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from scipy.optimize import isotonic_regression
 
-from genbench import table
 from genbench.figures import style
-from genbench.run import Result
-from genbench.table import Cell
+from genbench.records.run import Result
+from genbench.tables import cells
+from genbench.tables.cells import Cell
 
 _COLOURS = [sns.color_palette("colorblind").as_hex()[i] for i in (0, 3, 2, 4, 5, 9, 1)]
 _MARKERS = ("o", "s", "^", "v", "P", "X", "<")
@@ -228,7 +228,7 @@ def remarks(found: Sequence[tuple[str, Sequence[Cell]]]) -> list[str]:
 
 def over(cell: Cell) -> str:
     """What a cell's error is the error of."""
-    return table.OVER.get(cell.over, cell.over)
+    return cells.OVER.get(cell.over, cell.over)
 
 
 def number(value: float) -> str:

@@ -15,13 +15,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.transforms import Bbox
 
-from genbench import table
 from genbench.errors import UsageError
 from genbench.figures import rows, style
 from genbench.figures.rows import Panel
 from genbench.figures.style import Drawn
-from genbench.speed import Asked, Records, notes, samples_per_second, three_digits
-from genbench.table import Cell
+from genbench.tables import frames
+from genbench.tables.cells import Cell
+from genbench.tables.speed import Asked, Records, notes, samples_per_second
+from genbench.words import three_digits
 
 BLUE, ORANGE = sns.color_palette("colorblind").as_hex()[:2]
 KINDS = {"trained": ("o", BLUE), "reference row, untrained": ("D", ORANGE)}
@@ -81,9 +82,9 @@ def _points(panel: Panel, references: Sequence[str], records: Records) -> list[P
 
 def _said(found: Sequence[tuple[str, Sequence[Cell]]], records: Records) -> list[str]:
     """What stands below: the error bars, where it was timed, and which rows are not there."""
-    cells = [cell for _, own in found for cell in own]
-    bars = dict.fromkeys(f"bars: ± {rows.over(cell)}" for cell in cells if cell.over)
-    timed = notes(table.rows(cells), Asked(("sample",), records))
+    every = [cell for _, own in found for cell in own]
+    bars = dict.fromkeys(f"bars: ± {rows.over(cell)}" for cell in every if cell.over)
+    timed = notes(frames.rows(every), Asked(("sample",), records))
     return [*bars, *timed, *rows.remarks(found)]
 
 

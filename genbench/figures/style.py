@@ -23,8 +23,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
 
-from genbench import files
 from genbench.errors import UsageError
+from genbench.records import files
 
 DATES = {"png": None, "svg": "Date", "pdf": "CreationDate"}  # where a format keeps the time
 FAMILY = "DejaVu Sans"  # matplotlib brings it, so it is the same everywhere

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from genbench.figures import rows, style
 from genbench.figures.rows import End, Look, Panel
-from genbench.table import Cell
+from genbench.tables.cells import Cell
 
 Found = Sequence[tuple[str, Sequence[Cell]]]
 Points = list[tuple[float, float]]

@@ -27,8 +27,8 @@ from genbench.figures.traces import (
     traced,
     width_of,
 )
-from genbench.run import Result
-from genbench.table import Cell
+from genbench.records.run import Result
+from genbench.tables.cells import Cell
 
 Events = Mapping[str, Sequence[Mapping[str, Any]]]  # result's key -> the log of its training
 

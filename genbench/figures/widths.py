@@ -27,7 +27,7 @@ from genbench.figures.traces import (
     mark,
     traced,
 )
-from genbench.run import Result
+from genbench.records.run import Result
 
 _ROOM = 0.6  # of the spread of the rows' best scores, that is shown below the least of them
 

@@ -1,0 +1,168 @@
+"""The TOML beside a model -> the hyperparameters of one run.
+
+Tables are read in this order, later wins: [default], [dataset], [preset], [dataset.preset], and
+last what the user set. The preset `paper` adds nothing to [dataset]. Besides the hyperparameters of
+the model's constructor a recipe may hold the keys in `RUNNER_KEYS`, and options of a metric, such
+as "parzen.sigma" = 0.2.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from genbench.errors import UsageError
+from genbench.plugins import registry
+from genbench.plugins.code import source
+from genbench.plugins.settings import check_values, constructor, defaults
+
+PAPER = "paper"
+RUNNER_KEYS: dict[str, Any] = {
+    "select": str,  # the metric, as it is by default, that chooses the epoch, on validation rows
+    "select_every": int,  # epochs between two looks
+    "select_samples": int,
+    "uses_validation": bool,  # whether fit is given the validation rows
+    "tune": str,  # a sampling hyperparameter that is chosen after training, on the same rows
+    "tune_values": list,  # what it may be
+    "tune_by": str,  # the metric, as it is by default, that chooses it
+    "tune_samples": int,
+}
+TUNING = {key for key in RUNNER_KEYS if key.startswith("tune")}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What one run of a model is told: for its constructor, and for the runner."""
+
+    preset: str
+    hyperparameters: Mapping[str, Any]  # the constructor's defaults included
+    runner: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # options, by metric
+    written: Mapping[str, Any] = field(default_factory=dict)  # as the file and the user say it
+
+
+def read(model: str) -> dict[str, Any]:
+    """The recipe file beside the model's module; an empty one where there is none."""
+    path = source(registry.find("model", model).module).with_suffix(".toml")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"recipe {path.name} of {model!r} cannot be read: {error}") from error
+
+
+def changes(model: str, dataset: str, preset: str) -> bool:
+    """Whether a preset changes anything for a model on a dataset."""
+    return values(model, dataset, preset) != values(model, dataset, PAPER)
+
+
+def presets(model: str) -> set[str]:
+    """The presets that a model's recipe names, and `paper`."""
+    tables = {name: table for name, table in read(model).items() if isinstance(table, dict)}
+    datasets = set(registry.names("dataset"))
+    nested = {key for table in tables.values() for key in table if isinstance(table[key], dict)}
+    return (tables.keys() - datasets - {"default"}) | nested | {PAPER}
+
+
+def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any]) -> Recipe:
+    """The recipe of `model` on `dataset`, checked against the constructor.
+
+    A preset that changes nothing for this model and dataset is recorded as `paper`.
+    Raises UsageError for an unknown or ill-typed key, with the nearest known one.
+    """
+    tables = read(model)
+    if not {"default", dataset} & tables.keys() and tables:
+        known = tables.keys() & set(registry.names("dataset"))
+        raise UsageError(
+            f"{model!r} has no recipe for dataset {dataset!r}; it has some for: "
+            f"{', '.join(sorted(known))}"
+        )
+    for key in overrides:
+        if "." in key:
+            raise UsageError(f"a metric's option holds for all models: --set {key}=...")
+    said = written(model, dataset, preset, overrides)
+    cls = registry.load("model", model)
+    metrics = {key: value for key, value in said.items() if "." in key}
+    runner = {key: value for key, value in said.items() if key in RUNNER_KEYS}
+    own = {key: value for key, value in said.items() if key not in {*metrics, *runner}}
+    hyperparameters = check_values(model, own, constructor(cls), also=RUNNER_KEYS)
+    runner = _check_runner(model, cls, check_values(model, runner, RUNNER_KEYS))
+    options = _by_owner(metrics)
+    for metric, chosen in options.items():
+        check_values(metric, chosen, constructor(registry.load("metric", metric)))
+    complete = defaults(cls) | hyperparameters
+    for name in constructor(cls):
+        if name not in complete:
+            raise UsageError(
+                f"{model!r} needs a value for {name!r} on {dataset!r}: "
+                f"give it in the recipe or by --set {model}.{name}=..."
+            )
+    named = preset if changes(model, dataset, preset) else PAPER
+    return Recipe(named, complete, runner, options, said)
+
+
+def written(model: str, dataset: str, preset: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What file and user say of a model, unchecked; what the user set is no longer tuned."""
+    said = {**values(model, dataset, preset), **overrides}
+    if any(key == said.get("tune") for key in overrides):
+        said = {key: value for key, value in said.items() if key not in TUNING}
+    return said
+
+
+def judges(said: Mapping[str, Any]) -> dict[str, str]:
+    """The metrics that choose the epoch ("select") and a sampling hyperparameter ("tune")."""
+    named = {"select": said.get("select"), "tune": said.get("tune") and said.get("tune_by")}
+    return {role: metric for role, metric in named.items() if metric}
+
+
+def _check_runner(model: str, cls: type, runner: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys for the runner, what is tuned as its type has it.
+
+    Raises UsageError where they contradict the model or themselves.
+    """
+    counts = ("select_every", "select_samples", "tune_samples")
+    if any(runner.get(key, 1) < 1 for key in counts):
+        raise UsageError(f"{model}: {', '.join(counts)} must be at least 1")
+    chooses = runner.get("select") or runner.get("tune")
+    if chooses and runner.get("uses_validation"):
+        raise UsageError(f"{model}: with uses_validation no rows are left to select or tune on")
+    if not runner.get("tune"):
+        return dict(runner)
+    tuned, values = runner["tune"], runner.get("tune_values", [])
+    if tuned not in getattr(cls, "sampling", ()):
+        raise UsageError(f"{model}: tune = {tuned!r} is not among what only sampling reads")
+    if tuned in ("start", "reconstruct"):
+        raise UsageError(f"{model}: {tuned} cannot be tuned, as standing still would score best")
+    if not (values and runner.get("tune_by")):
+        raise UsageError(f"{model}: tune = {tuned!r} needs tune_values and tune_by")
+    typed = [check_values(model, {tuned: value}, constructor(cls))[tuned] for value in values]
+    return {**runner, "tune_values": typed}
+
+
+def _by_owner(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """{"parzen.sigma": 0.2} -> {"parzen": {"sigma": 0.2}}."""
+    owners: dict[str, dict[str, Any]] = {}
+    for name, value in options.items():
+        owner, _, key = name.partition(".")
+        owners.setdefault(owner, {})[key] = value
+    return owners
+
+
+def values(model: str, dataset: str, preset: str) -> dict[str, Any]:
+    """What the recipe file says for a model on a dataset, unchecked; loads no model."""
+    tables = read(model)
+    return _merged(tables, ("default",), (dataset,), (preset,), (dataset, preset))
+
+
+def _merged(tables: Mapping[str, Any], *paths: Sequence[str]) -> dict[str, Any]:
+    """The plain values of the tables at these paths, later over earlier."""
+    merged: dict[str, Any] = {}
+    for path in paths:
+        table: Any = tables
+        for name in path:
+            table = table.get(name, {})
+        merged |= {key: value for key, value in table.items() if not isinstance(value, dict)}
+    return merged

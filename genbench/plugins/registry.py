@@ -1,0 +1,68 @@
+"""Names -> objects, by entry point; ours and a stranger's are found the same way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from genbench.errors import UsageError
+
+KINDS = ("model", "dataset", "metric")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def entries(kind: str) -> list[EntryPoint]:
+    """All registered entry points of a kind, sorted by name; nothing is imported."""
+    return sorted(entry_points(group=f"genbench.{kind}s"), key=lambda entry: entry.name)
+
+
+def names(kind: str) -> list[str]:
+    """The registered names of a kind, sorted, each once."""
+    return sorted({entry.name for entry in entries(kind)})
+
+
+def find(kind: str, name: str) -> EntryPoint:
+    """The entry point called `name`; a hyphen typed reads as an underscore.
+
+    Raises UsageError for an unknown name (with the nearest one), for a name that two
+    distributions claim, and for one that could not be a file name.
+    """
+    wanted = name.replace("-", "_")
+    found = [entry for entry in entries(kind) if entry.name.replace("-", "_") == wanted]
+    if not found:
+        known = names(kind)
+        raise UsageError(f"unknown {kind} {name!r}; {nearest(wanted, known)}")
+    if len(found) > 1:
+        owners = " and ".join(sorted(owner(entry) for entry in found))
+        raise UsageError(f"{kind} {wanted!r} is registered by {owners}; uninstall one of them")
+    if not _NAME.fullmatch(wanted):
+        raise UsageError(f"{kind} {wanted!r} is registered under a name that is no file name")
+    return found[0]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A sentence end that helps after a typo: the nearest known name, or all of them."""
+    known = sorted(known)
+    close = get_close_matches(name, known, n=1)
+    listed = f"known: {', '.join(known)}" if known else "none is known"
+    return f"did you mean {close[0]!r}? ({listed})" if close else listed
+
+
+def owner(entry: EntryPoint) -> str:
+    """Distribution and version that registered an entry point."""
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown distribution"
+
+
+def load(kind: str, name: str) -> Any:
+    """Imports what `name` stands for; raises UsageError where its module cannot be imported."""
+    entry = find(kind, name)
+    try:
+        return entry.load()
+    except Exception as error:  # a stranger's module may raise anything while it is imported
+        raise UsageError(
+            f"{kind} {entry.name!r} ({owner(entry)}) cannot be imported from {entry.value}: "
+            f"{type(error).__name__}: {error}"
+        ) from error

@@ -1,0 +1,177 @@
+"""The results lock: sha256 of every record and of every table rendered from them.
+
+`lock.json` lies in the folder of results and names files relative to it. Of a folder inside a git
+checkout it lists what git keeps or would keep, so that it holds in a clone too.
+
+    {"files": {"runs/mnist/gan/.../result.json": "0c36..."},
+     "tables": {"tables/mnist.md": {"arguments": ["-d", "mnist"], "form": "md", "sha256": "77ab...",
+                                    "other_code": []}}}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from genbench.errors import AlteredError, UsageError
+from genbench.records import files
+
+NAME = "lock.json"
+FORMS = {"md": "md", "latex": "tex", "csv": "csv", "html": "html", "json": "json"}  # form -> suffix
+RECORDS = ("result.json", "failed.json", "provenance.json", "per_example.npz", "samples.npz")
+KEPT = (*RECORDS, "weights.safetensors", "events.jsonl")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Table:
+    """A rendered table: by which arguments of `genbench table`, in which form, and its sha256.
+
+    other_code: the keys of the results in it whose code or recipe was not the installed one; rows
+    of the table say so, and it reads otherwise when that changes.
+    """
+
+    arguments: Sequence[str]
+    form: str
+    sha256: str
+    other_code: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What a lock file says: path -> sha256 of each record, path -> each rendered table."""
+
+    files: Mapping[str, str]
+    tables: Mapping[str, Table]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file that is not as the lock says: "changed", "missing", or "new", not in the lock."""
+
+    path: str
+    how: str
+
+
+def read(results_dir: Path) -> Lock | None:
+    """The lock of a folder, or None; raises AlteredError where it was edited."""
+    path = results_dir / NAME
+    if not path.exists():
+        return None
+    record = files.read_json(path)
+    try:
+        tables = {name: Table(**table) for name, table in record["tables"].items()}
+        lock = Lock(record["files"], tables)
+        for name in [*lock.files, *lock.tables]:
+            _check_inside(name)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise AlteredError(f"{path} is no results lock: {error}") from error
+    return lock
+
+
+def _check_inside(path: str) -> None:
+    """Raises AlteredError for a path that leaves the folder of results."""
+    inside = PurePosixPath(path)
+    if inside.is_absolute() or ".." in inside.parts or PureWindowsPath(path).drive:
+        raise AlteredError(f"the lock names {path}, which is outside the folder of results")
+
+
+def write(results_dir: Path, tables: Mapping[str, Table]) -> Lock:
+    """Locks the records that are there, and tables that were rendered; returns what it wrote.
+
+    Raises UsageError where there are records and git ignores all of them.
+    """
+    if not records(results_dir) and _found(results_dir):
+        raise UsageError(
+            f"git ignores every record in {results_dir / 'runs'}, so a clone would have none to "
+            "check: take them out of .gitignore (git check-ignore -v names the line)"
+        )
+    lock = Lock({path: sha256_of(results_dir / path) for path in records(results_dir)}, tables)
+    files.write_json(results_dir / NAME, asdict(lock))
+    return lock
+
+
+def records(results_dir: Path) -> list[str]:
+    """The records of a folder, relative, sorted; those that git ignores are left out."""
+    found, kept = _found(results_dir), _kept_by_git(results_dir)
+    return sorted(found if kept is None else found & kept)
+
+
+def _found(results_dir: Path) -> set[str]:
+    return {
+        path.relative_to(results_dir).as_posix()
+        for path in (results_dir / "runs").rglob("*")
+        if path.name in KEPT
+    }
+
+
+def _kept_by_git(folder: Path) -> set[str] | None:
+    """What git keeps or would keep of a folder, relative to it; None where there is no git."""
+    listing = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."]
+    command = ["git", "-C", str(folder), *listing]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {name.decode(errors="surrogateescape") for name in done.stdout.split(b"\0") if name}
+
+
+def sha256_of(path: Path) -> str:
+    """sha256, in hex, of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def changes(results_dir: Path, lock: Lock, only: Iterable[str] | None = None) -> list[Change]:
+    """What is not as the lock says, in the order of the paths.
+
+    only: the paths to look at; of these, one that the lock does not list is no change.
+    """
+    listed = {**lock.files, **{path: table.sha256 for path, table in lock.tables.items()}}
+    wanted = listed if only is None else {path: listed[path] for path in only if path in listed}
+    found = [Change(path, _state(results_dir, path, sha)) for path, sha in wanted.items()]
+    new = set(records(results_dir)) - listed.keys() if only is None else set()
+    found += [Change(path, "new") for path in new]
+    return sorted((change for change in found if change.how), key=lambda change: change.path)
+
+
+def _state(results_dir: Path, path: str, sha256: str) -> str:
+    """How a file differs from what the lock says, or an empty text."""
+    if not (results_dir / path).is_file():
+        return "missing"
+    return "" if sha256_of(results_dir / path) == sha256 else "changed"
+
+
+def named(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Tables by name from texts NAME=ARGUMENTS, the arguments split as a shell does.
+
+    Raises UsageError for a name that is no plain file name, and for a quote that does not end.
+    """
+    found = {}
+    for text in texts:
+        name, equals, arguments = text.partition("=")
+        if not (equals and name.isascii() and name.replace("-", "_").isidentifier()):
+            example = "mnist='-d mnist'"
+            raise UsageError(f"--table takes NAME=ARGUMENTS, such as {example}; got {text!r}")
+        try:
+            found[name] = shlex.split(arguments)
+        except ValueError as error:
+            raise UsageError(f"--table {name}: {error} in {arguments!r}") from error
+    return found
+
+
+def definitions(lock: Lock) -> dict[str, list[str]]:
+    """The tables of a lock, by name: the arguments that each is rendered by."""
+    return {PurePosixPath(path).stem: [*table.arguments] for path, table in lock.tables.items()}
+
+
+def path_of(name: str, form: str) -> str:
+    """Where a rendered table lies: "tables/mnist.tex"."""
+    return f"tables/{name}.{FORMS[form]}"

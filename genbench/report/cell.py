@@ -1,0 +1,122 @@
+"""How a table's cell was made: the command that makes it again, its runs, its settings."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genbench.records.run import Result
+    from genbench.report import page
+    from genbench.tables.cells import Cell
+    from genbench.tables.speed import Records
+
+
+def record(cell: Cell, records: Records) -> page.Record:
+    """One cell of a table: its command, its facts, its runs, its hyperparameters."""
+    from genbench.report import page
+    from genbench.verifying import commands
+
+    scores = [records.get(result.key, {}).get("score", {}) for result in cell.results]
+    return page.Record(
+        title=f"{cell.label} on {cell.head}: {cell.text}",
+        command=commands.remaking(cell.results),
+        facts=[(term, text) for term, text in _facts(cell, records).items() if text],
+        runs=_runs(cell, records),
+        blocks=[
+            *_blocks("Hyperparameters", [score.get("hyperparameters") for score in scores]),
+            *_blocks("Settings of the metric", [score.get("settings") for score in scores]),
+            *_blocks("Recipe, as written", [dict(result.recipe) for result in cell.results]),
+            *_blocks("Machine and versions", [_machine(score) for score in scores]),
+        ],
+    )
+
+
+def _facts(cell: Cell, records: Records) -> dict[str, str]:
+    """What all runs of a cell have in common, or each of what they have."""
+    from genbench.tables.cells import OVER
+    from genbench.tables.speed import timed_on
+
+    first, done = cell.results[0], [r for r in cell.results if r.status == "done"]
+    scores = [records.get(result.key, {}).get("score", {}) for result in done]
+    facts = {
+        "score": f"{cell.text} {first.unit}, {OVER[cell.over]}" if cell.value is not None else "",
+        "95 % interval": "{:.2f} to {:.2f}".format(*cell.interval) if cell.interval else "",
+        "failed": "; ".join(dict.fromkeys(r.error for r in cell.results if r.error)),
+        "code": "another code or recipe than the installed made this" if cell.stale else "",
+        "dataset": f"{first.dataset}, sha256 {first.digest}",
+        "samples": several(f"{r.scored:,} ({r.kind})" for r in done),
+        "machine": "; ".join(dict.fromkeys(timed_on(score) for score in scores if score)),
+        "commit": several(_commit(score) for score in scores if score.get("commit")),
+    }
+    digests = {f"code, {role}": f"sha256 {digest}" for role, digest in first.code.items()}
+    return facts | digests
+
+
+def _commit(score: Mapping[str, Any]) -> str:
+    return score["commit"]["sha"] + (" with changes" if score["commit"]["dirty"] else "")
+
+
+def _runs(cell: Cell, records: Records) -> page.Table:
+    """A line for each run: its number, its epochs, its seconds, its key."""
+    from genbench.report import page
+
+    sets = any(result.sample_set for result in cell.results)
+
+    def row(result: Result) -> page.Row:
+        name = [f"seed {result.seed}"]
+        name += [f"fold {result.fold}"] if result.folds > 1 else []
+        name += [f"sample set {result.sample_set}"] if sets else []
+        values = [
+            result.status if result.value is None else f"{result.value:.2f}",
+            _number(result.stderr, ".2f"),
+            _number(result.details.get("sigma"), ".4g"),
+            _number(result.details.get("training", {}).get("epochs"), "d"),
+            *(_number(seconds, ".3g") for seconds in _seconds(records.get(result.key, {}))),
+            result.key,
+        ]
+        *numbers, key = values
+        return page.Row(", ".join(name), [*map(page.cell, numbers), page.Cell(key)])
+
+    numbers = ("value", "standard error", "sigma", "epochs", "training, s", "sampling, s")
+    return page.Table(
+        f"Runs of {cell.label} on {cell.head}",
+        "run",
+        [*map(page.Column, numbers), page.Column("scoring, s"), page.Column("key", words=True)],
+        [page.Group([row(result) for result in cell.results])],
+    )
+
+
+def _seconds(stages: Mapping[str, Any]) -> list[float | None]:
+    """Of training, sampling and scoring."""
+    return [
+        stages.get(name, {}).get("seconds", {}).get(name) for name in ("fit", "sample", "score")
+    ]
+
+
+def _number(value: Any, form: str) -> str:
+    """A number, or a dash where there is none."""
+    known = isinstance(value, int | float) and math.isfinite(value)
+    return format(value, form) if known else "–"
+
+
+def _machine(score: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a record says where it was made."""
+    names = ("system", "python", "packages", "cpu", "cpu_capability", "gpus", "device", "threads")
+    return {name: score[name] for name in (*names, "precision", "registered_by") if name in score}
+
+
+def _blocks(title: str, values: Sequence[Any]) -> list[tuple[str, str]]:
+    """Each different value once, as JSON."""
+    texts = [json.dumps(v, indent=2, sort_keys=True, ensure_ascii=False) for v in values if v]
+    each = list(dict.fromkeys(texts))
+    if len(each) < 2:
+        return [(title, text) for text in each]
+    return [(f"{title}, {i} of {len(each)}", text) for i, text in enumerate(each, 1)]
+
+
+def several(values: Iterable[Any]) -> str:
+    """Different values once each, in order."""
+    return ", ".join(str(value) for value in dict.fromkeys(values))

@@ -1,0 +1,280 @@
+"""A question -> the runs that answer it, with everything that their keys depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby, product
+from pathlib import Path
+from typing import Any
+
+from genbench.errors import DataError, UsageError
+from genbench.plugins import recipe, registry
+from genbench.plugins.code import code_of
+from genbench.plugins.settings import check_values, constructor, defaults
+from genbench.records.run import Data, Result, Run
+from genbench.records.store import Store
+from genbench.running.data import read_data
+
+MOST_CHAINS, LEAST_STATES = 100, 100  # of chains that start at training images
+SIZES = ("smoke", "quick")  # presets that every model may lack
+HOLD_OUT = ("select", "tune")  # keys of a recipe that need rows which no one trains on
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a user asks for; `plan` turns it into runs.
+
+    sample_sets: how many sets of samples are drawn from each trained model; reference rows have
+        one.
+    """
+
+    models: Sequence[str]
+    datasets: Sequence[str]
+    metrics: Sequence[str]
+    seeds: Sequence[int] = (0,)
+    sample_sets: int = 1
+    samples: int = 10_000
+    preset: str = recipe.PAPER
+    references: Sequence[str] = ()
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    epochs: int | None = None
+    minutes: float | None = None
+
+
+def plan(question: Question, data_dir: Path) -> list[Run]:
+    """The runs that answer a question, in the order of the table; reads the data, trains nothing.
+
+    Raises UsageError for anything that is unknown or ill-typed and DataError for bad files.
+    """
+    models = [registry.find("model", name).name for name in question.models]
+    _check_options(question, models)
+    asked, models = models, list(dict.fromkeys([*models, *question.references]))
+    metrics = list(dict.fromkeys(registry.find("metric", name).name for name in question.metrics))
+    known = set().union(*(recipe.presets(model) for model in models))
+    if question.preset not in known:
+        hint = registry.nearest(question.preset, known)
+        raise UsageError(f"unknown preset {question.preset!r}; {hint}")
+    for owner in question.overrides:
+        if owner not in {*models, *metrics}:
+            hint = registry.nearest(owner, {*models, *metrics})
+            raise UsageError(f"--set names {owner!r}, which is not in this plan; {hint}")
+    runs = []
+    for dataset in dict.fromkeys(registry.find("dataset", d).name for d in question.datasets):
+        recipes = {
+            model: recipe.resolve(model, dataset, question.preset, set_by_user(question, model))
+            for model in models
+        }
+        _check_preset(question.preset, asked, dataset)
+        folds = read_data(dataset, data_dir)
+        for model in models:
+            _check_range(model, dataset)
+        for model, seed in product(models, question.seeds):
+            sets = range(question.sample_sets if model in asked else 1)
+            for which, data, metric in product(sets, folds, metrics):
+                run = _run(question, recipes[model], model, seed, data, metric)
+                runs.append(replace(run, sample_set=which))
+    for run in runs:
+        _check_chains(run)
+    return runs
+
+
+def _check_options(question: Question, models: Sequence[str]) -> None:
+    """Raises UsageError for a training budget that no model would see, and for endless seeds."""
+    for option, value in (("--epochs", question.epochs), ("--minutes", question.minutes)):
+        if value is not None and not any("epochs" in _constructor("model", m) for m in models):
+            raise UsageError(f"{option} is for models that train by epochs; none in the plan does")
+    for seed in question.seeds:
+        if abs(seed) >= 2**63:
+            raise UsageError(f"a seed must fit into 64 bits, got {str(seed)[:30]}...")
+
+
+def set_by_user(question: Question, model: str) -> dict[str, Any]:
+    """The hyperparameters of a model that the user set; its row's label shows them."""
+    values = dict(question.overrides.get(model, {}))
+    if question.epochs is not None and "epochs" in _constructor("model", model):
+        values["epochs"] = question.epochs
+    return values
+
+
+def _constructor(kind: str, name: str) -> dict[str, Any]:
+    return constructor(registry.load(kind, name))
+
+
+def _check_preset(preset: str, models: Sequence[str], dataset: str) -> None:
+    """Raises UsageError for a special preset that none of the models has for this dataset.
+
+    A recipe may name one that changes nothing, where the full recipe serves its purpose.
+    """
+    named = any(preset in recipe.read(model).get(dataset, {}) for model in models)
+    changed = any(recipe.changes(model, dataset, preset) for model in models)
+    if not (named or changed) and preset not in (recipe.PAPER, *SIZES):
+        raise UsageError(f"preset {preset!r} changes nothing for {', '.join(models)} on {dataset}")
+
+
+def _check_range(model: str, dataset: str) -> None:
+    """Raises UsageError where a model cannot model the range that the dataset's class declares."""
+    wanted = getattr(registry.load("model", model), "range", None)
+    found = getattr(registry.load("dataset", dataset), "range", None)
+    if wanted and isinstance(found, tuple) and tuple(wanted) != found:
+        raise UsageError(f"{model!r} models data in {wanted}; those of {dataset!r} are in {found}")
+
+
+def _check_chains(run: Run) -> None:
+    """Raises UsageError for chains that start at training images and are too short to leave them.
+
+    A chain that never moves would score what the training images themselves score.
+    """
+    sampling = {name: run.hyperparameters[name] for name in run.sampling}
+    if sampling.get("reconstruct") is True:
+        return  # there is no chain
+    if sampling.get("start") == "data" and run.selection:
+        raise UsageError(f"{run.model}: epochs cannot be selected by chains that start at images")
+    tuned = [{run.tuning["name"]: value} for value in run.tuning["values"]] if run.tuning else [{}]
+    for chosen in ({**sampling, **one} for one in tuned):
+        chains = chosen.get("chains", 0) if chosen.get("start") == "data" else 0
+        if chains > MOST_CHAINS or run.samples < LEAST_STATES * chains:
+            raise UsageError(
+                f"{run.model}: chains that start at training images must be at most "
+                f"{MOST_CHAINS}, of at least {LEAST_STATES} kept states each; got {chains} for "
+                f"{run.samples} samples: set fewer chains, or --set {run.model}.start=noise"
+            )
+
+
+def _settings(question: Question, chosen: recipe.Recipe, metric: str) -> dict[str, Any]:
+    """All settings of a metric; raises UsageError if it cannot be built with them."""
+    cls = registry.load("metric", metric)
+    chosen_here = {**chosen.metrics.get(metric, {}), **question.overrides.get(metric, {})}
+    checked = check_values(metric, chosen_here, constructor(cls))
+    settings = defaults(cls) | checked
+    try:
+        cls(**settings)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{metric} cannot be built with {settings}: {error}") from error
+    return settings
+
+
+def _scored_by(metric: str, protocol: str, run: Run) -> dict[str, Any]:
+    """The settings of a protocol that a metric offers: its defaults but for what it names."""
+    if not protocol:
+        return {}
+    cls = registry.load("metric", metric)
+    offered = protocols(metric, run)
+    if protocol not in offered:
+        hint = registry.nearest(protocol, offered)
+        raise UsageError(f"{metric} has no protocol {protocol!r} for these samples; {hint}")
+    return {"protocol": protocol, "settings": defaults(cls) | dict(offered[protocol])}
+
+
+def protocols(metric: str, run: Run) -> Mapping[str, Mapping[str, Any]]:
+    """The settings, by name, of the other ways in which a metric offers to score a run."""
+    offered = getattr(registry.load("metric", metric), "protocols", None)
+    kind = getattr(registry.load("model", run.model), "samples", "mean")
+    return offered(run.data.levels, kind) if offered else {}
+
+
+def by_protocols(run: Run) -> list[Run]:
+    """The runs that score the same samples by every other protocol that the metric offers."""
+    offered = protocols(run.metric, run)
+    return [replace(run, **_scored_by(run.metric, name, run)) for name in offered]
+
+
+def again(results: Sequence[Result], data_dir: Path) -> dict[str, Run]:
+    """By its key, the run that a stored result answers; none where code, recipe or data changed.
+
+    Reads the data of every dataset among them once.
+    """
+    found: dict[str, Run] = {}
+    data: dict[str, list[Data]] = {}
+    for result in results:
+        try:
+            if result.dataset not in data:
+                data[result.dataset] = read_data(result.dataset, data_dir)
+            run = _asked(result, data[result.dataset][result.fold])
+        except (UsageError, DataError, LookupError):  # it is no longer registered, or cannot be so
+            continue
+        if run.score_key == result.key:
+            found[result.key] = run
+    return found
+
+
+def _asked(result: Result, data: Data) -> Run:
+    """What asks for a result, by the installed code and recipes."""
+    own = {k: v for k, v in result.overrides.items() if "." not in k and k != "minutes"}
+    dotted = [(*key.split(".", 1), v) for key, v in result.overrides.items() if "." in key]
+    question = Question(
+        models=[result.model],
+        datasets=[result.dataset],
+        metrics=[result.metric],
+        samples=result.samples,
+        preset=result.preset,
+        overrides={result.model: own, result.metric: {key: value for _, key, value in dotted}},
+        minutes=result.overrides.get("minutes"),
+    )
+    chosen = recipe.resolve(result.model, result.dataset, result.preset, own)
+    run = _run(question, chosen, result.model, result.seed, data, result.metric)
+    scored_by = _scored_by(result.metric, result.protocol, run)
+    return replace(run, sample_set=result.sample_set, **scored_by)
+
+
+def _run(
+    question: Question,
+    chosen: recipe.Recipe,
+    model: str,
+    seed: int,
+    data: Data,
+    metric: str,
+) -> Run:
+    """One cell of the plan, with the digests of the code that would fill it."""
+    selection: dict[str, Any] = {}
+    if chosen.runner.get("select"):  # an empty name turns it off in a preset
+        selection = {
+            "metric": registry.find("metric", chosen.runner["select"]).name,
+            "every": chosen.runner.get("select_every", 1),
+            "samples": chosen.runner.get("select_samples", 10_000),
+        }
+    tuning: dict[str, Any] = {}
+    if chosen.runner.get("tune"):
+        tuning = {
+            "name": chosen.runner["tune"],
+            "values": chosen.runner["tune_values"],
+            "metric": registry.find("metric", chosen.runner["tune_by"]).name,
+            "samples": chosen.runner.get("tune_samples", 10_000),
+        }
+    values = recipe.values(model, data.name, chosen.preset)
+    label = set_by_user(question, model)
+    label |= {f"{metric}.{key}": v for key, v in question.overrides.get(metric, {}).items()}
+    minutes = question.minutes if "epochs" in chosen.hyperparameters else None
+    if minutes is not None:
+        label["minutes"] = minutes
+    return Run(
+        model=model,
+        data=data,
+        seed=seed,
+        preset=chosen.preset,
+        metric=metric,
+        samples=question.samples,
+        hyperparameters=dict(chosen.hyperparameters),
+        settings=_settings(question, chosen, metric),
+        code=code_of(model, metric, recipe.judges(chosen.written)),
+        recipe=dict(chosen.written),
+        sampling=tuple(getattr(registry.load("model", model), "sampling", ())),
+        selection=selection,
+        tuning=tuning,
+        holds_out=any(values.get(key) for key in HOLD_OUT),
+        uses_validation=chosen.runner.get("uses_validation", False),
+        minutes=minutes,
+        overrides=label,
+    )
+
+
+def by_training(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs that share one training, together, in the order of the plan."""
+    order = {key: i for i, key in enumerate(dict.fromkeys(run.fit_key for run in runs))}
+    ranked = sorted(runs, key=lambda run: order[run.fit_key])
+    return [list(group) for _, group in groupby(ranked, key=lambda run: run.fit_key)]
+
+
+def pending(runs: Sequence[Run], store: Store, rerun: bool = False) -> list[Run]:
+    """The runs that the store does not hold; failed ones are tried again."""
+    return [run for run in runs if rerun or run not in store]

@@ -1,0 +1,100 @@
+"""Training as it is watched: bars on a terminal, lines elsewhere, from the store's event logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from genbench.records.run import Run
+from genbench.records.store import Store
+from genbench.words import duration
+
+
+class Watch:
+    """Shows how far each training of a plan is; reads only what the workers logged."""
+
+    def __init__(
+        self,
+        groups: Sequence[Sequence[Run]],
+        store: Store,
+        console: Console,
+        live: bool,
+        quiet: bool = False,
+    ) -> None:
+        self._store, self._console, self._lines = store, console, not live and not quiet
+        self._groups = {group[0].fit_key: group[0] for group in groups}
+        self._seen = {key: len(store.events(run)) for key, run in self._groups.items()}
+        self._tasks: dict[str, TaskID] = {}
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not live,
+            transient=True,
+        )
+
+    def __enter__(self) -> Watch:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def update(self) -> None:
+        """Looks at every log once."""
+        for key, run in self._groups.items():
+            events = self._store.events(run)
+            new = events[self._seen[key] :]
+            if new:
+                self._seen[key] = len(events)
+                self._show(key, run, events, new)
+
+    def _show(self, key: str, run: Run, events: list[dict], new: list[dict]) -> None:
+        name = f"{run.model} on {run.data.name}" + (f", seed {run.seed}" if run.seed else "")
+        if key not in self._tasks:
+            self._tasks[key] = self._bars.add_task(name, total=None, state="starting")
+        starts = [i for i, event in enumerate(events) if event.get("stage") == "fit"]
+        epochs = [event for event in events[max(starts, default=0) :] if "epoch" in event]
+        state = _state(events[-1], epochs)
+        if epochs:
+            done, of = epochs[-1]["epoch"], epochs[-1]["of"]
+            self._bars.update(self._tasks[key], completed=done, total=of)
+        self._bars.update(self._tasks[key], state=state)
+        if self._lines and any(_worth_a_line(event) for event in new):
+            where = f"epoch {epochs[-1]['epoch']}/{epochs[-1]['of']}, " if epochs else ""
+            self._console.print(
+                f"{name}: {where}{state}", highlight=False, markup=False, soft_wrap=True
+            )
+
+    def finish(self, run: Run) -> None:
+        """Takes a finished training's bar away."""
+        if run.fit_key in self._tasks:
+            self._bars.remove_task(self._tasks[run.fit_key])
+
+
+def _worth_a_line(event: dict) -> bool:
+    """Every stage, and about ten epochs of a training."""
+    return "epoch" not in event or event["epoch"] % max(1, event["of"] // 10) == 0
+
+
+def _state(last: dict, epochs: list[dict]) -> str:
+    """Losses and time left while training, else the stage."""
+    if "epoch" not in last:
+        named = {"fit": "training", "tune": "tuning", "sample": "sampling", "score": "scoring"}
+        return named.get(last.get("stage", ""), "")
+    parts = [f"{name} {loss:.4g}" for name, loss in last["losses"].items()]
+    recent = epochs[-5:]
+    left = (last["of"] - last["epoch"]) * sum(e["seconds"] for e in recent) / len(recent)
+    return ", ".join([*parts, f"{duration(left)} left"])

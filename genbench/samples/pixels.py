@@ -1,0 +1,95 @@
+"""Rows as they are kept and as they are scored, whoever made them.
+
+Samples of data with `levels` are kept as the k of k / (levels - 1), uint8, and scored as those
+values in float32; samples of continuous data are kept and scored in float32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genbench.protocols import Dataset
+
+BLOCK = 4096  # rows that are converted at a time
+LARGEST = 2**27  # numbers that are converted at once; of more rows, only those in use are
+
+
+def levels_of(dataset: Dataset) -> int | None:
+    """How many values a number of a sample can take, or None where they are not rounded."""
+    return dataset.levels if tuple(dataset.range) == (0.0, 1.0) else None
+
+
+def as_stored(rows: Tensor, dataset: Dataset) -> np.ndarray:
+    """Rows (m, d) in the dataset's range as they are kept."""
+    levels = levels_of(dataset)
+    rows = rows.detach()
+    if levels is None:
+        return rows.to("cpu", torch.float32).numpy()
+    parts = ((part.double() * (levels - 1)).round() for part in rows.split(BLOCK))
+    return torch.cat([part.to("cpu", torch.uint8) for part in parts]).numpy()
+
+
+def as_scored(stored: Tensor, levels: int | None) -> Tensor:
+    """Kept rows (m, d), on any device, as a metric is given them: float32."""
+    if levels is not None and stored.dtype == torch.uint8:
+        return stored.float().div_(levels - 1)
+    return stored.float()
+
+
+def digests(rows: np.ndarray) -> list[bytes]:
+    """A short name for the bytes of each row (m, d); equal names mean equal rows."""
+    found = []
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        block = block if block.dtype == np.uint8 else block.astype(np.float32, copy=False)
+        found += [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in block]
+    return found
+
+
+class Deferred(Tensor):
+    """Rows (m, d) that are kept in less memory, or on disk, and converted where they are used.
+
+    A float32 tensor for whoever computes with it: parts of it are Deferred too, and any other
+    operation is given `as_scored` of the part that it is called with.
+    """
+
+    _PARTS = (
+        *(torch.ops.aten.slice.Tensor, torch.ops.aten.split.Tensor),
+        *(torch.ops.aten.index.Tensor, torch.ops.aten.index_select.default),
+        *(torch.ops.aten.detach.default, torch.ops.aten.alias.default),
+    )
+    stored: Tensor
+    levels: int | None
+
+    @staticmethod
+    def __new__(cls, stored: Tensor, levels: int | None) -> Deferred:
+        rows = Tensor._make_wrapper_subclass(
+            cls, stored.shape, dtype=torch.float32, device=stored.device
+        )
+        rows.stored, rows.levels = stored, levels
+        return rows
+
+    @classmethod
+    def __torch_dispatch__(
+        cls, operation: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        if operation in cls._PARTS and isinstance(args[0], Deferred):
+            levels = args[0].levels
+            found = operation(args[0].stored, *args[1:], **(kwargs or {}))
+            if isinstance(found, Tensor):
+                return Deferred(found, levels)
+            return [Deferred(part, levels) for part in found]
+        named = {name: _converted(value) for name, value in (kwargs or {}).items()}
+        return operation(*map(_converted, args), **named)
+
+
+def _converted(value: Any) -> Any:
+    if isinstance(value, Deferred):
+        return as_scored(value.stored, value.levels)
+    return [_converted(part) for part in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,244 @@
+"""The sentences under a table: what each number means, how it came about, what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from genbench.comparing import estimates
+from genbench.records.names import head
+from genbench.records.run import Result
+from genbench.tables import speed
+from genbench.tables.cells import OVER, SCORES, Cell, best
+from genbench.tables.frames import rows, sigmas
+from genbench.tables.speed import Asked
+from genbench.words import several, value_and_error
+
+
+def under_table(
+    found: Sequence[Cell],
+    references: Sequence[str],
+    further: Sequence[str] = (),
+    asked: Asked = SCORES,
+) -> list[str]:
+    """All sentences, each once; `further` ones, such as those of `on_centroids`, among them."""
+    lines = _errors(found)
+    if any(cell.results[0].model in references for cell in found):
+        lines.append(f"{', '.join(references)}: reference rows, untrained; no floor, no ceiling")
+    lines += [_protocol(cell) for cell in found if cell.value is not None]
+    for cell in found:
+        lines += _warnings(cell)
+    lines += [
+        f"{cell.label} on {cell.head} was made by another code or recipe than the installed one"
+        for cell in found
+        if cell.stale
+    ]
+    if "ll" in asked.columns and best(found, references):
+        lines.append(
+            "bold: trained rows that no other of them is shown to beat (Welch's t over seeds, Holm)"
+        )
+    lines += [*speed.notes(rows(found), asked), *further]
+    for cell in found:
+        if cell.published:
+            source = cell.published.source
+            lines.append(f"published {cell.results[0].model} on {cell.head}: {source}")
+        if cell.verdict:
+            lines.append(f"{cell.label} on {cell.head}, {cell.verdict}: {cell.why}")
+    return list(dict.fromkeys(lines))
+
+
+def _errors(found: Sequence[Cell]) -> list[str]:
+    """The unit, and over whom each ± is; by row where that differs."""
+    kinds: dict[str, list[str]] = {}
+    for cell in found:
+        first = cell.results[0]
+        if cell.value is not None:
+            better = "higher" if first.higher_is_better else "lower"
+            line = f"{first.metric} in {first.unit}, {better} is better; ± {OVER[cell.over]}"
+            kinds.setdefault(line, []).append(cell.label)
+    if len(kinds) < 2:
+        return list(kinds)
+    return [f"{line} ({', '.join(dict.fromkeys(labels))})" for line, labels in kinds.items()]
+
+
+def _warnings(cell: Cell) -> list[str]:
+    """What went wrong in a row: of warnings that differ in numbers only, the first and how many."""
+    kinds: dict[str, list[str]] = {}
+    for result in cell.results:
+        where = f"{cell.label} on {cell.head}, seed {result.seed}"
+        where += f", fold {result.fold}" if result.folds > 1 else ""
+        where += f", sample set {result.sample_set}" if result.sample_set else ""
+        said = [f": {text}" for text in result.details.get("warnings", [])]
+        said += [f" failed: {result.error}"] if result.status == "failed" else []
+        said += [": training was cut by the time budget"] if result.cut else []
+        for text in said:
+            kinds.setdefault(re.sub(r"\d+", "", text), []).append(where + text)
+    more = {kind: f" (and {len(found) - 1} more like it)" for kind, found in kinds.items()}
+    return [found[0] + (more[kind] if found[1:] else "") for kind, found in kinds.items()]
+
+
+def _protocol(cell: Cell) -> str:
+    """How a number came about: preset, seeds, sigma, samples; how a chain sampled and mixed."""
+    first = cell.results[0]
+    parts = [f"preset {first.preset}", f"seed {several(r.seed for r in cell.results)}"]
+    sets = [len({r.sample_set for r in cell.results if r.seed == seed}) for seed in cell.by_seed]
+    parts += [f"{several(sets)} sample sets"] if max(sets, default=1) > 1 else []
+    if first.folds > 1:
+        parts.append(f"{first.folds} folds")
+    if any("sigma" in result.details for result in cell.results):
+        parts.append(f"sigma {sigmas(cell)}")
+    scored = several(result.scored for result in cell.results)
+    distinct = _span([result.details.get("distinct", "?") for result in cell.results])
+    kinds = several(result.kind for result in cell.results)
+    parts.append(f"{scored} samples, {distinct} distinct ({kinds})")
+    trainings = [result.details.get("training", {}) for result in cell.results]
+    if any(training.get("epochs") for training in trainings):
+        chosen = several(training.get("epoch", "?") for training in trainings)
+        made = several(training.get("epochs", "?") for training in trainings)
+        parts.append(f"epoch {chosen} of {made} made")
+    if first.recipe.get("uses_validation"):
+        parts.append("validation rows took part in training")
+    said = [", ".join(parts), _with_fewer(cell), _sampling(cell), _tuned(cell), _mixing(cell)]
+    return f"{cell.label} on {cell.head}: {'; '.join(part for part in said if part)}"
+
+
+def _with_fewer(cell: Cell) -> str:
+    """What parts of the samples score, mean over the results: "74.8 with 2500, 92.9 with 5000"."""
+    found = [result.details.get("by_count", [])[:-1] for result in cell.results]
+    points = [list(zip(*point, strict=True)) for point in zip(*found, strict=False)]
+    return ", ".join(f"{fmean(values):.1f} with {counts[0]}" for counts, _, values in points)
+
+
+def _sampling(cell: Cell) -> str:
+    """The hyperparameters that only sampling reads: "1000 chains, start noise, burn-in 100"."""
+    found: dict[str, list[Any]] = {}
+    for result in cell.results:
+        tuned = (result.details.get("tuned") or {}).get("name")
+        for name, value in (result.details.get("sampling") or {}).items():
+            if name != tuned and value is not None and value is not False:
+                found.setdefault(name, []).append(value)
+    return ", ".join(_setting(name, values) for name, values in found.items())
+
+
+def _setting(name: str, values: Sequence[Any]) -> str:
+    """A plural counts, any other name has a value: "1000 chains", "burn-in 100"."""
+    counts = name.endswith("s") and all(type(value) is int for value in values)
+    name, shown = name.replace("_", "-"), several(map(_plain, values))
+    return f"{shown} {name}" if counts else f"{name} {shown}"
+
+
+def _tuned(cell: Cell) -> str:
+    """What was chosen, and of what: "noise 0.5 chosen of 0.1, 0.5, 1"; and if it is at an end."""
+    found = [r.details["tuned"] for r in cell.results if r.details.get("tuned")]
+    if not found:
+        return ""
+    chosen = several(_plain(tuned["value"]) for tuned in found)
+    tried = several(_plain(value) for tuned in found for value, _ in tuned["curve"])
+    edge = (
+        ", at the end of its list: a better one may lie outside" if any(map(_ends, found)) else ""
+    )
+    return f"{several(t['name'] for t in found)} {chosen} chosen of {tried}{edge}"
+
+
+def _ends(tuned: Mapping[str, Any]) -> bool:
+    """Whether the greatest or the least of three numbers or more was chosen."""
+    values = [value for value, _ in tuned["curve"]]
+    numbers = all(isinstance(value, int | float) for value in values)
+    return numbers and len(values) > 2 and tuned["value"] in (min(values), max(values))
+
+
+def _mixing(cell: Cell) -> str:
+    """How chains mixed and what samples are near to, each number once; unknown ones left out."""
+    found = [r.details["mixing"] for r in cell.results if r.details.get("mixing")]
+
+    def of(name: str, phrase: str, scale: float = 1) -> list[str]:
+        values = [mixing[name] for mixing in found if mixing[name] is not None]
+        return [f"{_span([scale * v for v in values])} {phrase}"] if values else []
+
+    parts = of("class_transitions_per_100_steps", "class transitions per 100 steps")
+    near = [f"{_span([m['distinct_nearest'] for m in found])} distinct nearest training images"]
+    near += of("near_copies", "% near-copies", scale=100)
+    near += _classes([mixing["classes"] for mixing in found if mixing["classes"]])
+    looked_at = several(mixing["looked_at"] for mixing in found)
+    return f"{', '.join([*parts, *near])} among {looked_at} samples" if found else ""
+
+
+def _classes(found: Sequence[Mapping[str, float]]) -> list[str]:
+    """How many classes the nearest images are of, the rarest and the most frequent, in the mean."""
+    names = dict.fromkeys(name for shares in found for name in shares)
+    mean = {name: fmean(shares.get(name, 0.0) for shares in found) for name in names}
+    if len(mean) < 2:
+        return [f"all of class {name}" for name in mean]
+    ends = (min(mean, key=mean.__getitem__), max(mean, key=mean.__getitem__))
+    return [f"{len(mean)} classes ({' to '.join(f'{n}: {100 * mean[n]:.3g} %' for n in ends)})"]
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _span(values: Sequence[Any]) -> str:
+    """One value, or the least and the greatest: "7", "5 to 9"."""
+    shown = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in values]
+    if len(set(shown)) <= 1 or any(isinstance(value, str) for value in values):
+        return several(shown)
+    return f"{shown[values.index(min(values))]} to {shown[values.index(max(values))]}"
+
+
+def on_centroids(
+    results: Sequence[Result],
+    per_example: Callable[[Result], np.ndarray | None],
+    centroids: str,
+    images: str,
+) -> list[str]:
+    """What centroids say about the score, where that row and the training images' are both there.
+
+    A sentence for each dataset, metric, seed and sample count on which the model `centroids`, as
+    its recipe has it, outscores `images` by more than two paired standard errors over test rows.
+    """
+    pairs: dict[tuple[Any, ...], dict[tuple[str, str], list[Result]]] = {}
+    for result in sorted(results, key=lambda result: result.fold):
+        if result.status == "done" and not result.overrides:
+            key = (result.digest, result.metric, result.seed, result.samples, result.sample_set)
+            pairs.setdefault(key, {}).setdefault((result.model, result.preset), []).append(result)
+    lines = [
+        _centroid_note(ours, theirs, per_example)
+        for pair in pairs.values()
+        for (model, _), ours in pair.items()
+        for (other, _), theirs in pair.items()
+        if (model, other) == (centroids, images) and len(ours) == len(theirs)
+    ]
+    kinds: dict[str, list[str]] = {}
+    for line in filter(None, lines):
+        kinds.setdefault(re.sub(r"\d+", "", line), []).append(line)
+    return [
+        found[0] + (f" (and {len(found) - 1} more like it)" if found[1:] else "")
+        for found in kinds.values()
+    ]
+
+
+def _centroid_note(
+    ours: Sequence[Result],
+    theirs: Sequence[Result],
+    per_example: Callable[[Result], np.ndarray | None],
+) -> str | None:
+    """A warning where centroids outscore the images by more than two paired errors."""
+    values = [[per_example(result) for result in side] for side in (ours, theirs)]
+    if any(value is None for side in values for value in side):
+        return None
+    pooled = [np.concatenate([value for value in side if value is not None]) for side in values]
+    difference, error = estimates.paired_difference(*pooled)
+    difference *= 1 if ours[0].higher_is_better else -1
+    if not difference > 2 * error:
+        return None
+    trained_on = ours[0].details.get("training", {}).get("rows", "the")
+    return (
+        f"on {head(ours[0])}, {ours[0].scored} {ours[0].model} centroids of {trained_on} training "
+        f"images outscore {theirs[0].scored} of those images by "
+        f"{value_and_error(difference, error)} {ours[0].unit} (paired over test examples): "
+        f"{ours[0].metric} here does not mean better samples"
+    )

@@ -1,0 +1,96 @@
+"""What may be said of our value beside a published one: two-sided, in words, by one protocol only.
+
+A published value has one run and no seeds, so there is no p-value against it. It is `reproduced` if
+it lies where one more of our seeds would be expected, whether ours are higher or lower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files as package_files
+from statistics import fmean, stdev
+
+import pandas as pd
+
+from genbench.comparing.estimates import prediction_interval
+from genbench.records.run import Result
+
+SEEDS = 3  # the fewest that predict another
+PROTOCOL = ("m", "s", "scale", "sigma", "v", "rows", "chain")  # the columns that state it
+
+
+@dataclass(frozen=True)
+class Published:
+    """A value from the literature.
+
+    fields: its protocol, by the names of a signature's fields and those of `cells`; what the source
+    does not say is not among them.
+    """
+
+    value: float
+    stderr: float
+    unit: str
+    source: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return f"{self.value:g} ± {self.stderr:g}"
+
+
+def differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The fields that `theirs` states and in which ours is another: name -> (ours, theirs)."""
+    return {
+        name: (ours.get(name, "not stated"), value)
+        for name, value in theirs.items()
+        if ours.get(name) != value
+    }
+
+
+def verdict(
+    seeds: Sequence[float], ours: Mapping[str, str], published: Published, names: Sequence[str]
+) -> tuple[str, str]:
+    """`reproduced`, `differs by X nats`, or `not comparable: <fields that differ>`; and why.
+
+    seeds: our value of each seed. The published value is reproduced if it lies in the 95 %
+    prediction interval, by Student's t, of one more seed, and its source states every field in
+    `names`; where it does not, it is `in range` at most.
+    """
+    fields = differing(ours, published.fields)
+    if fields:
+        said = "; ".join(f"{name} {own}, theirs {other}" for name, (own, other) in fields.items())
+        return f"not comparable: {', '.join(fields)}", said
+    silent = [name for name in names if name not in published.fields]
+    unknown = f"; the source does not state {', '.join(silent)}" if silent else ""
+    difference = fmean(seeds) - published.value
+    gap = f"differs by {difference:+.1f} {published.unit}"
+    if len(seeds) < SEEDS:
+        return gap, f"{len(seeds)} of the {SEEDS} seeds that it takes to say more{unknown}"
+    low, high = prediction_interval(seeds)
+    spread = f"seed spread {stdev(seeds):.1f}, another seed would fall into {low:.1f} to {high:.1f}"
+    if low <= published.value <= high:
+        return ("in range" if silent else "reproduced"), spread + unknown
+    return gap, spread + unknown
+
+
+def values() -> pd.DataFrame:
+    """Values from the literature, each with its source and as much of its protocol as that says."""
+    return pd.read_csv(str(package_files("genbench.tables") / "published.csv"), dtype=str)
+
+
+def beside(results: Sequence[Result]) -> Published | None:
+    """The published value that belongs beside a row's results, of means on canonical data."""
+    first = results[0]
+    if first.caveat or not any(result.kind == "mean" for result in results):
+        return None
+    if first.details.get("sampling", {}).get("reconstruct"):
+        return None
+    table = values()
+    same = (table.model == first.model) & (table.dataset == first.dataset)
+    found = table[same & (table.metric == first.metric)]
+    if found.empty:
+        return None
+    row = found.iloc[0].dropna().to_dict()
+    fields = {name: row[name] for name in PROTOCOL if name in row}
+    return Published(float(row["value"]), float(row["stderr"]), row["unit"], row["source"], fields)

@@ -1,0 +1,141 @@
+"""`genbench cite` and CITATION.cff: what is cited is what was used."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from genbench.plugins import citations, registry
+from genbench.records import files
+
+ROOT = Path(__file__).parents[2]
+COMMITTED = Path(__file__).parents[1] / "fixtures" / "verify"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def keys(text: str) -> list[str]:
+    """The keys of BibTeX entries, in order; raises where a brace does not close."""
+    assert text.count("{") == text.count("}")
+    return re.findall(r"^@[a-z]+\{([a-z0-9]+),$", text, re.MULTILINE)
+
+
+def test_without_results_the_suite_and_the_paper_are_cited(genbench) -> None:
+    done = genbench("cite")
+    assert done.returncode == 0, done.stderr
+    assert keys(done.stdout)[:2] == ["genbench", "goodfellow2014"]
+    assert "signature" not in done.stdout
+
+
+def test_what_stands_in_a_table_is_cited_with_its_signature(genbench) -> None:
+    done = genbench("cite", "--results-dir", str(COMMITTED))
+    assert done.stdout.startswith("% signature: parzen|d:mnist5k@")
+    assert {"genbench", "goodfellow2014", "theis2016", "lecun1998"} <= {*keys(done.stdout)}
+    assert "hinton2006" not in done.stdout
+
+
+def test_only_what_is_named_is_cited(genbench) -> None:
+    done = genbench("cite", "-m", "gan", "--results-dir", str(COMMITTED))
+    assert "theis2016" in keys(done.stdout)  # by the metric
+    assert "|m:20|" in done.stdout
+    named = genbench("cite", "-m", "deep-gsn", "-d", "tfd", "--results-dir", str(COMMITTED))
+    assert {"bengio2014", "susskind2010"} <= {*keys(named.stdout)}
+    assert "signature" not in named.stdout
+
+
+def test_text_has_a_line_for_each_reference(genbench) -> None:
+    done = genbench("cite", "-m", "dbn", "-d", "mnist", "--format", "text")
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(set(lines)) == 8
+    assert any(line.startswith("Hinton, Geoffrey E.; Osindero, Simon") for line in lines)
+    assert "@" not in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [("-m", "gna"), ("-d", "moon"), ("--format", "ris")])
+def test_an_unknown_name_ends_in_a_sentence(arguments: tuple[str, ...], genbench) -> None:
+    done = genbench("cite", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: unknown")
+
+
+def test_a_stranger_s_reference_is_the_bib_file_beside_the_module(
+    genbench, strangers: Path
+) -> None:
+    none = genbench("cite", "-m", "drift")
+    assert "% model drift (stranger 1.0) names no reference" in none.stdout
+    bib = strangers / "stranger" / "drift.bib"
+    bib.write_text("@misc{drift,\n  title = {Drift},\n}\n")
+    try:
+        assert "drift" in keys(genbench("cite", "-m", "drift").stdout)
+    finally:
+        bib.unlink()
+
+
+def test_a_name_that_is_no_longer_registered_does_not_break_the_command(
+    genbench, tmp_path: Path
+) -> None:
+    genbench("run", "-m", "drift", "-d", "tiny", "--no-references", "--samples", "50", "-q")
+    for path in (tmp_path / "results").rglob("result.json"):
+        files.write_json(path, {**files.read_json(path), "model": "gone"})
+    done = genbench("cite")
+    assert done.returncode == 0, done.stderr
+    assert "% signature: parzen|d:tiny@" in done.stdout
+
+
+def test_everything_that_this_project_registers_has_its_references() -> None:
+    known = citations.known()
+    for kind in registry.KINDS:
+        ours = {e.name for e in registry.entries(kind) if registry.owner(e).startswith("genbench ")}
+        assert ours == {*known[kind]}
+    used = {key for kind in registry.KINDS for names in known[kind].values() for key in names}
+    assert {*used, *known["suite"]} == {*known["entry"]}
+
+
+def test_every_entry_is_complete_and_plain_ascii() -> None:
+    needed = {
+        "article": {"journal", "volume", "pages", "year"},
+        "inproceedings": {"booktitle", "year"},
+        "techreport": {"institution", "year"},
+        "misc": set(),
+    }
+    for key, entry in citations.known()["entry"].items():
+        assert {"author", "title", *needed[entry["type"]]} <= entry.keys(), key
+        assert citations.bibtex(key, entry).isascii(), key
+        assert all(name.count(",") == 1 or name.startswith("{") for name in entry["author"])
+
+
+# --- CITATION.cff ---
+
+
+@pytest.fixture(scope="module")
+def cff() -> dict:
+    return yaml.safe_load((ROOT / "CITATION.cff").read_text())
+
+
+def test_the_citation_file_has_what_its_schema_requires(cff: dict) -> None:
+    assert str(cff["cff-version"]) == "1.2.0"
+    for record in (cff, cff["preferred-citation"], *cff["references"]):
+        assert {"title", "type", "authors"} <= record.keys()
+        for author in record["authors"]:
+            assert author.keys() in ({"name"}, {"family-names", "given-names"})
+    assert isinstance(cff["message"], str)
+
+
+def test_the_citation_file_is_of_this_version(cff: dict) -> None:
+    assert cff["version"] == cff["preferred-citation"]["version"] == PROJECT["version"]
+    assert cff["license"] == PROJECT["license"]
+
+
+def test_the_citation_file_names_the_paper_as_the_command_does(cff: dict) -> None:
+    entries = citations.known()["entry"]
+    for reference in cff["references"]:
+        names = [f"{a['family-names']}, {a['given-names']}" for a in reference["authors"]]
+        same = [e for e in entries.values() if e["title"] == reference["title"]]
+        assert [entry["author"] for entry in same] == [names]
+        assert same[0]["pages"] == f"{reference['start']}--{reference['end']}"
+
+
+def test_the_entries_are_package_data() -> None:
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert "*.toml" in data["package-data"]["genbench"]

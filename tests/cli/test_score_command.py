@@ -1,0 +1,346 @@
+"""`genbench score`: samples made by any program are scored exactly as our own are."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.numpy import save_file
+
+from genbench import cli
+from genbench.errors import GenbenchError
+from genbench.plugins import registry
+from genbench.records.files import read_arrays
+
+ALONE = ("-d", "tiny", "--no-references")
+REFERENCES = ("gaussian", "kmeans", "replay")
+
+
+@pytest.fixture
+def ours(genbench, tmp_path: Path) -> tuple[np.ndarray, list[dict]]:
+    """50 samples of one of our models as they are kept, (50, 16), and what they score."""
+    done = genbench(
+        *("run", "-m", "drift", "-d", "tiny", "--samples", "50", "--no-references", "--json")
+    )
+    results = json.loads(done.stdout)
+    kept = read_arrays(next(tmp_path.rglob("samples.npz")))[0]["samples"]
+    assert kept.dtype == np.uint8
+    return kept, results
+
+
+def save(path: Path, kept: np.ndarray) -> Path:
+    """Keeps samples in the format of the path's suffix; without one, as a folder of pictures."""
+    if path.suffix == ".npy":
+        np.save(path, (kept / np.float32(255)).astype(np.float32))
+    elif path.suffix == ".npz":
+        np.savez_compressed(path, other=np.zeros(3), samples=kept / 255.0)
+    elif path.suffix == ".safetensors":
+        save_file({"x": kept.reshape(-1, 4, 4)}, path)
+    else:
+        path.mkdir()
+        for number, row in enumerate(kept):
+            Image.fromarray(row.reshape(4, 4)).save(path / f"{number:04}.png")
+    return path
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.safetensors", "x"])
+def test_every_format_scores_what_our_own_pipeline_scores(
+    name: str, ours, genbench, tmp_path: Path
+) -> None:
+    kept, results = ours
+    path = save(tmp_path / name, kept)
+    done = genbench("score", str(path), *ALONE, "--json")
+    assert done.returncode == 0, done.stderr
+    (score,) = json.loads(done.stdout)["scores"]
+    for fold, result in zip(score["folds"], results, strict=True):
+        assert (fold["value"], fold["stderr"]) == (result["value"], result["stderr"])
+        assert fold["details"]["sigma"] == result["details"]["sigma"]
+    assert score["distinct"] == results[0]["details"]["distinct"]
+
+
+def test_the_row_of_a_file_says_what_the_row_of_our_own_samples_says(
+    ours, genbench, tmp_path: Path
+) -> None:
+    path = save(tmp_path / "mine.npy", ours[0])
+    scored = genbench("score", str(path), *ALONE).stdout
+    table = genbench("table").stdout
+
+    def row(text: str, name: str) -> str:
+        return next(line for line in text.splitlines() if line.startswith(f"| {name}"))
+
+    assert row(scored, "mine [50 samples]").split("|")[2] == row(table, "drift").split("|")[2]
+    value = row(table, "drift").split("|")[2].strip()
+    assert f"mine on tiny: {value} nats" in scored
+    assert "± standard error over the folds" in scored
+
+
+def test_reference_rows_drawn_as_often_stand_beside_and_are_computed_once(
+    ours, genbench, tmp_path: Path
+) -> None:
+    path = save(tmp_path / "mine.npz", ours[0])
+    first = genbench("score", str(path), "-d", "tiny")
+    assert first.returncode == 0, first.stderr
+    lines = [line for line in first.stdout.splitlines() if line.startswith("|")]
+    names = [line.split("|")[1].split("[")[0].strip() for line in lines]
+    assert (names[0], names[2:]) == ("model", ["mine", "*untrained*", *REFERENCES])
+    assert all("[50 samples]" in line for line in (lines[2], *lines[4:]))
+    stamps = {found: found.stat().st_mtime_ns for found in tmp_path.rglob("*")}
+    records = tmp_path.glob("**/parzen*/provenance.json")
+    assert {json.loads(file.read_text())["workers"]["fit"] for file in records} == {1}
+    again = genbench("score", str(path), "-d", "tiny")
+    assert again.stdout == first.stdout
+    assert {found: found.stat().st_mtime_ns for found in tmp_path.rglob("*")} == stamps
+
+
+def test_a_reference_row_is_the_one_that_run_computes(ours, genbench, tmp_path: Path) -> None:
+    path = save(tmp_path / "mine.npz", ours[0])
+    document = json.loads(genbench("score", str(path), "-d", "tiny", "--json").stdout)
+    command = ("run", "-m", "replay", "-d", "tiny", "--samples", "50", "--no-references")
+    ran = json.loads(genbench(*command, "--json").stdout)
+    assert [row for row in document["references"] if row["model"] == "replay"] == ran
+
+
+def test_copies_of_training_rows_and_repeated_rows_are_counted(genbench, tmp_path: Path) -> None:
+    train = registry.load("dataset", "tiny")(None).split(0).train.numpy()
+    near = train[:1].copy()
+    near[0, -1] = 1 - near[0, -1]  # one value away from a copy
+    others = np.linspace(0, 1, 15 * 16).reshape(15, 16)
+    rows = np.concatenate([train[:3], train[:1], near, others])
+    np.save(tmp_path / "x.npy", rows)
+    done = genbench("score", "x.npy", *ALONE)
+    assert "20 samples, 19 distinct; 20 % are byte-for-byte copies of training rows" in done.stdout
+    (score,) = json.loads(genbench("score", "x.npy", *ALONE, "--json").stdout)["scores"]
+    assert (score["samples"], score["distinct"], score["copies"]) == (20, 19, [0.2, 0.2])
+
+
+def test_binary_samples_are_said_so_and_have_a_table_of_their_own(ours, genbench, tmp_path) -> None:
+    save(tmp_path / "mean.npy", ours[0])
+    np.save(tmp_path / "sharp.npy", ours[0] > 127)
+    done = genbench("score", "mean.npy", "sharp.npy", "-d", "tiny")
+    assert done.returncode == 0, done.stderr
+    assert "binary samples (every value is 0 or 1)" in done.stdout
+    means, binary = done.stdout.split("| sharp [binary, 50 samples]")
+    assert "| mean [50 samples]" in means
+    assert "| gaussian" in means
+    assert "| gaussian" not in binary
+    alone = genbench("score", "sharp.npy", "-d", "tiny", "--json")
+    assert json.loads(alone.stdout)["references"] == []  # of means, which do not compare
+    assert json.loads(alone.stdout)["scores"][0]["kind"] == "binary"
+
+
+def test_settings_of_the_metric_hold_for_files_and_reference_rows(
+    ours, genbench, tmp_path: Path
+) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    asked = ("score", "x.npy", "-d", "tiny", "--set", "parzen.sigma=0.2")
+    document = json.loads(genbench(*asked, "--json").stdout)
+    (score,), references = document["scores"], document["references"]
+    assert document["settings"] == {"sigma": 0.2}
+    assert [fold["details"]["sigma"] for fold in score["folds"]] == [0.2, 0.2]
+    assert {row["details"]["sigma"] for row in references} == {0.2}
+    assert "| x [parzen.sigma=0.2, 50 samples]" in genbench(*asked).stdout
+
+
+class Telling:
+    """A metric that notes all that the command can print, and says how it was built."""
+
+    unit = "nats"
+    higher_is_better = True
+
+    def __init__(self, sigma_search: str = "grid", precision: str = "auto") -> None:
+        self.built = [sigma_search, precision]
+
+    def __call__(self, samples, valid, test):
+        from genbench.protocols import Score
+
+        details = {
+            "built": self.built,
+            "certificate": {"rows": 96, "worst": 1e-4, "tolerance": 0.01, "how": ["float32"]},
+            "effective": {"median": 3.25},
+            "by_count": [[12, 0.3, 1.234], [25, 0.25, 2.0], [50, 0.2, 3.0]],
+            "warnings": ["sigma is odd"],
+        }
+        return Score(3.0, 0.5, None, details)
+
+
+@pytest.fixture
+def telling(strangers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Telling in the place of the usual metric."""
+    from stranger import nearness
+
+    monkeypatch.setattr(nearness, "Nearness", Telling)
+    monkeypatch.setitem(cli.DEFAULTS, "metrics", ["nearness"])
+
+
+def test_whatever_the_metric_notes_is_printed(telling, genbench, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.RandomState(0).rand(50, 16))
+    shown = genbench("score", "x.npy", *ALONE).stdout
+    for line in (
+        "errors in nats): rows 96, worst 0.0001, tolerance 0.01, how float32",
+        "fold 1: effective number of centres of a test row: median 3.25",
+        "by number of samples: 1.23 at 12 (sigma 0.3), 2.00 at 25 (sigma 0.25), 3.00 at 50",
+        "warning: sigma is odd",
+    ):
+        assert line in shown
+    quiet = genbench("score", "x.npy", *ALONE, "-q").stdout
+    assert "certificate" not in quiet
+    assert "x on tiny: 3.00" in quiet
+
+
+def test_the_search_and_the_precision_reach_the_metric_only_if_given(
+    telling, genbench, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x.npy", np.random.RandomState(0).rand(50, 16))
+
+    def built(*more: str) -> tuple[list, dict]:
+        document = json.loads(genbench("score", "x.npy", *ALONE, "--json", *more).stdout)
+        return document["scores"][0]["folds"][0]["details"]["built"], document["settings"]
+
+    assert built() == (["grid", "auto"], {})
+    assert built("--sigma-search", "refine") == (["refine", "auto"], {"sigma_search": "refine"})
+    assert built("--precision", "float64") == (["grid", "float64"], {"precision": "float64"})
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(GenbenchError("row 7 is off by 0.3 nats"), 1), (ValueError("no sigma"), 1)]
+)
+def test_a_metric_that_refuses_ends_in_1_with_one_paragraph(
+    error: Exception, code: int, telling, genbench, tmp_path: Path, monkeypatch
+) -> None:
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr(Telling, "__call__", lambda self, samples, valid, test: refuse())
+    np.save(tmp_path / "x.npy", np.random.RandomState(0).rand(50, 16))
+    done = genbench("score", "x.npy", *ALONE)
+    assert done.returncode == code
+    assert str(error) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_unverified_data_are_said_so_in_the_columns_head(
+    ours, genbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stranger.tiny import Tiny
+
+    monkeypatch.setattr(Tiny, "caveat", "unverified files 12345678…")
+    save(tmp_path / "x.npy", ours[0])
+    done = genbench("score", "x.npy", "-d", "tiny")
+    head = next(line for line in done.stdout.splitlines() if line.startswith("| model"))
+    assert head.count("|") == 3  # one column for files and reference rows
+    assert "tiny (unverified files 12345678…)" in head
+    assert "x on tiny (unverified files 12345678…): " in done.stdout
+
+
+def test_a_failed_reference_row_leaves_the_files_row_and_ends_in_1(
+    ours, genbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cli.DEFAULTS, "references", ["raises", "replay"])
+    save(tmp_path / "x.npy", ours[0])
+    done = genbench("score", "x.npy", "-d", "tiny")
+    assert done.returncode == 1
+    assert "the stranger's own mistake" in done.stderr
+    for name in ("x [50 samples]", "replay [50 samples]"):
+        assert any(line.startswith(f"| {name}") and "±" in line for line in done.stdout.split("\n"))
+
+
+def test_files_with_other_numbers_of_samples_have_reference_rows_of_their_own(
+    ours, genbench, tmp_path: Path
+) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    save(tmp_path / "y.npy", ours[0][:30])
+    shown = genbench("score", "x.npy", "y.npy", "-d", "tiny").stdout
+    for name in ("x [50", "y [30", "replay [50", "replay [30"):
+        assert f"| {name} samples]" in shown
+
+
+def test_files_of_one_name_are_told_apart(ours, genbench, tmp_path: Path) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    save(tmp_path / "x.npz", ours[0][:30])
+    shown = genbench("score", "x.npy", "x.npz", *ALONE).stdout
+    assert "| x.npy [50 samples]" in shown
+    assert "| x.npz [30 samples]" in shown
+
+
+MISTAKES = {
+    "no file": (("score",), "FILE"),
+    "missing": (("score", "nowhere.npy", *ALONE), "nowhere.npy is not there"),
+    "second file": (("score", "good.npy", "nowhere.npy", *ALONE), "nowhere.npy is not there"),
+    "dataset": (("score", "good.npy", "-d", "tinny"), "did you mean 'tiny'"),
+    "no data": (("score", "large.npy", "-d", "mnist", "--data-dir", "no"), "data fetch mnist"),
+    "shape": (("score", "good.npy", "-d", "mnist5k"), "mnist5k needs (m, 784)"),
+    "key": (("score", "good.npy", *ALONE, "--set", "parzen.sigmo=1"), "did you mean 'sigma'"),
+    "owner": (("score", "good.npy", *ALONE, "--set", "parsen.sigma=1"), "did you mean 'parzen'"),
+    "value": (("score", "good.npy", *ALONE, "--set", "parzen.n_valid=0"), "at least 1"),
+    "device": (("score", "good.npy", *ALONE, "--device", "cuda:7"), "not there"),
+    "unwritable": (
+        ("score", "good.npy", "-d", "tiny", "--results-dir", "/dev/null/x"),
+        "--results-dir names another",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_gets_one_clear_paragraph_and_exit_code_2(
+    name: str, genbench, tmp_path: Path
+) -> None:
+    arguments, hint = MISTAKES[name]
+    np.save(tmp_path / "good.npy", torch.rand(20, 16).numpy())
+    np.save(tmp_path / "large.npy", torch.rand(20, 784).numpy())
+    done = genbench(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert hint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "results").exists()
+
+
+def bad_files() -> dict:
+    from test_samples import BAD
+
+    return BAD
+
+
+@pytest.mark.parametrize("name", bad_files())
+def test_a_bad_file_ends_in_2_before_any_work(name: str, genbench, tmp_path: Path) -> None:
+    make, hint = bad_files()[name]
+    done = genbench("score", str(make(tmp_path)), "-d", "tiny")
+    assert done.returncode == 2, done.stderr
+    assert hint.replace("grey", "tiny") in done.stderr or "in grey" in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert not (tmp_path / "results").exists()
+
+
+def test_score_writes_nothing_without_reference_rows(ours, genbench, tmp_path: Path) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    before = sorted(tmp_path.rglob("*"))
+    assert genbench("score", "x.npy", *ALONE, "--results-dir", "elsewhere").returncode == 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_every_option_of_score_has_a_variable_and_the_help_has_examples(genbench) -> None:
+    import typer
+
+    score = typer.main.get_command(cli.app).commands["score"]
+    for option in score.params:
+        if option.name != "files":
+            name = "DATA" if option.opts[0] == "--data-dir" else option.opts[0][2:].upper()
+            assert option.envvar == f"GENBENCH_{name.replace('-', '_')}"
+    assert "genbench score samples.npy -d mnist" in " ".join(
+        genbench("score", "--help").stdout.split()
+    )
+
+
+def test_the_command_of_its_own_process_scores(command, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.RandomState(0).rand(50, 16))
+    process = command("score", "x.npy", "-d", "tiny", "--threads", "1")
+    printed, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert "| x [50 samples]" in printed
+    assert "| replay [50 samples]" in printed
+    assert "scoring" in said
