@@ -22,16 +22,9 @@ if TYPE_CHECKING:
 
 def is_current(result: Result) -> bool:
     """Whether the installed code and recipe are those that made a result."""
-    from genbench.plugins import recipe
-    from genbench.plugins.code import code_of
+    from genbench.records.standing import standing
 
-    chosen = {k: v for k, v in result.overrides.items() if "." not in k and k != "minutes"}
-    try:
-        said = recipe.written(result.model, result.dataset, result.preset, chosen)
-        code = code_of(result.model, result.metric, recipe.judges(said))
-        return (said, code) == (result.recipe, result.code)
-    except UsageError:  # it is no longer registered, or cannot be found
-        return False
+    return not standing(result.run).stale
 
 
 def ordered(results: Sequence[Result]) -> list[Result]:
