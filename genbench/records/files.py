@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import struct
 import tempfile
 import tokenize
@@ -72,6 +73,25 @@ def sweep(folder: Path) -> None:
     """Removes what a killed writer left in `folder`; call it only while holding its lock."""
     for leftover in folder.glob(".*.tmp"):
         leftover.unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, if it is there."""
+    path.unlink(missing_ok=True)
+
+
+def move(path: Path, place: Path) -> None:
+    """Renames a file or folder; raises StoreError where that cannot be done."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(path, place)
+    except OSError as error:
+        raise StoreError(f"cannot move {path} to {place}: {error.strerror or error}") from error
+
+
+def remove_folder(path: Path) -> None:
+    """Removes a folder with all that is in it, if it is there."""
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def sha256_of_json(value: Any) -> str:

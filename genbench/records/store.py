@@ -63,7 +63,7 @@ class Store:
         try:
             probe = self.runs / f".writable-{os.getpid()}"
             files.write_bytes(probe, b"")
-            probe.unlink()
+            files.remove(probe)
         except (StoreError, OSError) as error:
             raise UsageError(f"{error}; --results-dir names another folder") from error
 
@@ -115,7 +115,7 @@ class Store:
     def drop_checkpoint(self, run: Run) -> None:
         """Removes what only a training in progress needs."""
         for name in (CHECKPOINT, BEST):
-            (self.runs / run.fit_folder / name).unlink(missing_ok=True)
+            files.remove(self.runs / run.fit_folder / name)
 
     def _put_training(
         self, run: Run, name: str, state: Mapping[str, np.ndarray], note: Any
@@ -181,7 +181,7 @@ class Store:
         name = DONE if result.status == "done" else FAILED
         files.write_json(folder / name, {**answer, "key": run.score_key})
         if name == DONE:
-            (folder / FAILED).unlink(missing_ok=True)
+            files.remove(folder / FAILED)
 
     def result(self, run: Run) -> Result | None:
         """The result of a run, done or failed, or None."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from genbench.cli.options import DEFAULTS, split
 from genbench.errors import UsageError
+from genbench.records.names import label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ def ordered(results: Sequence[Result]) -> list[Result]:
 
     def place(result: Result) -> tuple[Any, ...]:
         rank = usual.index(result.model) if result.model in usual else len(usual)
-        return result.dataset, rank, result.model, result.seed, result.fold
+        return result.dataset, rank, result.model, label(result), result.seed, result.fold
 
     return sorted(results, key=place)
 
