@@ -250,11 +250,13 @@ class Result:
         return self.run.protocol
 
 
+_ASKED = ("model", "dataset", "fold", "folds", "seed", "preset", "overrides", "metric", "samples")
+_ASKED += ("recipe", "digest", "caveat", "sample_set", "protocol", "key")
+
+
 def flat(result: Result) -> dict[str, Any]:
-    """A result as one JSON object: what was asked, its key, and the answer."""
-    run = {k: v for k, v in asdict(result.run).items() if k != "data"}
-    data = asdict(result.run.data)
-    data["dataset"] = data.pop("name")
-    rows = {f"{part}_rows": data.pop(part) for part in ("train", "valid", "test")}
-    answer = {k: v for k, v in vars(result).items() if k != "run"}
-    return {**run, **data, **rows, **answer, "key": result.key}
+    """A result as one JSON object: what was asked, its key, the answer."""
+    asked = {name: getattr(result, name) for name in _ASKED}
+    answer = {name: value for name, value in vars(result).items() if name != "run"}
+    parts = {role: asdict(part) for role, part in result.run.parts.items()}
+    return {**asked, **answer, "parts": parts, "revisions": dict(result.run.revisions)}
