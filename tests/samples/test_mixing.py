@@ -155,7 +155,7 @@ def test_the_block_size_changes_nothing(block: int, monkeypatch: pytest.MonkeyPa
     labels = torch.arange(102) // 20
     given = rows(60, 5, 1), 6, 2, train, labels, rows(9, 5, 2)
     whole = mixing.report(*given), mixing.nearest(given[0], train)[0].tolist()
-    monkeypatch.setattr(chains, "ROWS", block)
+    monkeypatch.setattr(mixing, "ROWS", block)
     assert (mixing.report(*given), mixing.nearest(given[0], train)[0].tolist()) == whole
 
 
