@@ -1,4 +1,4 @@
-"""The parts whose numbers are kept: every model and metric of ours."""
+"""The parts whose numbers are kept: every model and metric of ours, and our own three stages."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ SHARED = {"precision.py", "seeding.py"}  # that parts import, and none of them o
 class GoldenPart:
     """What has golden runs: those of the file in `runs/` that is called like it.
 
-    kind: "model" or "metric". where: what must be raised when its numbers change. module: what is
-    registered; the runs execute every line of it and of all that it imports.
+    kind: "model", "metric" or, for our own stages, "running". where: what must be raised when its
+    numbers change. module: what is registered; the runs execute every line of it and of all that
+    it imports. A stage has none.
     """
 
     kind: str
@@ -65,15 +66,20 @@ class GoldenPart:
 
 
 def parts() -> list[GoldenPart]:
-    """All parts, by kind and name."""
+    """All parts: by kind and name, then the stages."""
     entries = [(kind, entry) for kind in KINDS for entry in registry.entries(kind)]
-    return [_registered(*of) for of in entries if registry.distribution(of[1]) == registry.SUITE]
+    ours = [_registered(*of) for of in entries if registry.distribution(of[1]) == registry.SUITE]
+    return ours + [_stage(*of) for of in code.stage_revisions().items()]
 
 
 def _registered(kind: str, entry: EntryPoint) -> GoldenPart:
     revision = code.identify(kind, entry.name).revision
     where = f"`revision` in the body of class {entry.attr} ({entry.module})"
     return GoldenPart(kind, entry.name, revision, where, entry.module)
+
+
+def _stage(name: str, revision: int) -> GoldenPart:
+    return GoldenPart("running", name, revision, f"{name.upper()} in genbench.running.revisions")
 
 
 def _is_ours(path: Path) -> bool:
