@@ -83,7 +83,6 @@ ACTS = {
             "genbench/verifying/verification.py": "a store for what is made again and thrown away",
             "genbench/figures/style.py:_bytes": "into memory; the one writer writes it",
             "genbench/datasets/_mat.py:main": "into memory; it goes to stdout",
-            "genbench/records/store.py": "takes away, under its lock, what no longer holds",
         },
     ),
     "network": Act(
@@ -95,6 +94,7 @@ ACTS = {
         f"{FETCH} genbench/cli",
         {
             "genbench/datasets/_mat.py": CHILD,
+            "genbench/records/git.py:git": "hands on all of it but what would steer git",
             "genbench/running/executors.py:_begin": "sets what CUDA reads when it starts",
         },
     ),
@@ -103,8 +103,7 @@ ACTS = {
         "os.fork* os.exec* os.spawn* os.posix_spawn* asyncio.create_subprocess*",
         "genbench/running/executors.py",
         {
-            "genbench/running/provenance.py": GIT,
-            "genbench/records/lock.py": GIT,
+            "genbench/records/git.py": GIT,
             "genbench/datasets/tfd.py": "scipy may die of a MATLAB file, so a child reads it",
         },
     ),
