@@ -7,7 +7,7 @@ values in float32; samples of continuous data are kept and scored in float32.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,8 +85,21 @@ class Deferred(Tensor):
             if isinstance(found, Tensor):
                 return Deferred(found, levels)
             return [Deferred(part, levels) for part in found]
+        _check_reads_only(operation, args, kwargs or {})
         named = {name: _converted(value) for name, value in (kwargs or {}).items()}
         return operation(*map(_converted, args), **named)
+
+
+def _check_reads_only(operation: Any, args: Sequence[Any], named: Mapping[str, Any]) -> None:
+    """Raises TypeError for an operation that would write into deferred rows: it would be lost."""
+    declared = operation._schema.arguments
+    given = {**dict(zip((a.name for a in declared), args, strict=False)), **named}
+    written = (a.name for a in declared if a.alias_info is not None and a.alias_info.is_write)
+    if any(isinstance(given.get(name), Deferred) for name in written):
+        raise TypeError(
+            f"{operation} would write into rows that are converted where they are used, and the "
+            "change would be lost: use the operation that returns its result, or clone() first"
+        )
 
 
 def _converted(value: Any) -> Any:

@@ -18,7 +18,7 @@ from PIL import Image, PngImagePlugin
 from safetensors.numpy import save_file
 
 from genbench.errors import DataError
-from genbench.metrics.parzen import Parzen
+from genbench.metrics.parzen import Parzen, blocks
 from genbench.protocols import Split
 from genbench.samples import arrays, judging, pixels, reading
 
@@ -449,6 +449,27 @@ def test_rows_that_are_converted_where_they_are_used_score_the_same(
     plain = Parzen()(rows[300:], split.valid, split.test)
     assert judged[0].folds[0]["value"] == plain.value
     assert judged[0].folds[0]["details"] == plain.details
+
+
+def test_distances_to_single_deferred_rows_are_those_to_plain_ones() -> None:
+    stored, x = torch.from_numpy(LEVELS), torch.rand(3, LEVELS.shape[1])
+    pair = torch.tensor([0, 1, 2, 2]), torch.tensor([4, 4, 0, 7])
+    found = blocks._sq_dist(x, pixels.Deferred(stored, 256), *pair, torch.float32)
+    wanted = (stored[pair[1]].double() / 255 - x[pair[0]].double()).square().sum(dim=1)
+    assert torch.allclose(found, wanted, rtol=1e-5)
+
+
+def test_writing_into_deferred_rows_is_refused_as_it_would_be_lost() -> None:
+    rows = pixels.Deferred(torch.from_numpy(LEVELS), 256)
+    writes = (
+        lambda: rows.sub_(1),
+        lambda: rows.copy_(torch.zeros(rows.shape)),
+        lambda: torch.add(torch.ones(rows.shape), 1, out=rows),
+    )
+    for write in writes:
+        with pytest.raises(TypeError, match="the change would be lost"):
+            write()
+    assert torch.equal(rows.clone().sub_(1), torch.from_numpy(LEVELS).float() / 255 - 1)
 
 
 def test_a_deferred_tensor_is_a_float32_tensor_for_whoever_computes_with_it() -> None:

@@ -146,8 +146,7 @@ def _sq_dist(x: Tensor, samples: Tensor, row: Tensor, window: Tensor, work: torc
     found = []
     step = max(1, PAIR_BYTES // (8 * x.shape[1]))
     for rows, windows in zip(row.split(step), window.split(step), strict=True):
-        difference = samples.index_select(0, windows).to(work)
-        difference.sub_(x.index_select(0, rows).to(work))
+        difference = samples.index_select(0, windows).to(work) - x.index_select(0, rows).to(work)
         found.append(torch.linalg.vector_norm(difference, dim=1, dtype=torch.float64))
     return torch.cat(found).square_()
 
