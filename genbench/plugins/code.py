@@ -9,10 +9,11 @@ of this is read from sources; nothing is imported.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions
 from pathlib import Path
 
 from genbench.plugins import imports, registry
@@ -22,8 +23,10 @@ __all__ = ["Part", "digest_of", "digests", "identify", "identities"]
 __all__ += ["source", "stage_revisions", "unfollowed"]
 
 source = imports.source
+READING = 2  # raised when the same sources would have other digests; those of two do not compare
 _STAGES = "genbench.running.revisions"
-_CODE = (".py", ".so", ".pyd")
+_CODE = (".py", ".pyc", ".so", ".pyd")
+_HOMES = "_HOMES"  # what a package calls its mapping of names to modules that it loads lazily
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,12 @@ def identities(model: str, metric: str, judges: Mapping[str, str]) -> dict[str, 
 
 
 def digests(model: str, metric: str, judges: Mapping[str, str]) -> dict[str, str]:
-    """sha256, in hex, of the installed code of those parts, by role, for the record."""
-    return {role: digest_of(*of) for role, of in _roles(model, metric, judges).items()}
+    """sha256, in hex, of the installed code of those parts, by role, for the record.
+
+    Before it, and a colon, stands which way of reading sources it is by.
+    """
+    every = _roles(model, metric, judges).items()
+    return {role: f"{READING}:{digest_of(*of)}" for role, of in every}
 
 
 def _roles(model: str, metric: str, judges: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -77,60 +84,104 @@ def unfollowed(kind: str, name: str) -> list[str]:
     entry = registry.find(kind, name)
     if _revision(entry.module, entry.attr) is not None:
         return []
-    return _reach(entry.module, registry.distribution(entry)).unfollowed
+    found = _reach(entry.module, registry.distribution(entry))
+    behind = [place for use in _uses(found, ()) for place in use.unfollowed]
+    return list(dict.fromkeys([*found.unfollowed, *behind]))
 
 
 # --- revisions ---
 
 
-@cache
 def _revision(module: str, name: str) -> int | None:
     """The literal in the body of the class that `module` calls `name`, wherever it is defined."""
-    path = imports.source(module)
-    if path.suffix != ".py":
-        return None
-    tree = imports.parsed(path)
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            return _literal(node)
-    for node, base, _ in imports.imported(tree, imports.package_of(module)):
-        for alias in node.names if isinstance(node, ast.ImportFrom) else ():
-            if (alias.asname or alias.name) == name and imports.spec(base) is not None:
-                return _revision(base, alias.name)
+    found = _definition(module, name)
+    return _literal(found[1]) if found else None
+
+
+@cache
+def _definition(module: str, name: str) -> tuple[str, ast.ClassDef] | None:
+    """The class that `module` calls `name`, and the module that defines it.
+
+    None where a name is bound more than once: which of them it is, only running tells.
+    """
+    seen: set[tuple[str, str]] = set()
+    while (module, name) not in seen:
+        seen.add((module, name))
+        said = imports.read(module)
+        bound = [node for node in _statements(said.tree) if name in _binds(node)]
+        if len(bound) != 1 or bound[0] not in said.tree.body:
+            return None
+        if isinstance(bound[0], ast.ClassDef):
+            return module, bound[0]
+        found = [one for one in said.imports if one.called == name and one.name]
+        if len(found) != 1 or imports.spec(found[0].base) is None:
+            return None
+        module, name = found[0].base, found[0].name
     return None
 
 
 def stage_revisions() -> dict[str, int]:
     """The revisions of our own "training", "drawing" and "scoring", read as those of parts are."""
-    tree = imports.parsed(imports.source(_STAGES))
-    found = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            found |= {
-                t.id.lower(): node.value.value for t in node.targets if isinstance(t, ast.Name)
-            }
-    return found
+    body = imports.read(_STAGES).tree.body
+    named = {name: node for node in body for name in _binds(node)}
+    values = {name: getattr(node, "value", None) for name, node in named.items()}
+    return {
+        name.lower(): value.value
+        for name, value in values.items()
+        if isinstance(value, ast.Constant) and type(value.value) is int
+    }
 
 
 def _literal(cls: ast.ClassDef) -> int | None:
-    """The integer that `revision` is in a class's own body."""
-    for node in cls.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        named = any(isinstance(t, ast.Name) and t.id == "revision" for t in targets)
-        value = getattr(node, "value", None)
-        if named and isinstance(value, ast.Constant) and type(value.value) is int:
-            return value.value
-    return None
+    """The integer that `revision` is in a class's own body, if nothing else there binds it."""
+    bound = [node for node in _statements(cls) if "revision" in _binds(node)]
+    if len(bound) != 1 or bound[0] not in cls.body:
+        return None
+    value = bound[0].value if isinstance(bound[0], ast.Assign | ast.AnnAssign) else None
+    number = value.value if isinstance(value, ast.Constant) else None
+    return number if type(number) is int else None
 
 
-def _declared(files: Iterable[Path]) -> list[str]:
-    """The classes that declare a revision in these files, each with it."""
-    trees = [imports.parsed(path) for path in files if path.suffix == ".py"]
-    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    return sorted(f"{cls.name} {_literal(cls)}" for cls in classes if _literal(cls) is not None)
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node that run in its own scope, in any branch."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            yield child
+        if not isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr):
+            yield from _statements(child)
+
+
+def _binds(node: ast.AST) -> set[str]:
+    """The names that one statement gives a meaning, apart from those of statements inside it."""
+    if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    own = [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
+    every = [name for child in own for name in ast.walk(child) if isinstance(name, ast.Name)]
+    return {name.id for name in every if not isinstance(name.ctx, ast.Load)}
+
+
+def _declared(module: str) -> list[str]:
+    """The classes that declare a revision in a module, each with it."""
+    nodes = ast.walk(imports.read(module).tree)
+    found = [(node.name, _literal(node)) for node in nodes if isinstance(node, ast.ClassDef)]
+    return [f"{name} {revision}" for name, revision in found if revision is not None]
 
 
 # --- digests ---
+
+
+@dataclass(frozen=True)
+class Use:
+    """What stands for a module of another distribution.
+
+    text: the revisions behind it, and the digest of what none of them covers. unfollowed: where
+    that loads what reading cannot follow.
+    """
+
+    text: str
+    unfollowed: tuple[str, ...] = ()
 
 
 @cache
@@ -141,69 +192,122 @@ def _reach(module: str, distribution: str) -> Reach:
 @cache
 def _digest(module: str, distribution: str) -> str:
     found = _reach(module, distribution)
-    uses = [_foreign(other) for other in _used(found)]
-    return imports.sha256(found, "\n".join(sorted({text for text in uses if text})))
+    return imports.sha256(found.places, found.places, _said(_uses(found, (module,))))
+
+
+def _said(uses: list[Use]) -> str:
+    return "\n".join(sorted({use.text for use in uses}))
+
+
+def _uses(found: Reach, above: tuple[str, ...]) -> list[Use]:
+    """What stands for each module of another distribution; `above`: those that led here."""
+    return [_use(module, (*above, module)) for module in _used(found) if module not in above]
 
 
 def _used(found: Reach) -> list[str]:
-    """Modules of other distributions that register parts too, the lazily loaded ones resolved."""
+    """Modules of other distributions that register parts too, the lazily loaded ones resolved.
+
+    Packages above another of them run with it, and are left out.
+    """
     tops = registry.tops()
     used = [module for module in found.foreign if module.partition(".")[0] in tops]
-    for module in found.places:
-        path = imports.source(module)
-        if path.suffix == ".py":
-            tree = imports.parsed(path)
-            for node, base, _ in imports.imported(tree, imports.package_of(module)):
-                if isinstance(node, ast.ImportFrom) and base in imports.INTERFACES:
-                    homes = _homes(base)
-                    used += [homes[a.name] for a in node.names if a.name in homes]
-    return [module for module in dict.fromkeys(used) if module not in imports.INTERFACES]
+    used += [module for name in found.places for module in _lazily(name)]
+    used = [module for module in dict.fromkeys(used) if module not in imports.INTERFACES]
+    return [one for one in used if not any(other.startswith(f"{one}.") for other in used)]
+
+
+def _lazily(module: str) -> Iterator[str]:
+    """Where the names lie that a module takes of an interface which loads them when asked."""
+    said = imports.read(module)
+    for one in said.imports:
+        if one.base in imports.INTERFACES:
+            homes = _homes(one.base)
+            names = {one.name} if one.name else _attributes(said.tree, one.called)
+            yield from (homes[name] for name in sorted(names & homes.keys()))
+
+
+def _attributes(tree: ast.AST, name: str) -> set[str]:
+    """All x of which a file says `name.x`."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    return {n.attr for n in nodes if isinstance(n.value, ast.Name) and n.value.id == name}
 
 
 @cache
 def _homes(module: str) -> dict[str, str]:
-    """Where a package finds the names that it loads lazily: its mapping of names to modules."""
-    for node in imports.parsed(imports.source(module)).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
-            pairs = zip(node.value.keys, node.value.values, strict=True)
-            if all(isinstance(part, ast.Constant) for pair in pairs for part in pair):
-                return ast.literal_eval(node.value)
+    """Where a package finds the names that it loads lazily; empty if it loads none."""
+    for node in imports.read(module).tree.body:
+        if isinstance(node, ast.Assign) and _HOMES in _binds(node):
+            return ast.literal_eval(node.value)
     return {}
 
 
-def _foreign(module: str) -> str:
-    """What stands for a module of another distribution: the revisions behind it, or its digest."""
-    distribution = registry.tops()[module.partition(".")[0]]
+def _use(module: str, above: tuple[str, ...]) -> Use:
+    """The revisions behind a module of another distribution, and what they do not cover.
+
+    The revision of a class covers all that its module reaches, but no registered class that has
+    none.
+    """
+    distribution = _distribution_of(module)
     found = _reach(module, distribution)
-    declared = _declared(found.files())
-    said = ", ".join(declared) or imports.sha256(found)
-    return f"{distribution}: {said}"
+    declared = {name: _declared(name) for name in found.places}
+    covered = {c for name in declared if declared[name] for c in _reach(name, distribution).places}
+    rest = [name for name in found.places if name not in covered - _without_revision()]
+    said = sorted({text for texts in declared.values() for text in texts})
+    if not rest:
+        return Use(f"{distribution}: {', '.join(said)}")
+    uses = _uses(found, above)
+    said.append(imports.sha256(rest, found.places, _said(uses)))
+    behind = [place for use in uses for place in use.unfollowed]
+    return Use(f"{distribution}: {', '.join(said)}", (*found.unfollowed, *behind))
+
+
+def _without_revision() -> set[str]:
+    """The modules that define a registered model or metric which declares no revision."""
+    every = [entry for kind in ("model", "metric") for entry in registry.entries(kind)]
+    found = {entry.module: _definition(entry.module, entry.attr) for entry in every}
+    return {
+        of[0] if of else module for module, of in found.items() if not of or not _literal(of[1])
+    }
+
+
+# --- who owns a file ---
+
+
+def _distribution_of(module: str) -> str:
+    """The distribution that a module of a registered package belongs to."""
+    owners = sorted(registry.tops()[module.partition(".")[0]])
+    path = imports.source(module).resolve()
+    return next((owner for owner in owners if path in _listed(owner)), owners[0])
 
 
 @cache
 def _owner(module: str, distribution: str) -> Callable[[Path], bool]:
-    """Tells whether a distribution owns a file: by its list of files, else by where it lies."""
-    own = imports.source(module).resolve()
-    listed = _listed(distribution)
-    if own in listed:
-        return lambda path: path.resolve() in listed
-    top = imports.spec(module.partition(".")[0])
-    inside = top is not None and top.submodule_search_locations is not None
-    first = imports.source(module.partition(".")[0]).resolve() if inside else own
-    root = first.parent.parent if inside else own.parent
-    others = _claimed(root, distribution)
+    """Tells whether a file is a distribution's: by its list of files, else by where it lies.
+
+    Also its own is a file that nobody installed and nobody else claims.
+    """
+    own, listed = imports.source(module).resolve(), _listed(distribution)
+    root = None if own in listed else _root(module, own)
+    packages = {path.parent for path in listed if path.stem == "__init__"}
 
     def owns(path: Path) -> bool:
         path = path.resolve()
-        if root not in path.parents:
-            return False
-        parts = path.relative_to(root).parts
-        installed = {"site-packages", "dist-packages"} & set(parts)
-        return not installed and Path(parts[0]).stem not in others
+        if path in listed or any(parent in packages for parent in path.parents):
+            return True
+        inside = root is not None and root in path.parents
+        beyond = path.relative_to(root) if inside and root is not None else path
+        return not imports.INSTALLED & set(beyond.parts) and not _claimed(path, distribution)
 
     return owns
 
 
+def _root(module: str, own: Path) -> Path:
+    """The folder in which the top-level package of a module lies."""
+    depth = len(module.split(".")) + (own.stem == "__init__")
+    return own.parents[min(depth, len(own.parents)) - 1]
+
+
+@cache
 def _listed(distribution: str) -> set[Path]:
     """The code files that an installed distribution says that it owns."""
     found = registry.installed(distribution)
@@ -211,15 +315,45 @@ def _listed(distribution: str) -> set[Path]:
     return {Path(str(file.locate())).resolve() for file in files if file.suffix in _CODE}
 
 
-def _claimed(root: Path, distribution: str) -> set[str]:
-    """The top-level modules in a folder of installed packages that other distributions own."""
-    if len(list(root.glob("*.dist-info"))) < 2:
-        return set()
-    owners = packages_distributions()
-    return {top for top, names in owners.items() if distribution not in names}
+def _claimed(path: Path, distribution: str) -> bool:
+    """Whether a file is of another distribution that registers parts, or is installed beside it."""
+    tops = registry.tops()
+    homes = [_home(top) for top, owners in tops.items() if distribution not in owners]
+    if any(home in (path, *path.parents) for home in homes):
+        return True
+    folders = [Path(folder).resolve() for folder in sys.path]
+    near = [folder for folder in folders if folder in path.parents]
+    if not near:
+        return False
+    folder = max(near, key=lambda folder: len(folder.parts))
+    owners = _claims(folder).get(path.relative_to(folder).parts[0].partition(".")[0], set())
+    return bool(owners) and distribution not in owners
+
+
+def _home(top: str) -> Path | None:
+    """The folder of a top-level package, or the file of a top-level module."""
+    there = imports.spec(top)
+    if there is None or there.origin is None or not there.has_location:
+        return None
+    path = Path(there.origin).resolve()
+    return path.parent if there.submodule_search_locations is not None else path
+
+
+@cache
+def _claims(folder: Path) -> dict[str, set[str]]:
+    """The top-level modules in a folder by the distributions that are installed there."""
+    found: dict[str, set[str]] = {}
+    for one in distributions(path=[str(folder)]):
+        tops = (one.read_text("top_level.txt") or "").split()
+        tops += [file.parts[0].partition(".")[0] for file in one.files or ()]
+        tops += [entry.module.partition(".")[0] for entry in one.entry_points]
+        for top in tops:
+            found.setdefault(top, set()).add(one.name)
+    return found
 
 
 def forget() -> None:
     """Drops what was read of sources, for whoever changes them while the process runs."""
-    for cached in (_revision, _reach, _digest, _homes, _owner):
+    for cached in (_definition, _reach, _digest, _homes, _owner, _listed, _claims):
         cached.cache_clear()
+    imports.forget()

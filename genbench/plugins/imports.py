@@ -10,18 +10,31 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    ModuleSpec,
+    PathFinder,
+)
 from importlib.util import find_spec
 from pathlib import Path
 
 from genbench.errors import UsageError
 
 INTERFACES = {"genbench", "genbench.protocols", "genbench.errors", "genbench.testing"}
-_HIDING = {"import_module", "__import__", "exec", "eval", "run_module", "run_path", "CDLL"}
-_COMPILED = tuple(EXTENSION_SUFFIXES)
+INSTALLED = {"site-packages", "dist-packages"}  # folders that installers write into
+_COMPILED = tuple(EXTENSION_SUFFIXES + BYTECODE_SUFFIXES)
+_STANDARD = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
+_BUILTINS = {"exec", "eval"}  # as names only: `net.eval()` is something else
+_HIDING = {"import_module", "__import__", "run_module", "run_path", "load_module", "exec_module"}
+_HIDING |= {"spec_from_file_location", "load_source", "get_data", "__file__"}
+_HIDING |= {"CDLL", "LoadLibrary", "load_library", "load_inline"}
+_HIDING_MODULES = {"importlib.resources", "torch.utils.cpp_extension"}
+_NO_CODE = {"ctx", "kind", "type_comment", "type_ignores"}  # fields of a tree that say nothing
 
 
 def spec(module: str) -> ModuleSpec | None:
@@ -53,39 +66,114 @@ def source(module: str) -> Path:
     return Path(found.origin)
 
 
-def parsed(path: Path) -> ast.Module:
-    """The syntax tree of a file, docstrings removed; not to be changed."""
-    return _parsed(path, path.stat().st_mtime_ns)
+def is_compiled(path: Path) -> bool:
+    """Whether a module's file has no source to read: then all its bytes count."""
+    return path.name.endswith(_COMPILED)
 
 
 @cache
-def _parsed(path: Path, written: int) -> ast.Module:
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError) as error:
-        raise UsageError(f"{path} cannot be parsed: {error}") from error
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:] or [ast.Pass()]
-    return tree
+def is_standard(path: Path) -> bool:
+    """Whether a file is of Python's own library, wherever that is installed."""
+    path = path.resolve()
+    homes = [home for home in _STANDARD if home in path.parents]
+    return any(not INSTALLED & set(path.relative_to(home).parts) for home in homes)
 
 
-def imported(tree: ast.AST, package: str) -> Iterator[tuple[ast.stmt, str, list[str]]]:
-    """Each import statement, what it imports from, and the modules that it may name.
+def forget() -> None:
+    """Drops what was read, for whoever writes sources while the process runs."""
+    _spec.cache_clear()
+    _read.cache_clear()
 
-    package: in which relative imports are resolved. `from a import b` may name the module a.b.
+
+# --- what a file says ---
+
+
+@dataclass(frozen=True)
+class Import:
+    """`from base import name as called`, or `import base as called`, whose `name` is empty.
+
+    base: absolute. called: what it binds, "*" where a package says what that is.
     """
+
+    base: str
+    name: str
+    called: str
+
+    @property
+    def module(self) -> str:
+        """The module that it may name: what is imported from another may be one too."""
+        return f"{self.base}.{self.name}" if self.name else self.base
+
+
+@dataclass(frozen=True)
+class Source:
+    """A module as it is written; a compiled one has an empty tree.
+
+    bound: names with a meaning that no import gives them. hiding: lines that load code, or data
+    beside it, in a way that cannot be read off them.
+    """
+
+    tree: ast.Module
+    package: str
+    imports: tuple[Import, ...] = ()
+    bound: frozenset[str] = frozenset()
+    hiding: tuple[int, ...] = ()
+
+
+def read(module: str) -> Source:
+    """What the file of a module says, not to be changed; raises UsageError if it is no Python."""
+    path = source(module)
+    if is_compiled(path):
+        return Source(ast.Module([], []), "")
+    try:
+        return _read(path, package_of(module))
+    except (SyntaxError, ValueError, OSError) as error:
+        raise UsageError(f"{path} cannot be parsed: {error}") from error
+
+
+@cache
+def _read(path: Path, package: str) -> Source:
+    tree = ast.parse(path.read_bytes())
+    imports: list[Import] = []
+    bound: set[str] = set()
+    hiding: set[int] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node, alias.name, [alias.name]
-        elif isinstance(node, ast.ImportFrom):
-            parts = package.split(".")
-            above = parts[: len(parts) - node.level + 1] if node.level else []
-            base = ".".join([*above, *([node.module] if node.module else [])])
-            yield node, base, [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            own = list(_imports(node, package))
+            imports += own
+            hiding |= {node.lineno} if any(map(_hides, own)) else set()
+        elif isinstance(node, ast.Name):
+            bound |= set() if isinstance(node.ctx, ast.Load) else {node.id}
+            hiding |= {node.lineno} if node.id in _HIDING | _BUILTINS else set()
+        elif isinstance(node, ast.Attribute):
+            hiding |= {node.lineno} if node.attr in _HIDING else set()
+        elif not isinstance(node, ast.alias | ast.keyword):  # they bind nothing by themselves
+            names = getattr(node, "name", None), getattr(node, "arg", None)
+            bound |= {name for name in names if isinstance(name, str)}
+    return Source(tree, package, tuple(imports), frozenset(bound), tuple(sorted(hiding)))
+
+
+def _hides(one: Import) -> bool:
+    """Whether what loads code is imported by a name of which its use cannot be told."""
+    renamed = one.name in _HIDING and one.name != one.called
+    return renamed or bool({one.base, one.module} & _HIDING_MODULES)
+
+
+def _imports(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[Import]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield Import(alias.name, "", alias.asname or alias.name.partition(".")[0])
+        return
+    base = _base(node, package)
+    for alias in node.names:
+        yield Import(base, alias.name, alias.asname or alias.name)
+
+
+def _base(node: ast.ImportFrom, package: str) -> str:
+    """The absolute name of what a statement imports from."""
+    parts = package.split(".")
+    above = parts[: len(parts) - node.level + 1] if node.level else []
+    return ".".join([*above, *([node.module] if node.module else [])])
 
 
 def package_of(module: str) -> str:
@@ -93,6 +181,9 @@ def package_of(module: str) -> str:
     found = spec(module)
     inside = found is not None and found.submodule_search_locations is not None
     return module if inside else module.rpartition(".")[0]
+
+
+# --- what a module reaches ---
 
 
 @dataclass
@@ -113,20 +204,50 @@ class Reach:
 
 
 def reach(module: str, owns: Callable[[Path], bool]) -> Reach:
-    """All that a module imports, directly or not, of the files for which `owns` is true."""
-    found, pending = Reach(), [module]
-    found.places[module] = 0
+    """All that a module imports, directly or not, of the files for which `owns` is true.
+
+    The packages above a module are imported before it, and so are among them.
+    """
+    found, pending = Reach({module: 0}), [module]
     while pending:
         name = pending.pop(0)
-        path = source(name)
-        if path.name.endswith(_COMPILED):
-            continue
-        tree = parsed(path)
-        found.unfollowed += [f"{path.name}:{line}" for line in _hiding(tree)]
-        for _, _, candidates in imported(tree, package_of(name)):
-            for other in _with_packages(candidates):
-                _meet(other, owns, found, pending)
+        said = read(name)
+        found.unfollowed += [f"{source(name).name}:{line}" for line in said.hiding]
+        for other in _with_packages([name, *_named(said)]):
+            _meet(other, owns, found, pending)
     return found
+
+
+def _named(said: Source) -> Iterator[str]:
+    """The modules that the import statements of a file may name."""
+    for one in said.imports:
+        yield one.base
+        names = _exported(one.base) if one.name == "*" else [one.name]
+        yield from (f"{one.base}.{name}" for name in names if name)
+
+
+def _exported(module: str) -> list[str]:
+    """What `from module import *` takes, where a literal `__all__` says so: maybe modules."""
+    there = spec(module)
+    if there is None or not there.has_location:
+        return []
+    for node in read(module).tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        named = any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets)
+        listed = getattr(getattr(node, "value", None), "elts", []) if named else []
+        if listed:
+            every = [getattr(element, "value", None) for element in listed]
+            return [name for name in every if isinstance(name, str)]
+    return []
+
+
+def _with_packages(modules: Iterable[str]) -> list[str]:
+    """Modules and the packages above them, whose files run first."""
+    every: dict[str, None] = {}
+    for module in modules:
+        parts = module.split(".")
+        every |= dict.fromkeys(".".join(parts[: i + 1]) for i in range(len(parts)))
+    return list(every)
 
 
 def _meet(module: str, owns: Callable[[Path], bool], found: Reach, pending: list[str]) -> None:
@@ -136,56 +257,117 @@ def _meet(module: str, owns: Callable[[Path], bool], found: Reach, pending: list
     there = spec(module)
     if there is None or there.origin is None or not there.has_location:
         return
-    if owns(Path(there.origin)):
+    path = Path(there.origin)
+    if is_standard(path):
+        return
+    if owns(path):
         found.places[module] = len(found.places)
         pending.append(module)
     else:
         found.foreign[module] = None
 
 
-def _with_packages(modules: list[str]) -> list[str]:
-    """Modules and the packages above them, whose files run first."""
-    every: dict[str, None] = {}
-    for module in modules:
-        parts = module.split(".")
-        every |= dict.fromkeys(".".join(parts[: i + 1]) for i in range(len(parts)))
-    return list(every)
+# --- what it amounts to ---
 
 
-def _hiding(tree: ast.AST) -> list[int]:
-    """Lines that load code in a way that cannot be read off them."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    names = [(c.lineno, getattr(c.func, "id", getattr(c.func, "attr", ""))) for c in calls]
-    return sorted(line for line, name in names if name in _HIDING)
+def sha256(modules: Iterable[str], places: Mapping[str, int], also: str = "") -> str:
+    """sha256, in hex, of what modules say, one after the other, and of a further text.
 
-
-def sha256(found: Reach, also: str = "") -> str:
-    """sha256, in hex, of what the files say, one after the other, and of a further text.
-
-    Comments, docstrings, layout and the paths of modules are left out; of compiled files all bytes
-    count.
+    places: what stands for the path of a module. Comments, docstrings and layout are left out; of
+    compiled files all bytes count.
     """
     digest = hashlib.sha256(also.encode())
-    for module in found.places:
+    for module in modules:
         path = source(module)
-        compiled = path.name.endswith(_COMPILED)
-        text = path.read_bytes() if compiled else _plain(module, found.places).encode()
+        text = path.read_bytes() if is_compiled(path) else plain(module, places).encode()
         digest.update(hashlib.sha256(text).digest())
     return digest.hexdigest()
 
 
-def _plain(module: str, places: Mapping[str, int]) -> str:
-    """A module's source with the modules of its own distribution named by their places."""
-    tree = ast.parse(ast.unparse(parsed(source(module))))
-    local: dict[str, str] = {}
-    for node, base, _ in imported(tree, package_of(module)):
-        if isinstance(node, ast.ImportFrom) and base in places:
-            node.module, node.level = f"_{places[base]}", 0
-        for alias in node.names if isinstance(node, ast.ImportFrom) else ():
-            if f"{base}.{alias.name}" in places:
-                local[alias.asname or alias.name] = f"_{places[f'{base}.{alias.name}']}"
-                alias.name, alias.asname = local[alias.asname or alias.name], None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in local:
-            node.id = local[node.id]
-    return ast.unparse(tree)
+def plain(module: str, places: Mapping[str, int]) -> str:
+    """A module's syntax tree as text, in which modules are named by their places.
+
+    Statements that do nothing, such as docstrings, and fields that are empty are left out, so that
+    every version of Python gives the same text.
+    """
+    said = read(module)
+    local = _modules_called(said, places)
+    written: list[str] = []
+    todo: list[ast.AST | str] = [said.tree]
+    while todo:
+        piece = todo.pop()
+        if isinstance(piece, str):
+            written.append(piece)
+        else:
+            todo += reversed(list(_pieces(piece, said.package, places, local)))
+    return "".join(written)
+
+
+def _modules_called(said: Source, places: Mapping[str, int]) -> dict[str, str]:
+    """The names that stand for one module of `places` wherever they stand, each with its place."""
+    bound: dict[str, set[str]] = {name: {""} for name in said.bound}
+    for one in said.imports:
+        meant = f"<{places[one.module]}>" if _is_whole(one, places) else ""
+        bound.setdefault(one.called, set()).add(meant)
+    return {name: min(meant) for name, meant in bound.items() if len(meant) == 1 and min(meant)}
+
+
+def _is_whole(one: Import, places: Mapping[str, int]) -> bool:
+    """Whether an import binds a module that has a place; `import a.b` binds but a."""
+    below = not one.name and "." in one.base and one.called == one.base.partition(".")[0]
+    return one.module in places and not below
+
+
+def _pieces(
+    node: ast.AST, package: str, places: Mapping[str, int], local: Mapping[str, str]
+) -> Iterator[ast.AST | str]:
+    """What stands for a node: texts, and the nodes below it."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        yield _statement(node, package, places, local)
+    elif isinstance(node, ast.Name):
+        yield f"({local.get(node.id, node.id)})"
+    else:
+        yield f"({type(node).__name__}"
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                value = [one for one in value if not _does_nothing(one)]
+            if name not in _NO_CODE and value is not None and value != []:
+                yield f" {name}="
+                yield from _values(value)
+        yield ")"
+
+
+def _values(value: object) -> Iterator[ast.AST | str]:
+    if isinstance(value, list):
+        yield "["
+        for one in value:
+            yield one if isinstance(one, ast.AST) else ascii(one)
+            yield ","
+        yield "]"
+    else:
+        yield value if isinstance(value, ast.AST) else ascii(value)
+
+
+def _does_nothing(node: object) -> bool:
+    """Whether it is a docstring, another constant that nobody takes, or `pass`."""
+    constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return constant or isinstance(node, ast.Pass)
+
+
+def _statement(
+    node: ast.Import | ast.ImportFrom,
+    package: str,
+    places: Mapping[str, int],
+    local: Mapping[str, str],
+) -> str:
+    """An import statement with the modules that have a place named by it."""
+    said = []
+    for alias, one in zip(node.names, _imports(node, package), strict=True):
+        place = f"<{places[one.module]}> as {one.called}" if _is_whole(one, places) else ""
+        said.append(local.get(one.called) or place or f"{alias.name} as {alias.asname}")
+    base = ""
+    if isinstance(node, ast.ImportFrom):
+        above = _base(node, package)
+        base = f"<{places[above]}>" if above in places else f"{'.' * node.level}{node.module}"
+    return f"(from {base} import {', '.join(said)})"

@@ -29,16 +29,28 @@ def _entries(kind: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
     return tuple(sorted(found, key=lambda entry: entry.name))
 
 
-def tops() -> dict[str, str]:
-    """The top-level modules that registered parts lie in, each with its distribution."""
-    every = [entry for kind in KINDS for entry in entries(kind)]
-    found = {entry.module.partition(".")[0]: distribution(entry) for entry in every}
-    return {**found, SUITE: SUITE}
+def tops() -> dict[str, set[str]]:
+    """The top-level modules that registered parts lie in, each with its distributions."""
+    return _tops(tuple(sys.path))
+
+
+@cache
+def _tops(path: tuple[str, ...]) -> dict[str, set[str]]:
+    found = {SUITE: {SUITE}}
+    for entry in (entry for kind in KINDS for entry in entries(kind)):
+        found.setdefault(entry.module.partition(".")[0], set()).add(distribution(entry))
+    return found
 
 
 def distribution(entry: EntryPoint) -> str:
     """The name of the distribution that registered an entry point."""
-    return entry.dist.name if entry.dist else ""
+    return _name(entry.dist) if entry.dist else ""
+
+
+@cache
+def _name(found: Distribution) -> str:
+    """Its metadata are read and parsed for each question otherwise."""
+    return found.name
 
 
 def installed(distribution: str) -> Distribution | None:
