@@ -6,11 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from plugin import Plugin, fresh
 
 from genbench import cli
 from genbench.running import executors
@@ -64,6 +66,33 @@ def strangers(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(site))
     importlib.invalidate_caches()
     return site
+
+
+@pytest.fixture
+def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Plugin]]:
+    """A new plug-in: `plugged({"toy.py": ...}, "toy:Toy")` registers the model toy."""
+
+    def new(
+        files: dict[str, str | bytes],
+        value: str = "toy:Toy",
+        *,
+        site: str = "site",
+        recorded: bool = False,
+        name: str = "toyplug",
+        **kinds: dict[str, str],
+    ) -> Plugin:
+        folder = tmp_path / site
+        made = Plugin(folder, name, recorded=recorded)
+        made.write(files)
+        for kind, entries in (kinds or {"model": {"toy": value}}).items():
+            for called, where in entries.items():
+                made.register(kind, called, where)
+        monkeypatch.syspath_prepend(str(folder))
+        fresh()
+        return made
+
+    yield new
+    fresh()
 
 
 @dataclass

@@ -20,11 +20,12 @@ class Standing:
 
     stale: another recipe, another metric, or code without a revision that is another now; then its
     number is shown apart. older: what has another revision now, in words; its number holds as the
-    number of that revision.
+    number of that revision. other: which parts are not what made it, in words.
     """
 
     stale: bool = False
     older: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
 
 
 def standing(run: Run) -> Standing:
@@ -32,20 +33,20 @@ def standing(run: Run) -> Standing:
     said = {k: v for k, v in run.overrides.items() if "." not in k and k != "minutes"}
     try:
         written = recipe.written(run.model, run.data.name, run.preset, said)
-        parts = code.identities(run.model, run.metric, recipe.judges(written))
+        parts = code.identities(run.model, run.metric, recipe.judges(run.recipe))
     except UsageError:
         return Standing(stale=True)
-    if written != run.recipe or parts.keys() != run.parts.keys():
-        return Standing(stale=True)
-    changed = {role: part for role, part in parts.items() if part != run.parts[role]}
-    if any(not _renumbered(run.parts[role], part) for role, part in changed.items()):
-        return Standing(stale=True)
-    older = [_older(run.parts[role], part) for role, part in changed.items()]
+    changed = {role: part for role, part in parts.items() if part != run.parts.get(role)}
+    pairs = [(run.parts[role], part) for role, part in changed.items() if role in run.parts]
+    older = [_older(*pair) for pair in pairs if _renumbered(*pair)]
+    other = [_other(*pair) for pair in pairs if not _renumbered(*pair)]
     stages = code.stage_revisions()
     moved = [stage for stage in stages if stages[stage] != run.revisions.get(stage)]
     older += [f"revision {run.revisions.get(s)} of {s} made it, not {stages[s]}" for s in moved]
-    stale = any(role in changed for role in JUDGES) or "scoring" in moved
-    return Standing(stale, tuple(dict.fromkeys(older)))
+    judged = any(role in changed for role in JUDGES) or "scoring" in moved
+    asked = written == run.recipe and parts.keys() == run.parts.keys()
+    stale = judged or bool(other) or not asked
+    return Standing(stale, tuple(dict.fromkeys(older)), tuple(dict.fromkeys(other)))
 
 
 def _renumbered(then: Part, now: Part) -> bool:
@@ -58,16 +59,37 @@ def _older(then: Part, now: Part) -> str:
     return f"revision {then.revision} of {then.name} made it, revision {now.revision} is installed"
 
 
+def _other(then: Part, now: Part) -> str:
+    if then.distribution != now.distribution:
+        return f"{then.name} of {then.distribution} made it, {now.distribution} registers it now"
+    if then.revision is None and now.revision is None:
+        return f"{then.name} was edited"
+    return f"{then.name} with {_revised(then)} made it, {_revised(now)} is installed"
+
+
+def _revised(part: Part) -> str:
+    return "no revision" if part.revision is None else f"revision {part.revision}"
+
+
 def edited(run: Run, stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The parts whose code was edited since, at the same revision, by what was recorded then.
 
-    stages: the provenance of the stages of the run.
+    stages: the provenance of stages of the run, each of which may have used another code.
     """
+    judges = recipe.judges(run.recipe)
     try:
-        now = code.digests(run.model, run.metric, recipe.judges(run.recipe))
+        parts = code.identities(run.model, run.metric, judges)
+        now = code.digests(run.model, run.metric, judges)
     except UsageError:
         return []
-    recorded = [about.get("code", {}) for about in stages.values()]
-    then = {role: digest for about in recorded for role, digest in about.items()}
-    names = {role: part.name for role, part in run.parts.items()}
-    return [names[r] for r in names if r in then and now.get(r) != then[r]]
+    same = [role for role, part in run.parts.items() if part == parts.get(role)]
+    recorded = [
+        (role, about.get("code", {}).get(role, "")) for role in same for about in stages.values()
+    ]
+    differ = {role for role, digest in recorded if _differ(digest, now[role])}
+    return list(dict.fromkeys(run.parts[role].name for role in same if role in differ))
+
+
+def _differ(then: str, now: str) -> bool:
+    """Whether two digests, of one way of reading sources, are of different code."""
+    return then != now and then.partition(":")[0] == now.partition(":")[0]

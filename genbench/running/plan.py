@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, product
@@ -10,7 +11,7 @@ from typing import Any
 
 from genbench.errors import DataError, UsageError
 from genbench.plugins import recipe, registry
-from genbench.plugins.code import identities, stage_revisions
+from genbench.plugins.code import identities, stage_revisions, unfollowed
 from genbench.plugins.settings import check_values, constructor, defaults
 from genbench.records.run import Data, Result, Run
 from genbench.records.standing import standing
@@ -77,6 +78,7 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
                 runs.append(replace(run, sample_set=which))
     for run in runs:
         _check_chains(run)
+    _warn_of_unfollowed(runs)
     return runs
 
 
@@ -139,6 +141,21 @@ def _check_chains(run: Run) -> None:
                 f"{run.model}: chains that start at training images must be at most "
                 f"{MOST_CHAINS}, of at least {LEAST_STATES} kept states each; got {chains} for "
                 f"{run.samples} samples: set fewer chains, or --set {run.model}.start=noise"
+            )
+
+
+def _warn_of_unfollowed(runs: Sequence[Run]) -> None:
+    """Warns once of each part that loads what its identity cannot hold."""
+    parts = [(role, part.name) for run in runs for role, part in run.parts.items()]
+    kinds = [("model" if role == "model" else "metric", name) for role, name in parts]
+    for kind, name in dict.fromkeys(kinds):
+        places = unfollowed(kind, name)
+        if places:
+            warnings.warn(
+                f"the code of {kind} {name!r} loads more than can be read off it, at "
+                f"{', '.join(places)}: when that changes, old results still pass for its own. "
+                "A `revision` in its class, raised when its numbers change, would settle it",
+                stacklevel=2,
             )
 
 

@@ -182,7 +182,8 @@ def elsewhere(record: Record, stages: Sequence[str], device: torch.device) -> li
     now = {**provenance.machine(), "device": str(device)}
     recorded = {stage: record.stages.get(stage, {}) for stage in stages}
     found = [f"code ({name})" for name in edited(record.run, recorded)]
-    found += [f"code ({text})" for text in standing(record.run).older]
+    stands = standing(record.run)
+    found += [f"code ({text})" for text in (*stands.other, *stands.older)]
     for then in recorded.values():
         packages = then.get("packages", {})
         found += [p for p, v in now["packages"].items() if packages.get(p, v) != v]
