@@ -114,7 +114,7 @@ def _definition(module: str, name: str) -> tuple[str, ast.ClassDef] | None:
         if isinstance(bound[0], ast.ClassDef):
             return module, bound[0]
         found = [one for one in said.imports if one.called == name and one.name]
-        if len(found) != 1 or imports.spec(found[0].base) is None:
+        if len(found) != 1 or not imports.has_file(found[0].base):
             return None
         module, name = found[0].base, found[0].name
     return None
@@ -251,7 +251,7 @@ def _use(module: str, above: tuple[str, ...]) -> Use:
     found = _reach(module, distribution)
     declared = {name: _declared(name) for name in found.places}
     covered = {c for name in declared if declared[name] for c in _reach(name, distribution).places}
-    rest = [name for name in found.places if name not in covered - _without_revision()]
+    rest = [name for name in found.places if name not in covered - _without_revision(found)]
     said = sorted({text for texts in declared.values() for text in texts})
     if not rest:
         return Use(f"{distribution}: {', '.join(said)}")
@@ -261,13 +261,13 @@ def _use(module: str, above: tuple[str, ...]) -> Use:
     return Use(f"{distribution}: {', '.join(said)}", (*found.unfollowed, *behind))
 
 
-def _without_revision() -> set[str]:
+def _without_revision(found: Reach) -> set[str]:
     """The modules that define a registered model or metric which declares no revision."""
     every = [entry for kind in ("model", "metric") for entry in registry.entries(kind)]
-    found = {entry.module: _definition(entry.module, entry.attr) for entry in every}
-    return {
-        of[0] if of else module for module, of in found.items() if not of or not _literal(of[1])
-    }
+    near = [(entry.module, entry.attr) for entry in every if entry.module in found.places]
+    without = [of for of in near if _revision(*of) is None]
+    defined = [(module, _definition(module, name)) for module, name in without]
+    return {where[0] if where else module for module, where in defined}
 
 
 # --- who owns a file ---
@@ -332,11 +332,10 @@ def _claimed(path: Path, distribution: str) -> bool:
 
 def _home(top: str) -> Path | None:
     """The folder of a top-level package, or the file of a top-level module."""
-    there = imports.spec(top)
-    if there is None or there.origin is None or not there.has_location:
+    if not imports.has_file(top):
         return None
-    path = Path(there.origin).resolve()
-    return path.parent if there.submodule_search_locations is not None else path
+    path = imports.source(top).resolve()
+    return path.parent if path.stem == "__init__" else path
 
 
 @cache

@@ -61,9 +61,15 @@ def source(module: str) -> Path:
     found = spec(module)
     if found is None:
         raise UsageError(f"module {module!r} cannot be found")
-    if found.origin is None or not found.has_location:
+    if not has_file(module):
         raise UsageError(f"module {module!r} has no file that could be read")
-    return Path(found.origin)
+    return Path(str(found.origin))
+
+
+def has_file(module: str) -> bool:
+    """Whether a module is there, and is a file: built-in ones are none."""
+    found = spec(module)
+    return found is not None and found.origin is not None and found.has_location
 
 
 def is_compiled(path: Path) -> bool:
@@ -228,8 +234,7 @@ def _named(said: Source) -> Iterator[str]:
 
 def _exported(module: str) -> list[str]:
     """What `from module import *` takes, where a literal `__all__` says so: maybe modules."""
-    there = spec(module)
-    if there is None or not there.has_location:
+    if not has_file(module):
         return []
     for node in read(module).tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else []
@@ -254,10 +259,9 @@ def _meet(module: str, owns: Callable[[Path], bool], found: Reach, pending: list
     """Notes a module that is imported; one of the distribution's own will be read too."""
     if module in INTERFACES or module in found.places or module in found.foreign:
         return
-    there = spec(module)
-    if there is None or there.origin is None or not there.has_location:
+    if not has_file(module):
         return
-    path = Path(there.origin)
+    path = source(module)
     if is_standard(path):
         return
     if owns(path):

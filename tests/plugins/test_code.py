@@ -356,14 +356,28 @@ def test_what_no_revision_covers_counts_by_what_it_says(plugged, text: str) -> N
     assert identity() != before
 
 
-def test_a_revision_does_not_cover_a_registered_class_beside_it(plugged) -> None:
+@pytest.mark.parametrize("name", ["another", "other"])
+def test_a_revision_does_not_cover_a_registered_class_beside_it(plugged, name: str) -> None:
     plugged({"toy.py": "from base import Other\nclass Toy(Other): pass\n"})
     base = "class Base:\n    revision = 1\nclass Other:\n    x = 1\n"
-    models = {"base": "base:Base", "other": "base:Other"}
+    models = {"base": "base:Base", name: "base:Other"}
     other = plugged({"base.py": base}, site="other", name="other", model=models)
     before = identity()
     other.write({"base.py": base.replace("x = 1", "x = 2")})
     assert identity() != before
+
+
+def test_a_broken_plugin_does_not_keep_others_from_being_known(plugged) -> None:
+    plugged({"toy.py": "from genbench.models.gan import GAN\nclass Toy(GAN): pass\n"})
+    before = identity()
+    broken = {"gone": "gone:Gone", "typo": "typo:Typo"}
+    plugged({"typo.py": "class Typo(:"}, site="broken", name="broken", model=broken)
+    assert identity() == before
+
+
+def test_a_name_that_is_imported_from_what_is_no_file_has_no_revision(plugged) -> None:
+    plugged({"toy.py": "from sys import Toy\n"})
+    assert identity().revision is None
 
 
 def test_a_revision_does_not_cover_a_module_that_imports_its_class(plugged) -> None:
