@@ -32,8 +32,8 @@ _STANDARD = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "pl
 _BUILTINS = {"exec", "eval"}  # as names only: `net.eval()` is something else
 _HIDING = {"import_module", "__import__", "run_module", "run_path", "load_module", "exec_module"}
 _HIDING |= {"spec_from_file_location", "load_source", "get_data", "__file__"}
-_HIDING |= {"CDLL", "LoadLibrary", "load_library", "load_inline"}
-_HIDING_MODULES = {"importlib.resources", "torch.utils.cpp_extension"}
+_HIDING |= {"CDLL", "LoadLibrary", "load_library", "load_inline", "addsitedir", "__path__"}
+_HIDING_MODULES = {"importlib.resources", "torch.utils.cpp_extension", "sys.path"}
 _NO_CODE = {"ctx", "kind", "type_comment", "type_ignores"}  # fields of a tree that say nothing
 
 
@@ -152,7 +152,9 @@ def _read(path: Path, package: str) -> Source:
             bound |= set() if isinstance(node.ctx, ast.Load) else {node.id}
             hiding |= {node.lineno} if node.id in _HIDING | _BUILTINS else set()
         elif isinstance(node, ast.Attribute):
-            hiding |= {node.lineno} if node.attr in _HIDING else set()
+            on_path = node.attr == "path" and getattr(node.value, "id", "") == "sys"
+            hidden = node.attr in _HIDING or on_path
+            hiding |= {node.lineno} if hidden else set()
         elif not isinstance(node, ast.alias | ast.keyword):  # they bind nothing by themselves
             names = getattr(node, "name", None), getattr(node, "arg", None)
             bound |= {name for name in names if isinstance(name, str)}

@@ -137,6 +137,8 @@ def test_a_file_that_is_no_python_is_an_error_of_its_user(folder: Path) -> None:
         "from torch.utils.cpp_extension import load",
         "WEIGHTS = np.load(Path(__file__).parent / 'weights.npz')",
         "from importlib import resources",
+        "sys.path.insert(0, 'elsewhere')",
+        "from sys import path",
         "pkgutil.get_data('pkg', 'weights')",
     ],
 )
@@ -146,7 +148,13 @@ def test_what_loads_code_or_data_unseen_is_named_by_file_and_line(folder: Path, 
 
 
 @pytest.mark.parametrize(
-    "line", ["net.eval()", "cursor.exec(query)", "from importlib.metadata import version"]
+    "line",
+    [
+        "net.eval()",
+        "cursor.exec(query)",
+        "from importlib.metadata import version",
+        "os.path.join(a)",
+    ],
 )
 def test_what_only_looks_like_it_is_not_named(folder: Path, line: str) -> None:
     written(folder, {"toy": f"{line}\n"})
