@@ -1,6 +1,8 @@
 """Every executor gives the same bytes, and a cell leaves the process as it found it."""
 
+import io
 import os
+import signal
 import sys
 import threading
 import time
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from test_runner import bytes_of, planned
 
 from genbench.errors import StoreError, UsageError
@@ -22,6 +25,7 @@ from genbench.running import executors, worker
 from genbench.running.driving import work_on
 from genbench.running.failures import places, reason
 from genbench.running.plan import by_training
+from genbench.running.progress import Watch
 from genbench.running.runner import Environment, execute, settle
 
 pytestmark = pytest.mark.usefixtures("strangers")
@@ -207,6 +211,15 @@ def test_a_model_that_prints_nothing_has_no_log(tmp_path: Path) -> None:
     assert not Store(tmp_path).output(runs[0]).exists()
 
 
+def test_a_training_that_is_done_is_watched_no_more(tmp_path: Path) -> None:
+    runs, store = planned(tmp_path, seeds=(0, 1)), Store(tmp_path)
+    console = Console(file=io.StringIO(), force_terminal=True)
+    with Watch(by_training(runs), store, console, live=True) as watch:
+        work_on(runs, settings(tmp_path), "serial", watch)
+        store.log(runs[0], {"stage": "end", "left_behind": ["a process"]})
+        watch.update()  # would look for its bar
+
+
 # --- what fails ---
 
 
@@ -356,6 +369,16 @@ def die() -> None:
     os._exit(0)
 
 
+def write() -> int:
+    return os.write(1, b"written")
+
+
+def deaf_to() -> set[str]:
+    """The signals that a worker ignores, of those that a terminal sends."""
+    sent = (signal.SIGINT, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTERM)
+    return {one.name for one in sent if signal.getsignal(one) == signal.SIG_IGN}
+
+
 def alone() -> tuple[bool, bool]:
     return worker.alone(), os.getpgid(0) == os.getpid()
 
@@ -392,6 +415,17 @@ def test_what_a_job_leaves_behind_is_named_and_ended(spawned: executors.Spawned)
     for child in children:
         assert not lives(child.result())
         assert child.left_behind == ["process sleep"]
+
+
+def test_nothing_of_a_job_reaches_stdout(
+    spawned: executors.Spawned, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert spawned.submit(write).result() == 7
+    assert "written" not in capfd.readouterr().out
+
+
+def test_a_worker_is_deaf_to_the_terminal_but_not_to_a_kill(spawned: executors.Spawned) -> None:
+    assert spawned.submit(deaf_to).result() == {"SIGINT", "SIGTTIN", "SIGTTOU"}
 
 
 def test_a_job_that_ends_as_it_should_leaves_nothing_behind(spawned: executors.Spawned) -> None:
