@@ -67,7 +67,9 @@ ACTS = {
         "genbench/cli",
         {
             "genbench/datasets/_mat.py": CHILD,
-            "genbench/running/executors.py:_die_with_parent": "only so can a thread end a process",
+            "genbench/running/worker.py:_die_with_parent": "only so can a thread end a process",
+            "genbench/running/conditions.py": "hands the streams of a cell to its log, and back",
+            "genbench/plugins/registry.py:load": "what a module prints while imported is no result",
             "genbench/running/progress.py:Watch._show": "on the console that the command hands it",
         },
     ),
@@ -95,13 +97,13 @@ ACTS = {
         {
             "genbench/datasets/_mat.py": CHILD,
             "genbench/records/git.py:git": "hands on all of it but what would steer git",
-            "genbench/running/executors.py:_begin": "sets what CUDA reads when it starts",
+            "genbench/running/conditions.py": "sets what CUDA reads when it starts, and puts it back",
         },
     ),
     "process": Act(
         "subprocess multiprocessing concurrent.futures.ProcessPoolExecutor pty os.system os.popen "
         "os.fork* os.exec* os.spawn* os.posix_spawn* asyncio.create_subprocess*",
-        "genbench/running/executors.py",
+        "genbench/running/executors.py genbench/running/worker.py",
         {
             "genbench/records/git.py": GIT,
             "genbench/datasets/tfd.py": "scipy may die of a MATLAB file, so a child reads it",
@@ -110,7 +112,10 @@ ACTS = {
     "clock": Act(
         "time timeit datetime.datetime.*now datetime.datetime.today datetime.date.today",
         "genbench/timing.py",
-        {"genbench/cli/audit.py": "how long it will take yet: no number of a result"},
+        {
+            "genbench/cli/audit.py": "how long it will take yet: no number of a result",
+            "genbench/running/executors.py": "waits while a job that is done ends its own",
+        },
     ),
     "seed": Act(
         "*.manual_seed* *.set_rng_state* torch.seed torch.random random.seed random.Random "
@@ -128,13 +133,16 @@ ACTS = {
     "device": Act(
         "torch.cuda.is_available torch.cuda.set_device torch.set_default_device torch.set_num_* "
         "torch.use_deterministic_algorithms torch.utils.deterministic",
-        "genbench/running/runner.py",
+        "genbench/running/runner.py genbench/running/conditions.py genbench/running/worker.py",
     ),
     "precision": Act(
         "torch.backends torch.*autocast torch.amp *.set_float32_matmul_precision "
         "torch.set_default_dtype",
         "genbench/precision.py",
-        {"genbench/running/provenance.py:machine": "the name of the processor's instructions"},
+        {
+            "genbench/running/provenance.py:machine": "the name of the processor's instructions",
+            "genbench/running/conditions.py": "what a cell may have changed, as it was before",
+        },
     ),
     "load by name": Act(
         "importlib.import_module builtins.__import__ builtins.exec builtins.eval runpy",
@@ -148,7 +156,11 @@ ACTS = {
             "genbench/plugins/registry.py": "a stranger's module may raise anything",
             "genbench/testing.py": "a claim broken by whatever a stranger's part raises",
             "genbench/records/files.py:write_bytes": "takes its temporary file away, raises again",
-            "genbench/cli/run.py": "stops the workers, raises again",
+            "genbench/errors.py:reason": "a stranger's exception may raise when it is shown",
+            "genbench/running/failures.py:places": "and when it is looked at",
+            "genbench/running/driving.py:work_on": "stops the workers, raises again",
+            "genbench/running/executors.py:Serial.submit": "the future has it, as of any executor",
+            "genbench/running/worker.py:serve": "a job ends itself, not who asked for it",
         },
     ),
     "import late": Act(homes="genbench/cli"),  # so that --help loads no torch

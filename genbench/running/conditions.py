@@ -132,7 +132,7 @@ def logged(path: Path) -> Iterator[None]:
         log.close()
         with suppress(OSError):
             if path.stat().st_size == 0:
-                path.unlink()
+                files.remove(path)
 
 
 def _take_over(log: TextIO) -> None:
