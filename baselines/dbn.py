@@ -122,6 +122,7 @@ class DBN:
     start: Literal["noise", "data"] = "noise"
     max_updates: int = 0
 
+    revision = 1
     samples = "mean"
     range = (0.0, 1.0)  # of the data that it can model
     sampling = ("chains", "start", "burn_in", "thinning")

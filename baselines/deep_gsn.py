@@ -77,6 +77,7 @@ class DeepGSN:
     pixel_scale: float = 1.0
     max_updates: int = 0
 
+    revision = 1
     samples = "mean"
     range = (0.0, 1.0)  # of the data that it can model
     sampling = ("chains", "start", "burn_in", "thinning")

@@ -32,6 +32,7 @@ class Gaussian:
     clip: whether samples are clipped to [0, 1].
     """
 
+    revision = 1
     samples = "mean"
     sampling = ("clip",)
 

@@ -26,6 +26,7 @@ class KMeans:
     row stays where it is. `sample(n)` hands back the first n of them, so never more than there are.
     """
 
+    revision = 1
     samples = "mean"
 
     def __init__(self, shape: tuple[int, ...], centroids: int = 10000, steps: int = 12) -> None:

@@ -12,6 +12,7 @@ from genbench.protocols import Epoch
 class Replay:
     """Keeps the first `rows` training rows; `sample(n)` hands back n of them, or all there are."""
 
+    revision = 1
     samples = "mean"
 
     def __init__(self, shape: tuple[int, ...], rows: int = 10000) -> None:

@@ -89,6 +89,7 @@ class StackedCAE:
     reconstruct: bool = False
     max_updates: int = 0
 
+    revision = 1
     samples = "mean"
     range = (0.0, 1.0)  # of the data that it can model
     sampling = ("noise", "chains", "start", "burn_in", "thinning", "reconstruct")

@@ -97,6 +97,9 @@ class GenerativeModel(Protocol):
     Optional `interpolate(n, steps)`: rows (n steps, d), line by line, what `steps` points evenly
     along each of n lines between two random codes decode to.
     Optional `notes()`: JSON-able values that the model chose, for the record.
+    Optional `revision`: an integer literal in the class's own body, raised whenever the numbers
+    that the class gives change. It is read from the source without an import, so an inherited one
+    does not count. A model without one is identified by the digest of its code.
     """
 
     samples: str
@@ -132,6 +135,7 @@ class Metric(Protocol):
     `genbench table --robustness` shows.
     Optional static `signature(settings, levels)`: what of its settings the signature of a table
     names, by field; letters, digits, dots and dashes only.
+    Optional `revision`: an integer literal in the class's own body, as a model's.
     """
 
     unit: str

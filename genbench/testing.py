@@ -21,6 +21,7 @@ from genbench.errors import DataError, GenbenchError
 from genbench.plugins import recipe, registry
 from genbench.plugins.settings import constructor, defaults
 from genbench.protocols import Epoch, Score
+from genbench.running import training
 from genbench.seeding import seeded
 
 SHAPES = ((1, 4, 4), (1, 5, 6))
@@ -205,14 +206,7 @@ def _sampling_claims(trial: _Trial, kind: str | None) -> Iterator[str]:
 
 def steps(model: Any, train: Tensor, valid: Tensor, done: int = 0) -> Iterator[Epoch]:
     """The epochs of `fit` as the runner drives them, seeded one by one; at most 1,000."""
-    epochs = model.fit(train, valid)
-    while done < 1000:
-        done += 1
-        with seeded("fit", done):
-            epoch = next(epochs, None)
-        if epoch is None:
-            return
-        yield epoch
+    return islice(training.epochs(model, train, valid, (), done), 1000)
 
 
 def _equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:

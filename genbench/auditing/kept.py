@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from genbench.auditing import findings, scores
+from genbench.auditing import findings
 from genbench.auditing.scores import Audit, Gap, Row, Scored
 from genbench.auditing.subjects import Asked, examples, hyperparameters
 from genbench.errors import StoreError, UsageError
 from genbench.plugins import registry
-from genbench.plugins.code import code_digest, code_of, source
+from genbench.plugins.code import identify
 from genbench.plugins.settings import defaults
 from genbench.protocols import Dataset
 from genbench.records import files
 
+REVISION = 1  # raised when the numbers or the findings of an audit would change
+
 
 def key(asked: Asked) -> str:
-    """sha256 of all that an audit depends on: data, metric, samples, recipes and code."""
-    models = (asked.centroids, asked.covariance)
-    said = ast.unparse(ast.parse(source(findings.__name__).read_bytes()))
+    """sha256 of all that an audit depends on: data, metric, samples, recipes and revisions."""
+    models, data = (asked.centroids, asked.covariance), asked.data
+    parts = [identify("metric", asked.metric), *(identify("model", model) for model in models)]
     return files.sha256_of_json(
         {
-            **asdict(asked),
+            "audit": REVISION,
+            "data": [data.name, data.fold, data.train, data.valid, data.test, data.levels],
+            "samples": asked.samples,
+            "parts": [asdict(part) for part in parts],
             "settings": defaults(registry.load("metric", asked.metric)),
-            "recipes": {model: hyperparameters(model, asked.data.name) for model in models},
-            "code": {model: code_of(model, asked.metric, {}) for model in models},
-            "audit": [said, code_digest(scores.__name__)],  # not of what rounds and prints
+            "recipes": {model: hyperparameters(model, data.name) for model in models},
         }
     )
 

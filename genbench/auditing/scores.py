@@ -112,27 +112,27 @@ def rows(
     train, test = split.train.to(device), split.test.to(device)
     for subject in plan:
         if subject.name not in found:
-            with seeded("audit", asked.data.name, subject.name, "score"), float32_products():
-                tuned = Split(train, subject.valid.to(device), test)
-                found[subject.name] = _scored(subject, source, metric, tuned, found)
+            tuned = Split(train, subject.valid.to(device), test)
+            stream = ("audit", asked.data.name, subject.name, "score")
+            found[subject.name] = _scored(subject, source, metric, tuned, found, stream)
         yield found[subject.name]
 
 
 def _scored(
-    subject: Subject, source: Dataset, metric: Any, split: Split, found: Mapping[str, Scored]
+    subject: Subject,
+    source: Dataset,
+    metric: Any,
+    split: Split,
+    found: Mapping[str, Scored],
+    stream: tuple[str, ...],
 ) -> Scored:
     """Makes the samples, keeps them as samples of a model are kept, and scores what was kept."""
-    kept = pixels.as_stored(subject.make().clamp(*source.range), source)
-    stored, levels = torch.from_numpy(kept).to(split.test.device), pixels.levels_of(source)
-    large = stored.numel() > pixels.LARGEST
-    samples = pixels.Deferred(stored, levels) if large else pixels.as_scored(stored, levels)
+    with seeded(*stream), float32_products():
+        kept = pixels.as_stored(subject.make().clamp(*source.range), source)
     try:
-        score = judging.scored(metric, samples, split)
+        score = judging.score(subject.name, metric, kept, source, split, stream)
     except ValueError as error:
         raise GenbenchError(f"{subject.name} cannot be scored: {error}") from error
-    value, stderr = float(score.value), float(score.stderr)
-    if not (math.isfinite(value) and math.isfinite(stderr)):
-        raise GenbenchError(f"{subject.name} scored {value} ± {stderr}, which is no number")
     sigma = score.details.get("sigma")
     tried = [point[0] for point in score.details.get("curve", [])]
     single = None if score.per_example is None else score.per_example.cpu().double().numpy()
@@ -141,8 +141,8 @@ def _scored(
         name=subject.name,
         count=len(kept),
         distinct=len(set(pixels.digests(kept))),
-        value=value,
-        error=stderr,
+        value=float(score.value),
+        error=float(score.stderr),
         sigma=None if sigma is None else float(sigma),
         edge=len(tried) > 2 and sigma in (min(tried), max(tried)),
         gaps=_gaps(single, [found[name] for name in subject.against], metric.higher_is_better),

@@ -21,6 +21,7 @@ from genbench.plugins import recipe, registry
 from genbench.precision import float32_products
 from genbench.protocols import Dataset, Split
 from genbench.records.run import Data
+from genbench.running import training
 from genbench.seeding import seeded
 
 FOLD = 0  # the only one that is looked at
@@ -239,14 +240,9 @@ def _samples_of(
     train = rows.to(device)
     with seeded(model, dataset, 0, "build"), device:
         built = registry.load("model", model)(tuple(shape), **hyperparameters(model, dataset))
-    epochs, index = built.fit(train, train[:0]), 0
-    while True:
-        index += 1
-        with seeded(model, dataset, 0, "fit", index), device, float32_products():
-            epoch = next(epochs, None)
-        if epoch is None:
-            break
-        watch(epoch.index, epoch.total)
+    with float32_products():
+        for epoch in training.epochs(built, train, train[:0], (model, dataset, 0)):
+            watch(epoch.index, epoch.total)
     with seeded(model, dataset, 0, "sample"), device, float32_products():
         return built.sample(m).cpu()
 

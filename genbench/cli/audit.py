@@ -74,7 +74,7 @@ def audit(
 
     from genbench.auditing import kept, subjects
     from genbench.plugins import registry
-    from genbench.running.data import read_data
+    from genbench.running.data import Sources
     from genbench.running.runner import choose_device
 
     where = choose_device(device)
@@ -85,7 +85,7 @@ def audit(
     dataset, folder = registry.find("dataset", dataset).name, data_folder(data_dir)
     torch.set_num_threads(threads or cores())
     asked = subjects.Asked(
-        data=read_data(dataset, folder)[subjects.FOLD],
+        data=Sources(folder).identity(dataset, subjects.FOLD),
         metric=metric,
         centroids=DEFAULTS["centroids"],
         covariance=DEFAULTS["audit"]["covariance"],

@@ -220,7 +220,7 @@ def print_outcomes(
 
     for run in done:
         result = store.result(run)
-        record = store.provenance(run.folder)
+        record = store.provenance(run, "score")
         if result is None or (quiet and result.status == "done"):
             continue
         name = f"{label(result)} on {run.data.name}, fold {run.data.fold}, seed {run.seed}"
@@ -241,17 +241,20 @@ def print_outcomes(
 
 def _print_cost(runs: Sequence[Run], todo: Sequence[Run], environment: Environment) -> None:
     """The plan, and what its trainings would cost, projected from one timed batch of each."""
+    from genbench.records.store import Store
     from genbench.running.cost import projected
     from genbench.running.plan import by_training
+    from genbench.running.runner import choose_device
     from genbench.words import duration
 
-    total = 0.0
+    total, store = 0.0, Store(environment.results_dir)
+    device = choose_device(environment.device)
     for group in by_training(runs):
         first, left = group[0], [run for run in group if run in todo]
         cost = "done"
         if left:
             try:
-                seconds, epochs = projected(first, environment)
+                seconds, epochs = projected(first, store, environment.data_dir, device)
             except (GenbenchError, RuntimeError, ValueError, TypeError, LookupError) as error:
                 cost = f"cost unknown, {type(error).__name__}: {error}"
             else:

@@ -110,8 +110,9 @@ def score(
     import torch
 
     from genbench.plugins import registry
+    from genbench.records.run import flat
     from genbench.records.store import Store
-    from genbench.running.data import read_data
+    from genbench.running.data import Sources
     from genbench.running.plan import pending
     from genbench.running.runner import Environment, choose_device
     from genbench.samples import judging, reading
@@ -134,9 +135,10 @@ def score(
     metric = DEFAULTS["metrics"][0]
     chosen = _metric_settings(metric, settings or [], sigma_search, precision)
     judge = judging.metric_with(metric, chosen)
-    source = registry.load("dataset", dataset)(environment.data_dir)
+    sources = Sources(environment.data_dir)
+    source = sources.dataset(dataset)
     found = [reading.read(path, dataset, source) for path in files]
-    data = read_data(dataset, environment.data_dir)[0]
+    data = sources.identity(dataset, 0)
     runs = [] if no_references else _reference_runs(found, dataset, metric, chosen, environment)
     store, console = Store(results_dir), new_console()
     todo = pending(runs, store)
@@ -159,7 +161,7 @@ def score(
     print_outcomes(todo, store, console, quiet, verbose=False)
     if as_json:
         asked = {"dataset": dataset, "caveat": data.caveat, "metric": metric, "settings": chosen}
-        rows = {"scores": list(map(asdict, judgements)), "references": list(map(asdict, results))}
+        rows = {"scores": list(map(asdict, judgements)), "references": list(map(flat, results))}
         typer.echo(json.dumps(asked | rows, indent=2, allow_nan=False, ensure_ascii=False))
     else:
         _print_score_tables(judgements, results, head, metric, chosen, store, quiet, form)

@@ -28,6 +28,8 @@ from genbench.errors import AlteredError, GenbenchError, UsageError
 
 if TYPE_CHECKING:
     from genbench.records.lock import Lock
+    from genbench.records.store import Store
+    from genbench.running.data import Sources
     from genbench.verifying.records import Record
     from genbench.verifying.verification import Verdict
 
@@ -71,6 +73,8 @@ def verify(
 
     Exit code 3 on a mismatch, 1 where something cannot be told. The results stay as they are.
     """
+    from genbench.records.store import Store
+    from genbench.running.data import Sources
     from genbench.running.runner import choose_device
     from genbench.verifying import records, verification
 
@@ -79,16 +83,16 @@ def verify(
     how = "rescore" if rescore else "retrain" if retrain else "files"
     where = str(choose_device(device))
     folders, tables, known = _chosen(results_dir, target)
-    sources = verification.Sources(data_folder(data_dir))
+    store, sources = Store(results_dir), Sources(data_folder(data_dir))
     found: list[Verdict] = []
     with _progress(len(folders), as_json) as step:
-        checked = _checked_files(folders, results_dir, known, strict=how == "files")
+        checked = _checked_files(folders, results_dir, known)
         sound = [one for one in checked if isinstance(one, records.Record)]
         _show([one for one in checked if isinstance(one, verification.Verdict)], found, as_json)
         for group in _groups(sound, how):
             step(group[0].name)
             _use_threads(threads or records.threads_of(group[0]))
-            _show(_verdicts(group, how, sources, where, tolerance), found, as_json)
+            _show(_verdicts(group, how, store, sources, where, tolerance), found, as_json)
             step(None, len(group))
     about = _tables(results_dir, tables, known)
     _show(about, [], as_json)
@@ -133,28 +137,23 @@ def _locked(results_dir: Path, target: str, known: Lock | None) -> str | None:
 
 
 def _checked_files(
-    folders: Sequence[Path], results_dir: Path, known: Lock | None, strict: bool
+    folders: Sequence[Path], results_dir: Path, known: Lock | None
 ) -> list[Record | Verdict]:
-    """Each record whose files are as written, or what is wrong with them.
-
-    strict: one whose keys cannot be computed again from what it records is not among the first.
-    """
+    """Each record whose files are as written, or what is wrong with them."""
     from genbench.verifying import records, verification
 
     found: list[Record | Verdict] = []
     for folder in folders:
         name = folder.relative_to(results_dir / "runs").as_posix()
         try:
-            record = records.read(folder)
-            doubts = records.check_files(record, results_dir, known)
+            record = records.read(results_dir, folder)
+            records.check_files(record, results_dir, known)
         except AlteredError as error:
             found.append(verification.Verdict(name, "", verification.DIFFERS, str(error)))
         except GenbenchError as error:
             found.append(verification.Verdict(name, "", verification.UNSURE, str(error)))
         else:
-            key, status = record.result.key, verification.UNSURE
-            unsure = [verification.Verdict(record.name, key, status, text) for text in doubts]
-            found += unsure if strict and unsure else [record]
+            found.append(record)
     return found
 
 
@@ -165,7 +164,12 @@ def _groups(sound: Sequence[Record], how: str) -> list[list[Record]]:
 
 
 def _verdicts(
-    group: Sequence[Record], how: str, sources: Any, device: str, tolerance: float | None
+    group: Sequence[Record],
+    how: str,
+    store: Store,
+    sources: Sources,
+    device: str,
+    tolerance: float | None,
 ) -> list[Verdict]:
     """What becomes of records that share their work; an error is the verdict on each of them."""
     import torch
@@ -174,9 +178,11 @@ def _verdicts(
 
     try:
         if how == "retrain":
-            return v.retrained(group, sources, device, tolerance)
+            return v.retrained(group, store, sources, device, tolerance)
         if how == "rescore":
-            return [v.rescored(one, sources, torch.device(device), tolerance) for one in group]
+            return [
+                v.rescored(one, store, sources, torch.device(device), tolerance) for one in group
+            ]
     except GenbenchError as error:
         status = v.DIFFERS if isinstance(error, AlteredError) else v.UNSURE
         return [v.Verdict(one.name, one.result.key, status, str(error)) for one in group]

@@ -147,9 +147,15 @@ def _fields(result: Result) -> dict[str, str]:
         "folds": str(result.folds),
         "metric": result.metric,
         "the metric's settings": ", ".join(f"{k}={v}" for k, v in settings.items()) or "default",
-        "the metric's code": str(result.code.get("metric", ""))[:12],
+        "the metric's code": _revision(result),
         "protocol": result.protocol or "the usual one",
     } | ({"samples": str(result.scored), "kind": result.kind} if result.status == "done" else {})
+
+
+def _revision(result: Result) -> str:
+    """The metric's code as a key has it."""
+    part = result.run.parts["metric"]
+    return f"revision {part.revision}" if part.revision is not None else part.digest[:12]
 
 
 def _by_seed(name: str, results: Sequence[Result]) -> Mapping[int, _Sets]:

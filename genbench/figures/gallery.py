@@ -87,7 +87,7 @@ def _logs(results: Sequence[Result], store: Store) -> dict[str, list[dict[str, A
     logs: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     found = {}
     for result in results:
-        log = restored.events(store, result)
+        log = store.events(result.run)
         same = logs.setdefault((result.dataset, result.model, result.seed, repr(log)), log)
         found[result.key] = same
     return found
@@ -157,7 +157,7 @@ def _sheet(
     count: int,
 ) -> Sheet:
     """The data of a sheet; raises UsageError where the samples are not kept."""
-    kept = restored.samples(store, result)
+    kept = store.samples(result.run)
     if kept is None:
         raise UsageError(f"the store keeps no samples of {cell.label} on {cell.head}")
     every = pixels.as_scored(torch.from_numpy(kept[0][:count]), source.levels)

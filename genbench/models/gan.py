@@ -84,6 +84,7 @@ class GAN:
     convolutions: Sequence[Sequence[int]] = ()
     convolution_pieces: int = 2
 
+    revision = 1
     samples = "mean"
 
     def __post_init__(self) -> None:

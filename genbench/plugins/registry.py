@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, entry_points
 from typing import Any
 
 from genbench.errors import UsageError
 
+SUITE = "genbench"
 KINDS = ("model", "dataset", "metric")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def entries(kind: str) -> list[EntryPoint]:
     """All registered entry points of a kind, sorted by name; nothing is imported."""
-    return sorted(entry_points(group=f"genbench.{kind}s"), key=lambda entry: entry.name)
+    return list(_entries(kind, tuple(sys.path)))
+
+
+@cache
+def _entries(kind: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """One scan of the installed distributions for each kind and search path."""
+    found = entry_points(group=f"genbench.{kind}s")
+    return tuple(sorted(found, key=lambda entry: entry.name))
+
+
+def tops() -> dict[str, str]:
+    """The top-level modules that registered parts lie in, each with its distribution."""
+    every = [entry for kind in KINDS for entry in entries(kind)]
+    found = {entry.module.partition(".")[0]: distribution(entry) for entry in every}
+    return {**found, SUITE: SUITE}
+
+
+def distribution(entry: EntryPoint) -> str:
+    """The name of the distribution that registered an entry point."""
+    return entry.dist.name if entry.dist else ""
+
+
+def installed(distribution: str) -> Distribution | None:
+    """An installed distribution by its name, or None."""
+    try:
+        return Distribution.from_name(distribution)
+    except (PackageNotFoundError, ValueError):  # ValueError: an empty name
+        return None
 
 
 def names(kind: str) -> list[str]:
@@ -38,9 +68,14 @@ def find(kind: str, name: str) -> EntryPoint:
     if len(found) > 1:
         owners = " and ".join(sorted(owner(entry) for entry in found))
         raise UsageError(f"{kind} {wanted!r} is registered by {owners}; uninstall one of them")
-    if not _NAME.fullmatch(wanted):
-        raise UsageError(f"{kind} {wanted!r} is registered under a name that is no file name")
+    check_name(kind, wanted)
     return found[0]
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raises UsageError for a name that could not be a file name: on the disk all names are."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{kind} {name!r}: a name has letters, digits, _ and -, at most 64")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

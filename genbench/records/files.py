@@ -11,7 +11,10 @@ import hashlib
 import io
 import json
 import os
+import shutil
+import struct
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -27,7 +30,9 @@ from safetensors.numpy import save
 from genbench.errors import AlteredError, StoreError
 
 _CHECKSUM = "sha256"
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError)  # the last: odd compression
+# what numpy's readers raise for a file that is damaged, encrypted or oddly compressed
+_BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, SyntaxError)
+_BROKEN += (zipfile.BadZipFile, zlib.error, tokenize.TokenError, struct.error, OverflowError)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -68,6 +73,25 @@ def sweep(folder: Path) -> None:
     """Removes what a killed writer left in `folder`; call it only while holding its lock."""
     for leftover in folder.glob(".*.tmp"):
         leftover.unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, if it is there."""
+    path.unlink(missing_ok=True)
+
+
+def move(path: Path, place: Path) -> None:
+    """Renames a file or folder; raises StoreError where that cannot be done."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(path, place)
+    except OSError as error:
+        raise StoreError(f"cannot move {path} to {place}: {error.strerror or error}") from error
+
+
+def remove_folder(path: Path) -> None:
+    """Removes a folder with all that is in it, if it is there."""
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def sha256_of_json(value: Any) -> str:
@@ -148,7 +172,7 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], Any]:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(str(arrays.pop("genbench")))
         intact = about[_CHECKSUM] == sha256_of_arrays(arrays, about["note"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, *_BROKEN_ZIP) as error:
+    except _BROKEN as error:
         raise _altered(path) from error
     if not intact:
         raise _altered(path)
@@ -162,30 +186,53 @@ def _altered(path: Path) -> AlteredError:
     )
 
 
-def append_line(path: Path, record: Mapping[str, Any]) -> None:
-    """Adds one JSON line to a log; the only writing that is not a replacement."""
+def append_line(path: Path, record: Mapping[str, Any], seed: str) -> None:
+    """Adds one JSON line to a log; the only writing that is not a replacement.
+
+    Each line carries the sha256 of itself and of the line before it; `seed` stands before the
+    first, so that no line can be edited, dropped or brought from another log unseen.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        before = _lines(path, seed)[1]
+        line = json.dumps({**record, _CHECKSUM: _chained(before, record)})
         with path.open("ab+") as file:
             whole = file.tell() == 0 or file.seek(-1, os.SEEK_END) < 0 or file.read(1) == b"\n"
-            file.write((b"" if whole else b"\n") + json.dumps(record).encode() + b"\n")
+            file.write((b"" if whole else b"\n") + line.encode() + b"\n")
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a log, oldest first; a line torn by a kill is left out."""
+def read_lines(path: Path, seed: str) -> list[dict[str, Any]]:
+    """The whole lines of a log, oldest first; a line torn by a kill is left out.
+
+    Raises AlteredError where a line is not as it was written, or not of this log.
+    """
+    return _lines(path, seed)[0]
+
+
+def _lines(path: Path, seed: str) -> tuple[list[dict[str, Any]], str]:
+    """The records of a log, and the checksum that the next one follows."""
     try:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
-        return []
-    records = []
+        return [], seed
+    records, last = [], seed
     for line in lines:
         try:
-            records.append(json.loads(line))
-        except ValueError:
+            record = json.loads(line)
+        except ValueError:  # torn, or the empty text after the last line
             continue
-    return records
+        checksum = record.pop(_CHECKSUM, None) if isinstance(record, dict) else None
+        if checksum is None or checksum != _chained(last, record):
+            raise _altered(path)
+        records.append(record)
+        last = checksum
+    return records, last
+
+
+def _chained(before: str, record: Mapping[str, Any]) -> str:
+    return sha256_of_json([before, dict(record)])
 
 
 @contextmanager

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from genbench.errors import AlteredError, UsageError
 from genbench.records import files
+from genbench.records.git import git
+from genbench.records.store import KEPT
 
 NAME = "lock.json"
 FORMS = {"md": "md", "latex": "tex", "csv": "csv", "html": "html", "json": "json"}  # form -> suffix
-RECORDS = ("result.json", "failed.json", "provenance.json", "per_example.npz", "samples.npz")
-KEPT = (*RECORDS, "weights.safetensors", "events.jsonl")
 _CHUNK = 1 << 20
 
 
@@ -112,12 +111,10 @@ def _found(results_dir: Path) -> set[str]:
 def _kept_by_git(folder: Path) -> set[str] | None:
     """What git keeps or would keep of a folder, relative to it; None where there is no git."""
     listing = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."]
-    command = ["git", "-C", str(folder), *listing]
-    try:
-        done = subprocess.run(command, capture_output=True, check=True, timeout=60)
-    except (OSError, subprocess.SubprocessError):
+    printed = git(folder, *listing)
+    if printed is None:
         return None
-    return {name.decode(errors="surrogateescape") for name in done.stdout.split(b"\0") if name}
+    return {name.decode(errors="surrogateescape") for name in printed.split(b"\0") if name}
 
 
 def sha256_of(path: Path) -> str:

@@ -1,9 +1,13 @@
-"""What a result is called: its row in a table, its column."""
+"""What a result is called: its row in a table, its column; and whether a name may be a file's."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+from genbench.errors import AlteredError, UsageError
+from genbench.plugins import registry
 from genbench.records.files import sha256_of_json
-from genbench.records.run import Result
+from genbench.records.run import Result, Run
 
 
 def label(result: Result, stale: bool = False) -> str:
@@ -17,9 +21,20 @@ def label(result: Result, stale: bool = False) -> str:
 
 def _version(result: Result) -> str:
     """A short name for the code and the recipe that made a result."""
-    return sha256_of_json([dict(result.code), dict(result.recipe)])[:8]
+    parts = {role: asdict(part) for role, part in result.run.parts.items()}
+    return sha256_of_json([parts, dict(result.run.revisions), dict(result.recipe)])[:8]
 
 
 def head(result: Result) -> str:
     """A column's head: the dataset, and what must be said of its data."""
     return f"{result.dataset} ({result.caveat})" if result.caveat else result.dataset
+
+
+def check(run: Run) -> None:
+    """Raises AlteredError for a record whose names could lead out of the folder of results."""
+    named = {"model": run.model, "dataset": run.data.name, "metric": run.metric}
+    try:
+        for kind, name in named.items():
+            registry.check_name(kind, name)
+    except UsageError as error:
+        raise AlteredError(f"a record names {error}") from error

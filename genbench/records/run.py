@@ -1,8 +1,10 @@
 """The question and the answer, as plain data.
 
 A run asks for one score: a model with its hyperparameters, on one fold of a dataset, with one seed,
-by one metric. Its keys are nested, `fit_key` < `sample_key` < `score_key`, and hold everything that
-the answer depends on; equal keys share the work. Device, versions and times are not in them.
+by one metric. Its keys are nested, `fit_key` < `sample_key` < `score_key`, and hold what the answer
+depends on, each thing named here: a field that is added to a type changes no key. What code the
+answer depends on is said by revisions (see `genbench.plugins.code`). Device, versions, times,
+sentences and labels are not in them.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from genbench.plugins.code import Part
 from genbench.records.files import sha256_of_json
 
 
@@ -39,8 +42,9 @@ class Run:
     sampling reads. selection: the metric that chooses the epoch, how often and by how many samples,
     or empty. tuning: the sampling hyperparameter that is chosen after training, of which values, by
     which metric and by how many samples, or empty. holds_out: whether the recipe selects or tunes,
-    even if the user turned it off, so that both share the training. code: sha256 by role ("model",
-    "metric", "select", "tune"). recipe: as the file and the user say it, so that a table can tell
+    even if the user turned it off, so that both share the training. parts: by role ("model",
+    "metric", "select", "tune"), whose code the answer depends on. revisions: of our own "training",
+    "drawing" and "scoring". recipe: as the file and the user say it, so that a table can tell
     whether it still stands so. minutes: the training budget. sample_set: 0, or which of further
     independent sets of samples of the same weights. protocol: empty, or by which other settings of
     its own the metric scores.
@@ -54,7 +58,8 @@ class Run:
     samples: int
     hyperparameters: Mapping[str, Any]
     settings: Mapping[str, Any]
-    code: Mapping[str, str]
+    parts: Mapping[str, Part]
+    revisions: Mapping[str, int]
     recipe: Mapping[str, Any] = field(default_factory=dict)
     sampling: tuple[str, ...] = ()
     selection: Mapping[str, Any] = field(default_factory=dict)
@@ -75,15 +80,16 @@ class Run:
         fitted = {k: v for k, v in self.hyperparameters.items() if k not in self.sampling}
         return sha256_of_json(
             {
-                "model": self.model,
+                "training": self.revisions["training"],
+                "model": _said(self.parts["model"]),
                 "dataset": self.data.name,
                 "seed": self.seed,
                 "hyperparameters": fitted,
-                "code": {r: self.code[r] for r in self.code if r in ("model", "select")},
                 "data": trained_on,
                 "carves": self.carves,
                 "uses_validation": self.uses_validation,
                 "selection": dict(self.selection),
+                "select": _said(self.parts.get("select")),
                 "minutes": self.minutes,
             }
         )
@@ -100,36 +106,38 @@ class Run:
     @cached_property
     def sample_key(self) -> str:
         """sha256 of what the samples depend on."""
-        drawn = {k: v for k, v in self.hyperparameters.items() if k in self.sampling}
         tuned = {}
         if self.tuning:
             looked_at = "" if self.carves else self.data.valid
-            tuned = {**self.tuning, "code": self.code["tune"], "valid": looked_at}
+            tuned = {**self.tuning, "by": _said(self.parts["tune"]), "valid": looked_at}
         return sha256_of_json(
             {
+                "drawing": self.revisions["drawing"],
                 "fit": self.fit_key,
                 "samples": self.samples,
-                "sampling": drawn,
+                "sampling": {k: v for k, v in self.hyperparameters.items() if k in self.sampling},
                 "tuning": tuned,
                 "levels": self.data.levels,
-                **({"set": self.sample_set} if self.sample_set else {}),
+                "set": self.sample_set,
             }
         )
 
     @cached_property
     def score_key(self) -> str:
         """sha256 of what the score, and the row it stands in, depend on."""
+        data = self.data
         return sha256_of_json(
             {
+                "scoring": self.revisions["scoring"],
                 "sample": self.sample_key,
-                "metric": self.metric,
+                "metric": _said(self.parts["metric"]),
                 "settings": dict(self.settings),
-                "code": self.code["metric"],
-                "data": asdict(self.data),
+                "fold": [data.fold, data.folds],
+                "data": [data.name, data.train, data.valid, data.test, data.levels],
                 "preset": self.preset,
                 "overrides": dict(self.overrides),
                 "recipe": dict(self.recipe),
-                **({"protocol": self.protocol} if self.protocol else {}),
+                "protocol": self.protocol,
             }
         )
 
@@ -151,30 +159,23 @@ class Run:
         return self.sample_folder / f"{self.metric}-fold-{self.data.fold}-{self.score_key[:12]}"
 
 
+def _said(part: Part | None) -> list[Any]:
+    """What a key says of a part."""
+    return [part.distribution, part.name, part.revision, part.digest] if part else []
+
+
 @dataclass(frozen=True)
 class Result:
     """The answer to a run: a function of its keys on one machine and thread count.
 
     status: "done" or "failed"; then `value` and `stderr` are None and `error` says why.
     kind: "mean" or "binary", what the samples are. scored: how many samples there were.
-    cut: whether a time budget ended the training. sample_set, protocol: as in the run.
+    cut: whether a time budget ended the training. per_example: sha256 of the scores of the single
+    test rows, empty where the metric gives none.
     """
 
-    model: str
-    dataset: str
-    fold: int
-    folds: int
-    seed: int
-    preset: str
-    overrides: Mapping[str, Any]
-    metric: str
-    samples: int
+    run: Run
     status: str
-    key: str
-    code: Mapping[str, str]
-    recipe: Mapping[str, Any]
-    digest: str
-    caveat: str
     value: float | None = None
     stderr: float | None = None
     unit: str = ""
@@ -184,29 +185,78 @@ class Result:
     cut: bool = False
     error: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
-    sample_set: int = 0
-    protocol: str = ""
+    per_example: str = ""
+
+    # What was asked is read off a result so often that it has names here.
+
+    @property
+    def key(self) -> str:
+        return self.run.score_key
+
+    @property
+    def model(self) -> str:
+        return self.run.model
+
+    @property
+    def dataset(self) -> str:
+        return self.run.data.name
+
+    @property
+    def fold(self) -> int:
+        return self.run.data.fold
+
+    @property
+    def folds(self) -> int:
+        return self.run.data.folds
+
+    @property
+    def digest(self) -> str:
+        return self.run.data.digest
+
+    @property
+    def caveat(self) -> str:
+        return self.run.data.caveat
+
+    @property
+    def seed(self) -> int:
+        return self.run.seed
+
+    @property
+    def preset(self) -> str:
+        return self.run.preset
+
+    @property
+    def overrides(self) -> Mapping[str, Any]:
+        return self.run.overrides
+
+    @property
+    def metric(self) -> str:
+        return self.run.metric
+
+    @property
+    def samples(self) -> int:
+        return self.run.samples
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        return self.run.recipe
+
+    @property
+    def sample_set(self) -> int:
+        return self.run.sample_set
+
+    @property
+    def protocol(self) -> str:
+        return self.run.protocol
 
 
-def answer(run: Run, status: str, **values: Any) -> Result:
-    """The result of `run`, with what it asked for filled in."""
-    return Result(
-        model=run.model,
-        dataset=run.data.name,
-        fold=run.data.fold,
-        folds=run.data.folds,
-        seed=run.seed,
-        preset=run.preset,
-        overrides=dict(run.overrides),
-        metric=run.metric,
-        samples=run.samples,
-        status=status,
-        key=run.score_key,
-        code=dict(run.code),
-        recipe=dict(run.recipe),
-        digest=run.data.digest,
-        caveat=run.data.caveat,
-        sample_set=run.sample_set,
-        protocol=run.protocol,
-        **values,
-    )
+_ASKED = ("model", "dataset", "fold", "folds", "seed", "preset", "overrides", "metric", "samples")
+_ASKED += ("recipe", "digest", "caveat", "sample_set", "protocol", "key")
+
+
+def flat(result: Result) -> dict[str, Any]:
+    """A result as one JSON object: what was asked, its key, the answer."""
+    asked = {name: getattr(result, name) for name in _ASKED}
+    answer = {name: value for name, value in vars(result).items() if name != "run"}
+    parts = {role: asdict(part) for role, part in result.run.parts.items()}
+    return {**asked, **answer, "parts": parts, "revisions": dict(result.run.revisions)}

@@ -1,12 +1,15 @@
 """A folder of runs: what was trained, what was drawn from it, what that scored.
 
 Folders are nested as keys are: training / samples / score. A file is there whole or not at all, and
-nothing outside the keys decides whether it may be used again.
+nothing outside the keys decides whether it may be used again. Only this file knows the layout:
 
     runs/mnist/gan/seed-0-<fit>/            weights.safetensors  events.jsonl  provenance.json
         samples-10000-<sample>/             samples.npz          provenance.json
-            parzen-fold-0-<score>/          result.json          provenance.json  per_example.npz
+            parzen-fold-0-<score>/          run.json  result.json  provenance.json  per_example.npz
         samples-10000-set-1-<sample>/       another set of samples of the same weights
+
+A run's folder follows from the run, so a record that lies elsewhere is not the run's: it is an
+error that names both places, and no number is read twice.
 """
 
 from __future__ import annotations
@@ -15,14 +18,33 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from genbench.errors import AlteredError, StoreError, UsageError
-from genbench.records import files
+from genbench.records import files, names
 from genbench.records.run import Result, Run
+
+WEIGHTS, EVENTS, PROVENANCE, LOG = (
+    "weights.safetensors",
+    "events.jsonl",
+    "provenance.json",
+    "output.log",
+)
+CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"  # only while it trains
+SAMPLES, RUN, DONE, FAILED, PER_EXAMPLE = (
+    "samples.npz",
+    "run.json",
+    "result.json",
+    "failed.json",
+    "per_example.npz",
+)
+KEPT = (WEIGHTS, EVENTS, PROVENANCE, SAMPLES, RUN, DONE, FAILED, PER_EXAMPLE)  # what a lock lists
+STAGES = ("fit", "sample", "score")
 
 
 class Store:
@@ -32,15 +54,16 @@ class Store:
         self.runs = results_dir / "runs"
 
     def __contains__(self, run: Run) -> bool:
-        path = self.runs / run.folder / "result.json"
-        return path.exists() and _result(path).status == "done"
+        if not (self.runs / run.folder / DONE).exists():
+            return False
+        return self._result(run.folder).status == "done"
 
     def prepare(self) -> None:
         """Makes the folder and proves that it can be written; raises UsageError if not."""
         try:
             probe = self.runs / f".writable-{os.getpid()}"
             files.write_bytes(probe, b"")
-            probe.unlink()
+            files.remove(probe)
         except (StoreError, OSError) as error:
             raise UsageError(f"{error}; --results-dir names another folder") from error
 
@@ -49,38 +72,50 @@ class Store:
         return files.locked(self.runs / run.fit_folder / ".lock")
 
     def sweep(self, run: Run) -> None:
-        """Removes half-written temporary files of a killed process; call it under the lock."""
+        """Removes what a killed process left half done; call it under the lock.
+
+        Besides half-written files that is the checkpoint of a training whose weights were written
+        just before it was killed.
+        """
         for folder in (run.fit_folder, run.sample_folder, run.folder):
             files.sweep(self.runs / folder)
+        finished, checkpoint = self.weights(run), self.checkpoint(run)
+        if finished and checkpoint and checkpoint[1]["done"] >= finished[1]["epochs"]:
+            self.drop_checkpoint(run)
 
     # --- training ---
 
     def weights(self, run: Run) -> tuple[dict[str, np.ndarray], Any] | None:
         """Finished weights and what the training noted, or None."""
-        return self._training(run, "weights.safetensors")
+        return self._training(run, WEIGHTS)
 
     def checkpoint(self, run: Run) -> tuple[dict[str, np.ndarray], Any] | None:
         """The state after the last finished epoch and its note, or None."""
-        return self._training(run, "checkpoint.safetensors")
+        return self._training(run, CHECKPOINT)
 
     def best(self, run: Run) -> tuple[dict[str, np.ndarray], Any] | None:
         """The weights of the best epoch so far, where epochs are selected, or None."""
-        return self._training(run, "best.safetensors")
+        return self._training(run, BEST)
 
     def _training(self, run: Run, name: str) -> tuple[dict[str, np.ndarray], Any] | None:
         path = self.runs / run.fit_folder / name
         if not path.exists():
             return None
-        arrays, note = files.read_tensors(path)
-        return arrays, _own(path, note, run.fit_key)
+        arrays, about = files.read_tensors(path)
+        return arrays, _own(path, about, run.fit_key)["note"]
 
     def put_checkpoint(self, run: Run, state: Mapping[str, np.ndarray], note: Any) -> None:
         """Keeps the state after an epoch, in place of the one before."""
-        self._put_training(run, "checkpoint.safetensors", state, note)
+        self._put_training(run, CHECKPOINT, state, note)
 
     def put_best(self, run: Run, state: Mapping[str, np.ndarray], note: Any) -> None:
         """Keeps the weights of the best epoch so far."""
-        self._put_training(run, "best.safetensors", state, note)
+        self._put_training(run, BEST, state, note)
+
+    def drop_checkpoint(self, run: Run) -> None:
+        """Removes what only a training in progress needs."""
+        for name in (CHECKPOINT, BEST):
+            files.remove(self.runs / run.fit_folder / name)
 
     def _put_training(
         self, run: Run, name: str, state: Mapping[str, np.ndarray], note: Any
@@ -92,119 +127,185 @@ class Store:
         self, run: Run, state: Mapping[str, np.ndarray], note: Any, provenance: Mapping[str, Any]
     ) -> None:
         """Ends a training: keeps the finished weights, drops what only training needed."""
-        folder = self.runs / run.fit_folder
-        files.write_json(folder / "provenance.json", provenance)
-        self._put_training(run, "weights.safetensors", state, note)
-        for name in ("checkpoint.safetensors", "best.safetensors"):
-            (folder / name).unlink(missing_ok=True)
+        self._put_provenance(run, "fit", provenance)
+        self._put_training(run, WEIGHTS, state, note)
+        self.drop_checkpoint(run)
 
     def log(self, run: Run, event: Mapping[str, Any]) -> None:
         """Appends an event to the training's log."""
-        files.append_line(self.runs / run.fit_folder / "events.jsonl", event)
+        files.append_line(self.runs / run.fit_folder / EVENTS, event, run.fit_key)
 
     def events(self, run: Run) -> list[dict[str, Any]]:
-        """What the training has logged so far, oldest first."""
-        return files.read_lines(self.runs / run.fit_folder / "events.jsonl")
+        """What the training has logged so far, oldest first; raises AlteredError if edited."""
+        return files.read_lines(self.runs / run.fit_folder / EVENTS, run.fit_key)
+
+    def output(self, run: Run) -> Path:
+        """Where what a run's model prints is kept."""
+        return self.runs / run.fit_folder / LOG
 
     # --- samples ---
 
     def samples(self, run: Run) -> tuple[np.ndarray, Any] | None:
         """Stored samples (m, d), uint8 levels or float32, and what was noted of them, or None."""
-        path = self.runs / run.sample_folder / "samples.npz"
+        path = self.runs / run.sample_folder / SAMPLES
         if not path.exists():
             return None
-        arrays, note = files.read_arrays(path)
-        return arrays["samples"], _own(path, note, run.sample_key)
+        arrays, about = files.read_arrays(path)
+        return arrays["samples"], _own(path, about, run.sample_key)["note"]
 
     def keeps_samples(self, run: Run) -> bool:
         """Whether the samples of a run are there."""
-        return (self.runs / run.sample_folder / "samples.npz").exists()
+        return (self.runs / run.sample_folder / SAMPLES).exists()
 
     def put_samples(
         self, run: Run, rows: np.ndarray, note: Any, provenance: Mapping[str, Any]
     ) -> None:
         """Keeps samples (m, d), deflated."""
-        folder = self.runs / run.sample_folder
-        files.write_json(folder / "provenance.json", provenance)
+        self._put_provenance(run, "sample", provenance)
         about = {"key": run.sample_key, "note": note}
-        files.write_arrays(folder / "samples.npz", {"samples": rows}, about)
+        files.write_arrays(self.runs / run.sample_folder / SAMPLES, {"samples": rows}, about)
 
     # --- scores ---
 
     def put(
-        self,
-        run: Run,
-        result: Result,
-        provenance: Mapping[str, Any],
-        per_example: np.ndarray | None = None,
+        self, result: Result, provenance: Mapping[str, Any], per_example: np.ndarray | None = None
     ) -> None:
         """Keeps a result; a done one takes the place of an earlier failure."""
-        folder = self.runs / run.folder
-        files.write_json(folder / "provenance.json", provenance)
-        if result.status == "failed":
-            files.write_json(folder / "failed.json", asdict(result))
-            return
+        run, folder = result.run, self.runs / result.run.folder
+        files.write_json(folder / RUN, asdict(run))
+        self._put_provenance(run, "score", provenance)
         if per_example is not None:
             about = {"key": run.score_key, "note": None}
-            files.write_arrays(folder / "per_example.npz", {"values": per_example}, about)
-        files.write_json(folder / "result.json", asdict(result))
-        (folder / "failed.json").unlink(missing_ok=True)
-
-    def provenance(self, folder: Path) -> dict[str, Any]:
-        """The provenance beside what a fit, sample or score folder holds; empty if none."""
-        path = self.runs / folder / "provenance.json"
-        return files.read_json(path) if path.exists() else {}
-
-    def records(self, result: Result) -> dict[str, dict[str, Any]]:
-        """The provenance of the stages behind a result: fit, sample, score; empty if none."""
-        names = (
-            f"{result.dataset}/{result.model}/seed-{result.seed}-*",
-            f"samples-{result.samples}-*",
-            f"{result.metric}-fold-{result.fold}-{result.key[:12]}",
-        )
-        for path in self.runs.glob("/".join(names)):
-            folder = path.relative_to(self.runs)
-            stages = {"fit": folder.parent.parent, "sample": folder.parent, "score": folder}
-            return {stage: self.provenance(where) for stage, where in stages.items()}
-        return {}
+            files.write_arrays(folder / PER_EXAMPLE, {"values": per_example}, about)
+        answer = {k: v for k, v in vars(result).items() if k != "run"}
+        name = DONE if result.status == "done" else FAILED
+        files.write_json(folder / name, {**answer, "key": run.score_key})
+        if name == DONE:
+            files.remove(folder / FAILED)
 
     def result(self, run: Run) -> Result | None:
         """The result of a run, done or failed, or None."""
-        for name in ("result.json", "failed.json"):
-            path = self.runs / run.folder / name
-            if path.exists():
-                return _result(path)
-        return None
+        there = any((self.runs / run.folder / name).exists() for name in (DONE, FAILED))
+        return self._result(run.folder) if there else None
 
     def per_example(self, result: Result) -> np.ndarray | None:
-        """Scores of the single test rows (n_test,), float64, in the test set's order, or None."""
-        for path in self.runs.glob(f"*/*/*/*/*-{result.key[:12]}/per_example.npz"):
-            arrays, note = files.read_arrays(path)
-            _own(path, note, result.key)
-            return arrays["values"]
-        return None
+        """Scores of the single test rows (n_test,), float64, in the test set's order, or None.
+
+        Raises AlteredError where the result says that there are some, and they are not there or
+        are others.
+        """
+        path = self.runs / result.run.folder / PER_EXAMPLE
+        if not result.per_example:
+            return None
+        if not path.exists():
+            raise AlteredError(f"{path} is missing; delete its folder and run the command again")
+        arrays, about = files.read_arrays(path)
+        _own(path, about, result.key)
+        if files.sha256_of_arrays(arrays) != result.per_example:
+            raise AlteredError(f"{path} holds other values than those of {DONE}")
+        return arrays["values"]
+
+    # --- what is there ---
 
     def __iter__(self) -> Iterator[Result]:
         """Every result, done or failed, in the order of its folder's name."""
-        for path in sorted(self.runs.glob("*/*/*/*/*/*.json")):
-            replaced = path.name == "failed.json" and path.with_name("result.json").exists()
-            if path.name in ("result.json", "failed.json") and not replaced:
-                yield _result(path)
+        for folder in self.folders():
+            yield self._result(folder.relative_to(self.runs))
+
+    def folders(self) -> list[Path]:
+        """The folder of every result, done or failed, sorted."""
+        found = {path.parent for name in (DONE, FAILED) for path in self.runs.rglob(name)}
+        return sorted(found)
+
+    def unanswered(self) -> list[Path]:
+        """Folders with a question and no answer: a run was killed there, or one was deleted."""
+        asked = {path.parent for path in self.runs.rglob(RUN)}
+        return sorted(asked - set(self.folders()))
+
+    def read(self, folder: Path) -> Result:
+        """The result in a folder below `runs`; raises AlteredError where it does not belong there.
+
+        Raises StoreError where an older version wrote it.
+        """
+        return self._result(folder.relative_to(self.runs))
+
+    def _result(self, folder: Path) -> Result:
+        """A result as it was written; `folder` is relative to `runs`."""
+        place = self.runs / folder
+        path = place / (DONE if (place / DONE).exists() else FAILED)
+        answer = files.read_json(path)
+        if not (place / RUN).exists():
+            raise _of_another_layout(path) if "model" in answer else _missing(place / RUN)
+        try:
+            run = _runs().validate_python(files.read_json(place / RUN))
+            key = answer.pop("key")
+            result = _results().validate_python({**answer, "run": run})
+        except (ValidationError, KeyError) as error:
+            raise StoreError(
+                f"{path} was written by another version of genbench: {error}"
+            ) from error
+        names.check(run)
+        if key != run.score_key:
+            raise AlteredError(f"{path} does not answer {place / RUN}: its key is {key[:12]}…")
+        if run.folder != folder:
+            raise AlteredError(
+                f"{place} holds a record that belongs in {self.runs / run.folder}: "
+                "move it there or delete it"
+            )
+        return result
+
+    # --- provenance ---
+
+    def _put_provenance(self, run: Run, stage: str, provenance: Mapping[str, Any]) -> None:
+        folder, key = _place(run, stage)
+        files.write_json(self.runs / folder / PROVENANCE, {**provenance, "key": key})
+
+    def provenance(self, run: Run, stage: str) -> dict[str, Any]:
+        """What a stage of a run ("fit", "sample", "score") was made with; empty if not kept.
+
+        Raises AlteredError where it is that of another run.
+        """
+        folder, key = _place(run, stage)
+        path = self.runs / folder / PROVENANCE
+        return _own(path, files.read_json(path), key) if path.exists() else {}
+
+    def records(self, result: Result) -> dict[str, dict[str, Any]]:
+        """The provenance of the stages behind a result: fit, sample, score."""
+        return {stage: self.provenance(result.run, stage) for stage in STAGES}
 
 
-def _result(path: Path) -> Result:
-    record = files.read_json(path)
-    try:
-        result = Result(**record)
-    except TypeError as error:
-        raise StoreError(f"{path} was written by another version of genbench: {error}") from error
-    if not path.parent.name.endswith(f"-{result.key[:12]}"):
-        raise AlteredError(f"{path} is not of this run: its key is {result.key[:12]}…")
-    return result
+def _place(run: Run, stage: str) -> tuple[Path, str]:
+    """The folder of a stage, relative to `runs`, and its key."""
+    return {
+        "fit": (run.fit_folder, run.fit_key),
+        "sample": (run.sample_folder, run.sample_key),
+        "score": (run.folder, run.score_key),
+    }[stage]
+
+
+@cache
+def _runs() -> TypeAdapter[Run]:
+    return TypeAdapter(Run)
+
+
+@cache
+def _results() -> TypeAdapter[Result]:
+    return TypeAdapter(Result)
 
 
 def _own(path: Path, about: Any, key: str) -> Any:
-    """The note of a file, once it is sure that the file belongs to the run with this key."""
+    """What a file says, once it is sure that the file belongs to the run with this key."""
     if not isinstance(about, dict) or about.get("key") != key:
         raise AlteredError(f"{path} is not of this run: its key is not {key[:12]}…; delete it")
-    return about["note"]
+    return about
+
+
+def _missing(path: Path) -> AlteredError:
+    return AlteredError(f"{path} is missing; delete its folder and run the command again")
+
+
+def _of_another_layout(path: Path) -> StoreError:
+    return StoreError(
+        f"{path} was written before results had revisions; `genbench rekey` gives all results of "
+        "the folder the keys that they have now, and trains nothing again"
+    )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from genbench.plugins.code import Part
     from genbench.records.run import Result
     from genbench.report import page
     from genbench.tables.cells import Cell
@@ -26,8 +27,12 @@ def record(cell: Cell, records: Records) -> page.Record:
         facts=[(term, text) for term, text in _facts(cell, records).items() if text],
         runs=_runs(cell, records),
         blocks=[
-            *_blocks("Hyperparameters", [score.get("hyperparameters") for score in scores]),
-            *_blocks("Settings of the metric", [score.get("settings") for score in scores]),
+            *_blocks(
+                "Hyperparameters", [dict(result.run.hyperparameters) for result in cell.results]
+            ),
+            *_blocks(
+                "Settings of the metric", [dict(result.run.settings) for result in cell.results]
+            ),
             *_blocks("Recipe, as written", [dict(result.recipe) for result in cell.results]),
             *_blocks("Machine and versions", [_machine(score) for score in scores]),
         ],
@@ -51,8 +56,13 @@ def _facts(cell: Cell, records: Records) -> dict[str, str]:
         "machine": "; ".join(dict.fromkeys(timed_on(score) for score in scores if score)),
         "commit": several(_commit(score) for score in scores if score.get("commit")),
     }
-    digests = {f"code, {role}": f"sha256 {digest}" for role, digest in first.code.items()}
-    return facts | digests
+    return facts | {f"code, {role}": _identity(part) for role, part in first.run.parts.items()}
+
+
+def _identity(part: Part) -> str:
+    """Who registered a part, and its revision or the digest of its code."""
+    which = f"revision {part.revision}" if part.revision is not None else f"sha256 {part.digest}"
+    return f"{part.name} of {part.distribution}, {which}"
 
 
 def _commit(score: Mapping[str, Any]) -> str:

@@ -1,7 +1,9 @@
-"""Which rows a run sees: the identity of each fold of a dataset."""
+"""Which rows a run sees: datasets read once, and the identity of each of their folds."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,44 +11,92 @@ from torch import Tensor
 
 from genbench.errors import DataError, GenbenchError
 from genbench.plugins import registry
+from genbench.protocols import Split
 from genbench.records.files import sha256_of_arrays
 from genbench.records.run import Data
 
+SIGMA_ROWS = 1000  # validation rows that choose sigma; those after them choose the epoch
 
-def read_data(dataset: str, data_dir: Path) -> list[Data]:
-    """The identity of every fold of a dataset: which rows a run of it would see.
 
-    Raises DataError for missing or damaged files, and for a dataset that breaks its contract.
-    """
-    cls = registry.load("dataset", dataset)
+class Sources:
+    """The datasets in a folder; each is built, read and digested once."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self._datasets: dict[str, Any] = {}
+        self._splits: dict[tuple[str, int], Split] = {}
+        self._identities: dict[tuple[str, int], Data] = {}
+
+    def dataset(self, name: str) -> Any:
+        """A registered dataset; raises DataError for whatever its constructor raises."""
+        if name not in self._datasets:
+            with _readable(name):
+                self._datasets[name] = registry.load("dataset", name)(self.data_dir)
+        return self._datasets[name]
+
+    def split(self, name: str, fold: int) -> Split:
+        """One fold of a dataset, on the CPU; raises DataError on missing or damaged files."""
+        if (name, fold) not in self._splits:
+            with _readable(name):
+                self._splits[name, fold] = self.dataset(name).split(fold)
+        return self._splits[name, fold]
+
+    def identity(self, name: str, fold: int) -> Data:
+        """Which rows one fold holds: sha256 of its parts, and what must be said of them."""
+        if (name, fold) not in self._identities:
+            with _readable(name):
+                self._identities[name, fold] = self._identified(name, fold)
+        return self._identities[name, fold]
+
+    def identities(self, name: str) -> list[Data]:
+        """The identity of every fold.
+
+        Raises DataError for missing or damaged files, and for a dataset that breaks its contract.
+        """
+        with _readable(name):
+            folds = range(self.dataset(name).folds)
+        return [self.identity(name, fold) for fold in folds]
+
+    def _identified(self, name: str, fold: int) -> Data:
+        source = self.dataset(name)
+        if source.levels is not None and not 2 <= source.levels <= 256:
+            raise DataError(f"levels of {name!r} must be 2 to 256 or None, got {source.levels}")
+        split = self.split(name, fold)
+        train, valid, test = (_digest(rows) for rows in (split.train, split.valid, split.test))
+        return Data(
+            name=name,
+            fold=fold,
+            folds=source.folds,
+            train=train,
+            valid=valid,
+            test=test,
+            digest=source.digest,
+            caveat=source.caveat,
+            levels=source.levels,
+        )
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Turns what a stranger's dataset raises into a DataError that names it."""
     try:
-        source = cls(data_dir)
-        return [identity(dataset, source, fold) for fold in range(source.folds)]
+        yield
     except GenbenchError:
         raise
     except Exception as error:  # a stranger's dataset may raise anything
         reason = f"{type(error).__name__}: {error}"
-        raise DataError(f"dataset {dataset!r} cannot be read: {reason}") from error
-
-
-def identity(dataset: str, source: Any, fold: int) -> Data:
-    """Which rows one fold holds: sha256 of its parts, and what must be said of them."""
-    if source.levels is not None and not 2 <= source.levels <= 256:
-        raise DataError(f"levels of {dataset!r} must be 2 to 256 or None, got {source.levels}")
-    split = source.split(fold)
-    train, valid, test = (_digest(part) for part in (split.train, split.valid, split.test))
-    return Data(
-        name=dataset,
-        fold=fold,
-        folds=source.folds,
-        train=train,
-        valid=valid,
-        test=test,
-        digest=source.digest,
-        caveat=source.caveat,
-        levels=source.levels,
-    )
+        raise DataError(f"dataset {name!r} cannot be read: {reason}") from error
 
 
 def _digest(rows: Tensor) -> str:
     return sha256_of_arrays({"rows": rows.numpy()})
+
+
+def carved(train: Tensor) -> tuple[Tensor, Tensor]:
+    """Training rows, and those at their end that select epochs and tune sampling instead.
+
+    A tenth, at most twice as many as choose sigma.
+    """
+    held_out = min(2 * SIGMA_ROWS, len(train) // 10)
+    kept = len(train) - held_out
+    return train[:kept], train[kept:]

@@ -10,11 +10,12 @@ from typing import Any
 
 from genbench.errors import DataError, UsageError
 from genbench.plugins import recipe, registry
-from genbench.plugins.code import code_of
+from genbench.plugins.code import identities, stage_revisions
 from genbench.plugins.settings import check_values, constructor, defaults
 from genbench.records.run import Data, Result, Run
+from genbench.records.standing import standing
 from genbench.records.store import Store
-from genbench.running.data import read_data
+from genbench.running.data import Sources
 
 MOST_CHAINS, LEAST_STATES = 100, 100  # of chains that start at training images
 SIZES = ("smoke", "quick")  # presets that every model may lack
@@ -59,14 +60,14 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
         if owner not in {*models, *metrics}:
             hint = registry.nearest(owner, {*models, *metrics})
             raise UsageError(f"--set names {owner!r}, which is not in this plan; {hint}")
-    runs = []
+    runs, sources = [], Sources(data_dir)
     for dataset in dict.fromkeys(registry.find("dataset", d).name for d in question.datasets):
         recipes = {
             model: recipe.resolve(model, dataset, question.preset, set_by_user(question, model))
             for model in models
         }
         _check_preset(question.preset, asked, dataset)
-        folds = read_data(dataset, data_dir)
+        folds = sources.identities(dataset)
         for model in models:
             _check_range(model, dataset)
         for model, seed in product(models, question.seeds):
@@ -154,18 +155,6 @@ def _settings(question: Question, chosen: recipe.Recipe, metric: str) -> dict[st
     return settings
 
 
-def _scored_by(metric: str, protocol: str, run: Run) -> dict[str, Any]:
-    """The settings of a protocol that a metric offers: its defaults but for what it names."""
-    if not protocol:
-        return {}
-    cls = registry.load("metric", metric)
-    offered = protocols(metric, run)
-    if protocol not in offered:
-        hint = registry.nearest(protocol, offered)
-        raise UsageError(f"{metric} has no protocol {protocol!r} for these samples; {hint}")
-    return {"protocol": protocol, "settings": defaults(cls) | dict(offered[protocol])}
-
-
 def protocols(metric: str, run: Run) -> Mapping[str, Mapping[str, Any]]:
     """The settings, by name, of the other ways in which a metric offers to score a run."""
     offered = getattr(registry.load("metric", metric), "protocols", None)
@@ -175,46 +164,11 @@ def protocols(metric: str, run: Run) -> Mapping[str, Mapping[str, Any]]:
 
 def by_protocols(run: Run) -> list[Run]:
     """The runs that score the same samples by every other protocol that the metric offers."""
-    offered = protocols(run.metric, run)
-    return [replace(run, **_scored_by(run.metric, name, run)) for name in offered]
-
-
-def again(results: Sequence[Result], data_dir: Path) -> dict[str, Run]:
-    """By its key, the run that a stored result answers; none where code, recipe or data changed.
-
-    Reads the data of every dataset among them once.
-    """
-    found: dict[str, Run] = {}
-    data: dict[str, list[Data]] = {}
-    for result in results:
-        try:
-            if result.dataset not in data:
-                data[result.dataset] = read_data(result.dataset, data_dir)
-            run = _asked(result, data[result.dataset][result.fold])
-        except (UsageError, DataError, LookupError):  # it is no longer registered, or cannot be so
-            continue
-        if run.score_key == result.key:
-            found[result.key] = run
-    return found
-
-
-def _asked(result: Result, data: Data) -> Run:
-    """What asks for a result, by the installed code and recipes."""
-    own = {k: v for k, v in result.overrides.items() if "." not in k and k != "minutes"}
-    dotted = [(*key.split(".", 1), v) for key, v in result.overrides.items() if "." in key]
-    question = Question(
-        models=[result.model],
-        datasets=[result.dataset],
-        metrics=[result.metric],
-        samples=result.samples,
-        preset=result.preset,
-        overrides={result.model: own, result.metric: {key: value for _, key, value in dotted}},
-        minutes=result.overrides.get("minutes"),
-    )
-    chosen = recipe.resolve(result.model, result.dataset, result.preset, own)
-    run = _run(question, chosen, result.model, result.seed, data, result.metric)
-    scored_by = _scored_by(result.metric, result.protocol, run)
-    return replace(run, sample_set=result.sample_set, **scored_by)
+    usual = defaults(registry.load("metric", run.metric))
+    return [
+        replace(run, protocol=name, settings=usual | dict(changed))
+        for name, changed in protocols(run.metric, run).items()
+    ]
 
 
 def _run(
@@ -256,7 +210,8 @@ def _run(
         samples=question.samples,
         hyperparameters=dict(chosen.hyperparameters),
         settings=_settings(question, chosen, metric),
-        code=code_of(model, metric, recipe.judges(chosen.written)),
+        parts=identities(model, metric, recipe.judges(chosen.written)),
+        revisions=stage_revisions(),
         recipe=dict(chosen.written),
         sampling=tuple(getattr(registry.load("model", model), "sampling", ())),
         selection=selection,
@@ -278,3 +233,30 @@ def by_training(runs: Sequence[Run]) -> list[list[Run]]:
 def pending(runs: Sequence[Run], store: Store, rerun: bool = False) -> list[Run]:
     """The runs that the store does not hold; failed ones are tried again."""
     return [run for run in runs if rerun or run not in store]
+
+
+# --- what was asked before ---
+
+
+def again(results: Sequence[Result], data_dir: Path) -> dict[str, Run]:
+    """By its key, the run that a result answers, if it would be asked in the same way now.
+
+    Left out is what other code, another recipe or other data made. Reads each dataset once.
+    """
+    found: dict[str, Run] = {}
+    sources = Sources(data_dir)
+    for result in results:
+        try:
+            if not standing(result.run).stale:
+                run = renewed(result.run, sources)
+                found |= {result.key: run} if run.score_key == result.key else {}
+        except (UsageError, DataError, LookupError):  # it is no longer registered, or cannot be so
+            continue
+    return found
+
+
+def renewed(run: Run, sources: Sources) -> Run:
+    """What a stored run asks, by the installed code and on the data that are there now."""
+    data = sources.identity(run.data.name, run.data.fold)
+    parts = identities(run.model, run.metric, recipe.judges(run.recipe))
+    return replace(run, data=data, parts=parts, revisions=stage_revisions())

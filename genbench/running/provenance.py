@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -20,6 +19,7 @@ import psutil
 import torch
 
 from genbench import precision
+from genbench.records.git import git
 
 try:
     import resource
@@ -55,20 +55,14 @@ def _version(package: str) -> str:
 @cache
 def commit() -> dict[str, Any] | None:
     """Commit of the checkout that genbench runs from and whether it was changed, if it is one."""
-    home = Path(__file__).resolve().parent
+    home = Path(__file__).resolve().parents[1]
     if not (home.parent / ".git").exists():
         return None
-    try:
-        head = _git(home, "rev-parse", "HEAD")
-        return {"sha": head, "dirty": bool(_git(home, "status", "--porcelain", "-uno"))}
-    except (OSError, subprocess.SubprocessError):
+    sha = git(home, "rev-parse", "HEAD", seconds=10)
+    changed = git(home, "status", "--porcelain", "-uno", seconds=10)
+    if sha is None or changed is None:
         return None
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    return done.stdout.strip()
+    return {"sha": sha.decode().strip(), "dirty": bool(changed.strip())}
 
 
 @cache

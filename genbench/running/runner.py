@@ -13,11 +13,11 @@ import torch
 
 from genbench.errors import ModelError, StoreError, UsageError
 from genbench.precision import float32_products
-from genbench.records.run import Run, answer
+from genbench.records.run import Result, Run
 from genbench.records.store import Store
 from genbench.running import provenance
 from genbench.running.plan import by_training, pending
-from genbench.running.work import Work, about
+from genbench.running.work import Work, registered_by
 from genbench.timing import Clock, timed
 
 
@@ -85,11 +85,11 @@ def fail(store: Store, run: Run, error: BaseException, seconds: float | None) ->
     message = f"{type(error).__name__}: {error}"
     record = {
         **provenance.machine(),
-        **about(run),
+        "registered_by": registered_by(run),
         "seconds": {"until_failure": seconds},
         "traceback": where,
     }
-    store.put(run, answer(run, "failed", error=message), record)
+    store.put(Result(run, "failed", error=message), record)
 
 
 def submit_all(

@@ -1,8 +1,4 @@
-"""How samples are scored, whoever made them: as they are kept, as they are scored, what they score.
-
-Samples of data with `levels` are kept as the k of k / (levels - 1), uint8, and scored as those
-values in float32; samples of continuous data are kept and scored in float32.
-"""
+"""What a metric says of samples, whoever made them: the one way from kept rows to a score."""
 
 from __future__ import annotations
 
@@ -10,14 +6,14 @@ import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genbench.comparing import estimates
-from genbench.errors import GenbenchError, UsageError
+from genbench.errors import ModelError, UsageError
 from genbench.plugins import registry
 from genbench.plugins.settings import check_values, constructor
 from genbench.precision import float32_products
@@ -31,6 +27,32 @@ def scored(metric: Any, samples: Tensor, split: Split) -> Score:
     wants_train = "train" in inspect.signature(metric.__call__).parameters
     more = {"train": split.train} if wants_train else {}
     return metric(samples, split.valid, split.test, **more)
+
+
+def as_given(kept: np.ndarray, dataset: Dataset, device: torch.device) -> Tensor:
+    """Kept rows (m, d) as a metric is given them: float32, converted block by block if many."""
+    stored, levels = torch.from_numpy(kept).to(device), levels_of(dataset)
+    return Deferred(stored, levels) if stored.numel() > LARGEST else as_scored(stored, levels)
+
+
+def score(
+    name: str,
+    metric: Any,
+    kept: np.ndarray,
+    dataset: Dataset,
+    split: Split,
+    stream: Sequence[str | int],
+) -> Score:
+    """What a metric says of kept rows (m, d) called `name`, drawing from the named stream.
+
+    split: one fold, on the device that scores. Raises ModelError where it gives no number.
+    """
+    samples = as_given(kept, dataset, split.test.device)
+    with seeded(*stream), float32_products():
+        found = scored(metric, samples, split)
+    if not (math.isfinite(found.value) and math.isfinite(found.stderr)):
+        raise ModelError(f"{name} scored {found.value} ± {found.stderr}, which is not a number")
+    return found
 
 
 # --- a judgement ---
@@ -75,47 +97,33 @@ def judge(
 
     Raises GenbenchError where the metric refuses them or gives no number.
     """
-    stored, levels = torch.from_numpy(rows).to(device), levels_of(dataset)
-    large = stored.numel() > LARGEST
-    samples = Deferred(stored, levels) if large else as_scored(stored, levels)
     own, copies, folds = digests(rows), [], []
     for fold in range(dataset.folds):
         split = dataset.split(fold)
         train = set(digests(as_stored(split.train, dataset)))
         copies.append(sum(row in train for row in own) / len(own))
-        parts = (part.to(device) for part in (split.train, split.valid, split.test))
-        with seeded("file", name, 0, "score", fold), float32_products():
-            folds.append(_fold(fold, name, metric, samples, Split(*parts)))
-    value, error = estimates.mean_and_error([fold["value"] for fold in folds])
+        parts = Split(*(part.to(device) for part in (split.train, split.valid, split.test)))
+        try:
+            found = score(name, metric, rows, dataset, parts, ("file", name, 0, "score", fold))
+        except ValueError as error:
+            raise ModelError(f"{name} cannot be scored: {error}") from error
+        numbers = {"value": float(found.value), "stderr": float(found.stderr)}
+        folds.append({"fold": fold, **numbers, "details": dict(found.details)})
+    values = [fold["value"] for fold in folds]
+    between = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
     return Judgement(
         name=name,
         kind="binary" if binary else "mean",
         samples=len(rows),
         distinct=len(set(own)),
         copies=copies,
-        value=value,
-        error=error if len(folds) > 1 else folds[0]["stderr"],
+        value=fmean(values),
+        error=between if len(folds) > 1 else folds[0]["stderr"],
         over="folds" if len(folds) > 1 else "examples",
         unit=metric.unit,
         higher_is_better=metric.higher_is_better,
         folds=folds,
     )
-
-
-def _fold(fold: int, name: str, metric: Any, samples: Tensor, split: Split) -> dict[str, Any]:
-    """The score of one fold; raises GenbenchError where it is no number."""
-    try:
-        score = scored(metric, samples, split)
-    except ValueError as error:
-        raise GenbenchError(f"{name} cannot be scored: {error}") from error
-    if not (math.isfinite(score.value) and math.isfinite(score.stderr)):
-        raise GenbenchError(f"{name} scored {score.value} ± {score.stderr}, which is no number")
-    return {
-        "fold": fold,
-        "value": float(score.value),
-        "stderr": float(score.stderr),
-        "details": dict(score.details),
-    }
 
 
 def remarks(judgement: Judgement) -> list[str]:

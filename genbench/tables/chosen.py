@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from genbench.cli.options import DEFAULTS, split
 from genbench.errors import UsageError
+from genbench.records.names import label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,16 +23,9 @@ if TYPE_CHECKING:
 
 def is_current(result: Result) -> bool:
     """Whether the installed code and recipe are those that made a result."""
-    from genbench.plugins import recipe
-    from genbench.plugins.code import code_of
+    from genbench.records.standing import standing
 
-    chosen = {k: v for k, v in result.overrides.items() if "." not in k and k != "minutes"}
-    try:
-        said = recipe.written(result.model, result.dataset, result.preset, chosen)
-        code = code_of(result.model, result.metric, recipe.judges(said))
-        return (said, code) == (result.recipe, result.code)
-    except UsageError:  # it is no longer registered, or cannot be found
-        return False
+    return not standing(result.run).stale
 
 
 def ordered(results: Sequence[Result]) -> list[Result]:
@@ -40,7 +34,7 @@ def ordered(results: Sequence[Result]) -> list[Result]:
 
     def place(result: Result) -> tuple[Any, ...]:
         rank = usual.index(result.model) if result.model in usual else len(usual)
-        return result.dataset, rank, result.model, result.seed, result.fold
+        return result.dataset, rank, result.model, label(result), result.seed, result.fold
 
     return sorted(results, key=place)
 

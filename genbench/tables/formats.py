@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from genbench.records.run import Result
+from genbench.records.run import Result, flat
 from genbench.tables import speed
 from genbench.tables.cells import SCORES
 from genbench.tables.speed import Asked
@@ -155,5 +155,5 @@ def _no_formula(value: Any) -> Any:
 
 def as_json(results: Sequence[Result], asked: Asked = SCORES) -> str:
     """An array with an object for each score."""
-    every = [{**vars(result), **speed.numbers([result], asked)} for result in results]
+    every = [{**flat(result), **speed.numbers([result], asked)} for result in results]
     return json.dumps(every, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"

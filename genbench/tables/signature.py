@@ -11,11 +11,10 @@ what the metric itself says of its settings. After the manner of sacreBLEU (Post
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from genbench.errors import UsageError
-from genbench.plugins import registry
 from genbench.plugins.settings import checked_fields, of_settings, safe
 from genbench.records.files import sha256_of_json
 from genbench.records.run import Result
@@ -89,9 +88,9 @@ def differences(one: str, other: str) -> list[str]:
 
 
 def fields(result: Result, record: Record) -> dict[str, str]:
-    """What the signature says of one result, from the provenance of its score."""
-    selection = record.get("selection") or {}
-    trained = "epochs" in record.get("hyperparameters", {})  # the others have no epoch to select
+    """What the signature says of one result, from its question and the provenance of its score."""
+    selection = result.run.selection
+    trained = "epochs" in result.run.hyperparameters  # the others have no epoch to select
     said = {
         METRIC: safe(result.metric),
         "d": _dataset(result),
@@ -125,13 +124,10 @@ def _of_metric(result: Result, record: Record) -> dict[str, Any]:
     """As it was recorded, else by the installed metric, else a name for the settings."""
     if "signature" in record:
         return {part: checked_fields(record["signature"][part]) for part in ("fields", "usual")}
-    if "settings" not in record:
-        return {"fields": {"settings": UNKNOWN}, "usual": {}}
     try:
-        levels = getattr(registry.load("dataset", result.dataset), "levels", None)
-        return of_settings(result.metric, record["settings"], levels)
-    except UsageError:  # one of them is no longer registered
-        name = sha256_of_json(dict(record["settings"]))[:DIGEST]
+        return of_settings(result.metric, result.run.settings, result.run.data.levels)
+    except UsageError:  # it is no longer registered
+        name = sha256_of_json(dict(result.run.settings))[:DIGEST]
         return {"fields": {"settings": name}, "usual": {}}
 
 
@@ -174,7 +170,8 @@ def _counts(results: Sequence[Result]) -> dict[str, tuple[int, int]]:
     rows: dict[str, list[Result]] = {}
     for result in results:
         row = [result.model, result.preset, dict(result.overrides), result.samples]
-        made_by = [dict(result.code), dict(result.recipe)]
+        parts = {role: asdict(part) for role, part in result.run.parts.items()}
+        made_by = [parts, dict(result.run.revisions), dict(result.recipe)]
         rows.setdefault(sha256_of_json([*row, *made_by]), []).append(result)
     return {
         row: (len({r.sample_set for r in found}), len({r.seed for r in found}))

@@ -74,9 +74,8 @@ def _distinct(
     """Each training or draw once, with a result that hangs on it and its record."""
     found = {}
     for result in results:
-        stages = records.get(result.key, {})
-        key = stages.get("score", {}).get("keys", {}).get(stage, result.key)
-        found.setdefault(key, (result, stages.get(stage, {})))
+        key = {"fit": result.run.fit_key, "sample": result.run.sample_key}.get(stage, result.key)
+        found.setdefault(key, (result, records.get(result.key, {}).get(stage, {})))
     return list(found.values())
 
 

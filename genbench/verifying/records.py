@@ -10,24 +10,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genbench.errors import AlteredError, StoreError, UsageError
-from genbench.plugins import registry
-from genbench.plugins.code import code_of
-from genbench.records import files, lock
-from genbench.records.run import Data, Result, Run
+from genbench.errors import AlteredError, UsageError
+from genbench.records import lock, rekeyed
+from genbench.records.run import Result, Run
+from genbench.records.store import STAGES, Store
 
 SHORTEST = 4  # hex digits of a key
-_NEEDED = ("keys", "seed", "preset", "overrides", "code", "dataset_digest", "data", "settings")
-_NEEDED += ("hyperparameters", "selection", "tuning", "minutes")
 
 
 @dataclass(frozen=True)
 class Record:
-    """A result and the provenance of its score, read and checked; `folder` is where it lies."""
+    """A result and the provenance of its stages, read and checked; `folder` is where it lies."""
 
     folder: Path
     result: Result
-    provenance: Mapping[str, Any]
+    stages: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def run(self) -> Run:
+        return self.result.run
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """That of the score."""
+        return self.stages["score"]
 
     @property
     def name(self) -> str:
@@ -38,17 +44,6 @@ class Record:
         marks += [r.protocol] if r.protocol else []
         return f"{r.model} [{', '.join(marks)}] on {r.dataset}, fold {r.fold}, seed {r.seed}"
 
-    @property
-    def samples(self) -> Path:
-        return self.folder.parent / "samples.npz"
-
-    @property
-    def earlier(self) -> list[dict[str, Any]]:
-        """The provenance of the training and of the draw, as far as they are kept."""
-        places = (self.folder.parent.parent, self.folder.parent)
-        paths = [place / "provenance.json" for place in places]
-        return [files.read_json(path) for path in paths if path.exists()]
-
 
 # --- which ---
 
@@ -56,26 +51,34 @@ class Record:
 def find(results_dir: Path, target: str) -> list[Path]:
     """The folders of the results that a key, its beginning, a folder or a file stands for.
 
-    Raises UsageError where there is none, or a key's beginning is that of several.
+    An older key finds the result that was given a new one. A folder whose question has no answer
+    is among them. Raises UsageError where there is none, or a key's beginning is that of several.
     """
-    runs = results_dir / "runs"
-    every = [path.parent for name in ("result", "failed") for path in runs.rglob(f"{name}.json")]
-    every = sorted(set(every))
+    store = Store(results_dir)
+    every = sorted({*store.folders(), *store.unanswered()})
     if target == "all":
         if not every:
-            raise UsageError(f"no results in {runs}; `genbench run` makes some")
+            raise UsageError(f"no results in {store.runs}; `genbench run` makes some")
         return every
-    found = [folder for folder in every if target and _is_in(folder, Path(target), runs)]
+    found = [folder for folder in every if target and _is_in(folder, Path(target), store.runs)]
     if not found and len(target) >= SHORTEST:
-        found = [f for f in every if f.name.rpartition("-")[2].startswith(target[:12].lower())]
-        if len(found) > 1:
-            names = ", ".join(f.name.rpartition("-")[2] for f in found)
-            raise UsageError(f"{target!r} begins the keys of several results: {names}")
+        found = _by_key(results_dir, every, target.lower())
     if not found:
         raise UsageError(
             f"{target!r} is no result, folder or locked table of {results_dir}: give `all`, a key "
             f"of `genbench list runs` or at least {SHORTEST} digits of one, or a path"
         )
+    return found
+
+
+def _by_key(results_dir: Path, every: Sequence[Path], target: str) -> list[Path]:
+    """The result whose key, or whose key before it was given a new one, begins so."""
+    wanted = (target, *rekeyed.now(results_dir, target))
+    begun = [key[:12] for key in dict.fromkeys(wanted)]
+    found = [f for f in every if any(f.name.rpartition("-")[2].startswith(key) for key in begun)]
+    if len(found) > 1:
+        keys = ", ".join(folder.name.rpartition("-")[2] for folder in found)
+        raise UsageError(f"{target!r} begins the keys of several results: {keys}")
     return found
 
 
@@ -91,127 +94,37 @@ def _is_in(folder: Path, target: Path, runs: Path) -> bool:
 # --- files ---
 
 
-def read(folder: Path) -> Record:
+def read(results_dir: Path, folder: Path) -> Record:
     """A result as it was written; raises AlteredError where file, folder and keys disagree."""
-    done = folder / "result.json"
-    path = done if done.exists() else folder / "failed.json"
-    try:
-        result = Result(**files.read_json(path))
-    except TypeError as error:
-        raise StoreError(f"{path} was written by another version of genbench: {error}") from error
-    if not (folder / "provenance.json").exists():
-        raise AlteredError(f"{folder / 'provenance.json'} is missing")
-    record = Record(folder, result, files.read_json(folder / "provenance.json"))
-    _check_chain(record)
-    return record
-
-
-def _check_chain(record: Record) -> None:
-    """Raises AlteredError where result, provenance and the three nested folders disagree."""
-    result, about, folder = record.result, record.provenance, record.folder
-    missing = [name for name in _NEEDED if name not in about]
+    store = Store(results_dir)
+    if folder in store.unanswered():
+        raise AlteredError(
+            f"{folder} holds a question and no answer: result.json was deleted, or the run was "
+            "killed there; the same `genbench run` makes it"
+        )
+    result = store.read(folder)
+    stages = store.records(result)
+    missing = [stage for stage in STAGES if not stages[stage]]
     if missing:
-        raise AlteredError(f"{folder / 'provenance.json'} does not say {', '.join(missing)}")
-    keys = about["keys"]
-    stages = {"score": folder, "sample": folder.parent, "fit": folder.parent.parent}
-    for stage, place in stages.items():
-        if not place.name.endswith(f"-{keys.get(stage, '?')[:12]}"):
-            raise AlteredError(f"{place} does not belong to the result in it: its {stage} key")
-    said = {"key": keys["score"], "digest": about["dataset_digest"]}
-    said |= {name: about[name] for name in ("seed", "preset", "overrides", "code")}
-    wrong = [name for name, value in said.items() if getattr(result, name) != value]
-    if wrong:
-        raise AlteredError(f"{folder}: result.json and provenance.json differ in {wrong[0]}")
+        raise AlteredError(f"{folder}: the provenance.json of its {missing[0]} is missing")
+    return Record(folder, result, stages)
 
 
-def check_files(record: Record, results_dir: Path, known: lock.Lock | None) -> list[str]:
-    """Raises AlteredError for a file that is not as written; returns what could not be told."""
-    _check_arrays(record)
-    if known is not None:
-        places = [record.folder, record.folder.parent, record.folder.parent.parent]
-        own = {place.relative_to(results_dir).as_posix() for place in places}
-        paths = [path for path in known.files if path.rpartition("/")[0] in own]
-        changed = lock.changes(results_dir, known, paths)
-        if changed:
-            raise AlteredError(f"{changed[0].path} is {changed[0].how}, by {lock.NAME}")
-    if asked(record) is not None:
-        return []
-    what = "its keys are not those of what it records"
-    if _installed_model(record.result):
-        raise AlteredError(f"{record.folder}: {what}: it was edited")
-    return [f"{what}: by other code it cannot be told whether it was edited"]
-
-
-def _installed_model(result: Result) -> bool:
-    """Whether the installed code of a model is that of a result."""
-    try:
-        return code_of(result.model, result.metric, {})["model"] == result.code["model"]
-    except UsageError:
-        return False
-
-
-def _check_arrays(record: Record) -> None:
-    """Raises AlteredError where weights, samples or scores of rows are not those of the keys."""
-    keys, folder = record.provenance["keys"], record.folder
-    for place in (folder.parent, folder.parent.parent):
-        if (place / "provenance.json").exists():
-            files.read_json(place / "provenance.json")
-    kept = {
-        folder.parent.parent / "weights.safetensors": ("fit", files.read_tensors),
-        record.samples: ("sample", files.read_arrays),
-        folder / "per_example.npz": ("score", files.read_arrays),
-    }
-    for path, (stage, reading) in kept.items():
-        if path.exists():
-            about = reading(path)[1]
-            if not isinstance(about, dict) or about.get("key") != keys[stage]:
-                raise AlteredError(f"{path} is not of this run: its key is another")
-
-
-def asked(record: Record, data: Data | None = None) -> Run | None:
-    """The run that a result answers, rebuilt from its record; None if its keys are others."""
-    every = [_asked(record, data, holds_out) for holds_out in (False, True)]
-    return next((run for run in every if run.score_key == record.result.key), None)
-
-
-def _asked(record: Record, data: Data | None, holds_out: bool) -> Run:
-    result, about = record.result, record.provenance
-    model, dataset = (registry.load(k, getattr(result, k)) for k in ("model", "dataset"))
-    return Run(
-        model=result.model,
-        data=data or _recorded(record, getattr(dataset, "levels", None)),
-        seed=result.seed,
-        preset=result.preset,
-        metric=result.metric,
-        samples=result.samples,
-        hyperparameters=about["hyperparameters"],
-        settings=about["settings"],
-        code=result.code,
-        recipe=result.recipe,
-        sampling=tuple(getattr(model, "sampling", ())),
-        selection=about["selection"],
-        tuning=about["tuning"],
-        holds_out=holds_out,
-        uses_validation=result.recipe.get("uses_validation", False),
-        minutes=about["minutes"],
-        overrides=result.overrides,
-        sample_set=result.sample_set,
-        protocol=result.protocol,
-    )
-
-
-def _recorded(record: Record, levels: int | None) -> Data:
-    result = record.result
-    parts = {name: record.provenance["data"][name] for name in ("train", "valid", "test")}
-    return Data(
-        name=result.dataset,
-        fold=result.fold,
-        folds=result.folds,
-        digest=result.digest,
-        caveat=result.caveat,
-        levels=levels,
-        **parts,
-    )
+def check_files(record: Record, results_dir: Path, known: lock.Lock | None) -> None:
+    """Raises AlteredError for a file that is missing or not as written."""
+    store, run = Store(results_dir), record.run
+    store.events(run)
+    store.weights(run)
+    store.samples(run)
+    store.per_example(record.result)
+    if known is None:
+        return
+    places = [record.folder, record.folder.parent, record.folder.parent.parent]
+    own = {place.relative_to(results_dir).as_posix() for place in places}
+    paths = [path for path in known.files if path.rpartition("/")[0] in own]
+    changed = lock.changes(results_dir, known, paths)
+    if changed:
+        raise AlteredError(f"{changed[0].path} is {changed[0].how}, by {lock.NAME}")
 
 
 # --- of several ---
@@ -221,7 +134,7 @@ def by_training(records: Sequence[Record]) -> list[list[Record]]:
     """Records that share one training, together."""
     found: dict[str, list[Record]] = {}
     for record in records:
-        found.setdefault(record.provenance["keys"]["fit"], []).append(record)
+        found.setdefault(record.run.fit_key, []).append(record)
     return list(found.values())
 
 

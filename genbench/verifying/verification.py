@@ -7,31 +7,27 @@ that could not be told. |difference| is the greater of those of value and standa
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from genbench.errors import AlteredError, UsageError
+from genbench.errors import AlteredError
 from genbench.plugins import registry
-from genbench.plugins.code import code_of
-from genbench.plugins.recipe import judges
-from genbench.precision import float32_products
-from genbench.protocols import Split
-from genbench.records import files
+from genbench.protocols import Score, Split
 from genbench.records.run import Result, Run
-from genbench.records.store import Store
+from genbench.records.standing import edited, standing
+from genbench.records.store import STAGES, Store
 from genbench.running import provenance
-from genbench.running.data import identity
+from genbench.running.data import Sources
+from genbench.running.plan import renewed
 from genbench.running.runner import Environment, execute
-from genbench.samples import judging, pixels
-from genbench.seeding import seeded
+from genbench.samples import judging
 from genbench.verifying.commands import remaking
-from genbench.verifying.records import Record, asked
+from genbench.verifying.records import Record
 
 HOLDS, DIFFERS, UNSURE = "holds", "differs", "cannot be told"
 TOLERANCE = 0.01  # nats: what float32 products may differ by from one machine to another
@@ -66,64 +62,60 @@ class Verdict:
 # --- data ---
 
 
-class Sources:
-    """The datasets of a folder, each read once."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
-        self._source = cache(lambda name: registry.load("dataset", name)(data_dir))
-        self._identity = cache(lambda name, fold: identity(name, self._source(name), fold))
-
-    def source(self, record: Record) -> Any:
-        """The dataset of a result; raises AlteredError where its rows are no longer the same."""
-        result, then = record.result, record.provenance["data"]
-        now = self._identity(result.dataset, result.fold)
-        pairs = {part: (getattr(now, part), then[part]) for part in ("train", "valid", "test")}
-        pairs["dataset"] = (now.digest, result.digest)
-        for part, (found, was) in pairs.items():
-            if found != was:
-                raise AlteredError(
-                    f"the data are not those that were scored: {result.dataset} in "
-                    f"{self.data_dir} has the {part} sha256 {found[:12]}…, recorded was {was[:12]}…"
-                )
-        return self._source(result.dataset)
+def source_of(record: Record, sources: Sources) -> Any:
+    """The dataset of a result; raises AlteredError where its rows are no longer the same."""
+    then = record.run.data
+    now = sources.identity(then.name, then.fold)
+    for part in ("train", "valid", "test", "digest"):
+        found, was = getattr(now, part), getattr(then, part)
+        if found != was:
+            what = "dataset" if part == "digest" else part
+            raise AlteredError(
+                f"the data are not those that were scored: {then.name} in {sources.data_dir} has "
+                f"the {what} sha256 {found[:12]}…, recorded was {was[:12]}…"
+            )
+    return sources.dataset(then.name)
 
 
 # --- numbers ---
 
 
 def rescored(
-    record: Record, sources: Sources, device: torch.device, tolerance: float | None = None
+    record: Record,
+    store: Store,
+    sources: Sources,
+    device: torch.device,
+    tolerance: float | None = None,
 ) -> Verdict:
     """The number computed again from the stored samples by the installed metric."""
     if record.result.status != "done":
         return _verdict(record, UNSURE, "it failed then: there is no number")
-    if not record.samples.exists():
+    kept = store.samples(record.run)
+    if kept is None:
         return _verdict(record, UNSURE, f"its samples are not kept here; {_remade(record)}")
-    source = sources.source(record)
+    source_of(record, sources)
     try:
-        score = _scored_again(record, source, device)
+        score = _scored_again(record.run, kept[0], sources, device)
     except (TypeError, ValueError, ArithmeticError) as error:  # settings or samples are refused
         return _verdict(record, UNSURE, f"the installed {record.result.metric} says: {error}")
     rows = None if score.per_example is None else score.per_example.cpu().numpy()
     limit = TOLERANCE if tolerance is None else tolerance
-    beside = elsewhere(record, [record.provenance], device, ("metric",))
-    return _compared(record, score.value, score.stderr, rows, limit, beside)
+    beside = elsewhere(record, ("score",), device)
+    again = Again(score.value, score.stderr, rows)
+    return _compared(record, again, store, limit, beside)
 
 
-def _scored_again(record: Record, source: Any, device: torch.device) -> Any:
-    result, kept = record.result, files.read_arrays(record.samples)[0]["samples"]
-    samples = pixels.as_scored(torch.from_numpy(kept).to(device), source.levels)
-    split = source.split(result.fold)
+def _scored_again(run: Run, kept: np.ndarray, sources: Sources, device: torch.device) -> Score:
+    source, split = sources.dataset(run.data.name), sources.split(run.data.name, run.data.fold)
     split = Split(*(rows.to(device) for rows in (split.train, split.valid, split.test)))
-    metric = registry.load("metric", result.metric)(**record.provenance["settings"])
-    purpose = (result.model, result.dataset, result.seed, "score", result.metric, result.fold)
-    with seeded(*purpose), float32_products():
-        return judging.scored(metric, samples, split)
+    metric = registry.load("metric", run.metric)(**run.settings)
+    stream = (run.model, run.data.name, run.seed, "score", run.metric, run.data.fold)
+    return judging.score(run.model, metric, kept, source, split, stream)
 
 
 def retrained(
     records: Sequence[Record],
+    store: Store,
     sources: Sources,
     device: str,
     tolerance: float | None = None,
@@ -139,11 +131,14 @@ def retrained(
     with tempfile.TemporaryDirectory(prefix="genbench-verify-") as folder:
         if todo:
             execute([*todo.values()], Environment(Path(folder), sources.data_dir, device))
-        store = Store(Path(folder))
+        made = Store(Path(folder))
         for record in records:
             key = record.result.key
             if key in todo:
-                found[key] = _retrained(record, todo[key], store, device, tolerance)
+                now = made.result(todo[key])
+                assert now is not None
+                rows = made.per_example(now)
+                found[key] = _retrained(record, now, rows, store, device, tolerance)
     return [found[record.result.key] for record in records]
 
 
@@ -154,26 +149,24 @@ def _again(record: Record, sources: Sources) -> Run | str:
         return "it failed then: there is no number"
     if result.cut:
         return "a time budget ended its training: it would not end there again"
-    sources.source(record)
-    run = asked(record)
-    if run is None:
-        return "its keys are not those of its record, so it is not known what was asked"
-    code = code_of(result.model, result.metric, judges(result.recipe))
-    return replace(run, code=code)
+    source_of(record, sources)
+    return renewed(record.run, sources)
 
 
 def _retrained(
-    record: Record, run: Run, store: Store, device: str, tolerance: float | None
+    record: Record,
+    now: Result,
+    rows: np.ndarray | None,
+    store: Store,
+    device: str,
+    tolerance: float | None,
 ) -> Verdict:
-    now = store.result(run)
-    assert now is not None
     if now.status != "done" or now.value is None or now.stderr is None:
         return _verdict(record, UNSURE, f"it failed now: {now.error}")
-    stages = [*record.earlier, record.provenance]
-    beside = elsewhere(record, stages, torch.device(device), tuple(run.code))
-    rows = store.per_example(now)
-    if beside and tolerance is None and not _equal(record, now.value, now.stderr):
-        difference = _difference(record.result, now.value, now.stderr)
+    again = Again(now.value, now.stderr, rows)
+    beside = elsewhere(record, STAGES, torch.device(device))
+    if beside and tolerance is None and not _equal(record, again):
+        difference = _difference(record.result, again)
         text = (
             f"{difference:.2g} {record.result.unit} apart ({record.result.value:.2f} stored, "
             f"{now.value:.2f} now), with other {', '.join(beside)}: only the spread over seeds can "
@@ -181,76 +174,69 @@ def _retrained(
         )
         return _verdict(record, UNSURE, text, difference)
     limit = TOLERANCE if tolerance is None else tolerance
-    return _compared(record, now.value, now.stderr, rows, limit, beside)
+    return _compared(record, again, store, limit, beside)
 
 
-def elsewhere(
-    record: Record,
-    stages: Sequence[Mapping[str, Any]],
-    device: torch.device,
-    roles: Sequence[str],
-) -> list[str]:
-    """What is not as it was in the stages of a number: "code (model)", "torch", "threads"."""
-    result = record.result
+def elsewhere(record: Record, stages: Sequence[str], device: torch.device) -> list[str]:
+    """What is not as it was in these stages of a number: "code (gan)", "torch", "threads"."""
     now = {**provenance.machine(), "device": str(device)}
-    try:
-        code = code_of(result.model, result.metric, judges(result.recipe))
-    except UsageError:
-        code = {}
-    found = [f"code ({role})" for role in roles if code.get(role) != result.code.get(role)]
-    for then in stages:
+    recorded = {stage: record.stages.get(stage, {}) for stage in stages}
+    found = [f"code ({name})" for name in edited(record.run, recorded)]
+    found += [f"code ({text})" for text in standing(record.run).older]
+    for then in recorded.values():
         packages = then.get("packages", {})
         found += [p for p, v in now["packages"].items() if packages.get(p, v) != v]
         found += [name for name in _MACHINE if then.get(name, now[name]) != now[name]]
     return list(dict.fromkeys(found))
 
 
-def _equal(record: Record, value: float, stderr: float) -> bool:
-    return (record.result.value, record.result.stderr) == (value, stderr)
+@dataclass(frozen=True)
+class Again:
+    """A number that was made again, and the scores of the single test rows, if there are any."""
+
+    value: float
+    stderr: float
+    rows: np.ndarray | None
 
 
-def _difference(result: Result, value: float, stderr: float) -> float:
+def _equal(record: Record, again: Again) -> bool:
+    return (record.result.value, record.result.stderr) == (again.value, again.stderr)
+
+
+def _difference(result: Result, again: Again) -> float:
     assert result.value is not None
     assert result.stderr is not None
-    return max(abs(result.value - value), abs(result.stderr - stderr))
+    return max(abs(result.value - again.value), abs(result.stderr - again.stderr))
 
 
 def _compared(
-    record: Record,
-    value: float,
-    stderr: float,
-    rows: np.ndarray | None,
-    tolerance: float,
-    beside: Sequence[str],
+    record: Record, again: Again, store: Store, tolerance: float, beside: Sequence[str]
 ) -> Verdict:
     """The verdict on a new number, and on the scores of the single rows where they are kept."""
     result, unit = record.result, record.result.unit
-    difference = _difference(result, value, stderr)
+    difference = _difference(result, again)
     other = f", with other {', '.join(beside)}" if beside else ""
     if not difference <= tolerance:
         text = (
             f"DIFFERS by {difference:.2g} {unit}: {result.value} ± {result.stderr} is stored, "
-            f"{value} ± {stderr} came out{other} (tolerance {tolerance:g})"
+            f"{again.value} ± {again.stderr} came out{other} (tolerance {tolerance:g})"
         )
         return _verdict(record, DIFFERS, text, difference)
-    apart = _rows_apart(record, rows)
+    apart = _rows_apart(store.per_example(result), again.rows)
     if apart is not None and not apart <= tolerance:
         text = f"its scores of single rows DIFFER by {apart:.2g} {unit} on average{other}"
         return _verdict(record, DIFFERS, text, max(apart, difference))
-    if _equal(record, value, stderr):
-        return _verdict(
-            record, HOLDS, f"{result.value:.2f} {unit} holds to the last bit{other}", 0.0
-        )
+    if _equal(record, again):
+        text = f"{result.value:.2f} {unit} holds to the last bit{other}"
+        return _verdict(record, HOLDS, text, 0.0)
     text = f"{result.value:.2f} {unit} holds within {difference:.1g}{other}"
     return _verdict(record, HOLDS, f"{text} (tolerance {tolerance:g})", difference)
 
 
-def _rows_apart(record: Record, rows: np.ndarray | None) -> float | None:
+def _rows_apart(stored: np.ndarray | None, rows: np.ndarray | None) -> float | None:
     """Mean |difference| between the stored and the new scores of the test rows, if both are."""
-    path = record.folder / "per_example.npz"
-    if rows is None or not path.exists():
+    if stored is None or rows is None:
         return None
-    stored = files.read_arrays(path)[0]["values"]
     same = stored.shape == rows.shape
     return float(np.abs(stored - rows).mean()) if same else float("inf")
 
@@ -263,7 +249,7 @@ def _verdict(record: Record, status: str, text: str, difference: float | None = 
 def _remade(record: Record) -> str:
     """The command that would make a result's samples, where the installed code is still its own."""
     result = record.result
-    if elsewhere(record, [], torch.device("cpu"), tuple(result.code)):
+    if standing(result.run).stale:
         return "other code made them, so only --retrain can make some like them"
     return f"`{remaking([result])} --rerun` makes them"
 
@@ -271,6 +257,7 @@ def _remade(record: Record) -> str:
 def summary(verdicts: Sequence[Verdict]) -> str:
     """How many numbers hold, and how well.
 
+    >>> from dataclasses import replace
     >>> one = Verdict("a", "", HOLDS, "", 0.0, "nats")
     >>> summary([one, replace(one, difference=0.00042), replace(one, status=UNSURE)])
     '2 of 3 numbers hold: 1 to the last bit, 1 within 0.0004 nats; 1 cannot be told'

@@ -223,10 +223,10 @@ def test_a_restored_model_gives_its_stored_samples_again(plane, genbench, tmp_pa
     model = restored.model(store, result, (1, 4, 4))
     with seeded("plane", "tiny", 0, "sample"):
         rows = model.sample(50)
-    kept = restored.samples(store, result)
+    kept = store.samples(result.run)
     assert kept is not None
     assert (kept[0] == (rows.double() * 255).round().numpy()).all()
-    assert [e["epoch"] for e in restored.events(store, result) if "epoch" in e] == [1, 2]
+    assert [e["epoch"] for e in store.events(result.run) if "epoch" in e] == [1, 2]
 
 
 def test_a_model_that_cannot_is_refused_and_those_that_can_are_named(plane, genbench) -> None:

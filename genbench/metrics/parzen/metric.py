@@ -46,6 +46,7 @@ class Parzen:
         memory: bytes beyond the inputs.
     """
 
+    revision = 1
     unit = "nats"
     higher_is_better = True
 

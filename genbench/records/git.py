@@ -1,0 +1,38 @@
+"""What git says of our own checkout, asked so that nothing in the checkout can run a command.
+
+A folder of results comes from anybody. A bare repository that lies in it, its hooks or its
+settings would be obeyed by a plain `git -C FOLDER`; so git is told which repository it is to look
+at, the nearest folder above that has a `.git`, and everything that starts a program is turned off.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+_OFF = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.attributesFile=/dev/null")
+_OFF += ("safe.bareRepository=explicit", "core.untrackedCache=false", "protocol.allow=never")
+
+
+def git(folder: Path, *arguments: str, seconds: float = 60) -> bytes | None:
+    """What git prints of the checkout around a folder; None where there is none, or no git."""
+    folder = folder.resolve()
+    top = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
+    if top is None:
+        return None
+    options = [part for setting in _OFF for part in ("-c", setting)]
+    where = ["--git-dir", str(top / ".git"), "--work-tree", str(top), "-C", str(folder)]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    own["GIT_NO_LAZY_FETCH"] = "1"
+    try:
+        done = subprocess.run(
+            ["git", *options, *where, "--no-optional-locks", *arguments],
+            capture_output=True,
+            check=True,
+            timeout=seconds,
+            env=own,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout

@@ -1,0 +1,170 @@
+"""Fit: the one place that drives a model's epochs, and what is kept after each of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from genbench.errors import ModelError
+from genbench.plugins import registry
+from genbench.protocols import Epoch, Split
+from genbench.records.run import Run
+from genbench.running import provenance
+from genbench.running.bench import Bench
+from genbench.running.data import SIGMA_ROWS
+from genbench.running.rows import checked
+from genbench.samples import judging
+from genbench.seeding import seeded
+from genbench.timing import Clock, timed
+
+TRAINING_ONLY = "train."
+
+
+def epochs(
+    model: Any,
+    train: Tensor,
+    valid: Tensor,
+    stream: tuple[str | int, ...],
+    done: int = 0,
+    clock: Clock | None = None,
+) -> Iterator[Epoch]:
+    """The epochs of `fit`, those after the first `done`, each with its own random stream.
+
+    clock: has the seconds of the epoch that was made last.
+    """
+    running, device = model.fit(train, valid), train.device
+    clock = clock or Clock()
+    while True:
+        done += 1
+        with seeded(*stream, "fit", done), device, timed(device, clock):
+            epoch = next(running, None)
+        if epoch is None:
+            return
+        yield epoch
+
+
+def train(bench: Bench) -> None:
+    """Trains to the end and keeps the weights; a checkpoint after each epoch, the best one apart.
+
+    Goes on from the last checkpoint, unless other code made it: then it starts anew.
+    """
+    run, store = bench.run, bench.store
+    bench.check_unchanged(run)
+    split = bench.split(run.data.fold)
+    rows, looked_at = bench.rows_of_training(split)
+    model, clock = bench.build(), Clock()
+    note = _resumed(bench, model) or _nothing_done(bench, len(rows))
+    start = {"stage": "fit", "done": note["done"], "workers": bench.workers}
+    store.log(run, {**start, **bench.settings()})
+    provenance.forget_peak(bench.device)
+    cut, valid = False, split.valid if run.uses_validation else split.valid[:0]
+    for epoch in epochs(model, rows, valid, bench.stream, note["done"], clock):
+        losses = _losses(run, epoch)
+        note["done"] += 1
+        note["seconds"] += clock.seconds
+        if run.selection and note["done"] % run.selection["every"] == 0:
+            _look(bench, model, rows, looked_at, note)
+        store.put_checkpoint(run, arrays(run, model.state_dict()), note)
+        event = {"epoch": epoch.index, "of": epoch.total, "losses": losses}
+        store.log(run, {**event, "seconds": clock.seconds})
+        budget = run.minutes is not None and note["seconds"] > 60 * run.minutes
+        cut = budget and epoch.index < epoch.total
+        if cut:
+            break
+    _finish(bench, model, note, cut)
+
+
+def _nothing_done(bench: Bench, rows: int) -> dict[str, Any]:
+    """The note of a training before its first epoch."""
+    begun = {"done": 0, "seconds": 0.0, "curve": [], "best": None, "rows": rows}
+    return {**begun, "code": bench.code("model", "select")}
+
+
+def _resumed(bench: Bench, model: Any) -> dict[str, Any] | None:
+    """Brings a model to the last checkpoint and returns its note; None if there is none to use."""
+    found = bench.store.checkpoint(bench.run)
+    if found is None:
+        return None
+    state, note = found
+    if note.get("code") != bench.code("model", "select"):
+        bench.store.log(bench.run, {"stage": "fit", "dropped": "a checkpoint by other code"})
+        bench.store.drop_checkpoint(bench.run)
+        return None
+    model.load_state_dict(bench.tensors(state))
+    return note
+
+
+def _look(bench: Bench, model: Any, train: Tensor, rows: Tensor, note: dict[str, Any]) -> None:
+    """Scores the epoch on rows that are not test rows and keeps it if it is the best so far."""
+    chosen = bench.run.selection
+    with seeded(*bench.stream, "select", note["done"]):
+        value = judged(bench, model, train, rows, chosen)
+    note["curve"].append([note["done"], value])
+    found = best(note["curve"], chosen)
+    if found != note["best"]:
+        note["best"] = found
+        bench.store.put_best(bench.run, arrays(bench.run, _finished(model.state_dict())), found)
+
+
+def judged(
+    bench: Bench, model: Any, train: Tensor, rows: Tensor, chosen: Mapping[str, Any]
+) -> float | None:
+    """What a model's samples score on rows that are no test rows; None if it is no number."""
+    metric = registry.load("metric", chosen["metric"])()
+    half = SIGMA_ROWS if len(rows) >= 2 * SIGMA_ROWS else len(rows) // 2
+    with bench.device:
+        kept = checked(bench.run, model.sample(chosen["samples"]), bench.dataset)
+        split = Split(train, rows[:half], rows[half:])
+        value = judging.scored(metric, judging.as_given(kept, bench.dataset, bench.device), split)
+    return value.value if math.isfinite(value.value) else None
+
+
+def best(curve: list[list[Any]], chosen: Mapping[str, Any]) -> list[Any]:
+    """The best point of [what was tried, its value]; of equals the first."""
+    sign = 1 if registry.load("metric", chosen["metric"]).higher_is_better else -1
+    return max(curve, key=lambda point: -math.inf if point[1] is None else sign * point[1])
+
+
+def _finish(bench: Bench, model: Any, note: dict[str, Any], cut: bool) -> None:
+    """Keeps the finished weights: the best epoch's where epochs are selected."""
+    state, epoch = arrays(bench.run, _finished(model.state_dict())), note["done"]
+    kept_best = bench.store.best(bench.run) if note["best"] else None
+    if kept_best is not None:
+        state, (epoch, _) = kept_best
+    kept = {"epochs": note["done"], "epoch": epoch, "cut": cut}
+    kept |= {"curve": note["curve"], "rows": note["rows"]}
+    record = {**bench.spent("fit", note["seconds"]), "code": note["code"]}
+    log = bench.store.events(bench.run)
+    record |= provenance.of_training(log, note["seconds"], note["done"])
+    bench.store.put_weights(bench.run, state, kept, record)
+
+
+def _finished(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value for name, value in state.items() if not name.startswith(TRAINING_ONLY)}
+
+
+def arrays(run: Run, state: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """A model's state as it is stored; raises ModelError for what is no tensor."""
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            raise ModelError(
+                f"{run.model}: state_dict()[{name!r}] is {type(value).__name__}; every entry must "
+                "be a torch tensor, and none a dict of its own (torch.tensor(3) for a number)"
+            )
+    return {name: value.detach().cpu().numpy() for name, value in state.items()}
+
+
+def _losses(run: Run, epoch: Epoch) -> dict[str, float]:
+    """The losses of an epoch as numbers; raises ModelError if one is not finite."""
+    losses = {name: float(loss) for name, loss in epoch.losses.items()}
+    for name, loss in losses.items():
+        if not math.isfinite(loss):
+            raise ModelError(
+                f"{run.model}: the loss {name!r} became {loss} in epoch {epoch.index} "
+                f"of {epoch.total}; a smaller learning rate is the usual cure"
+            )
+    return losses
