@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genbench.cli.options import (
-    DEFAULTS,
     DataDir,
     Device,
     Json,
@@ -27,6 +26,7 @@ from genbench.cli.options import (
     option,
     split,
 )
+from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ def audit(
             "-d",
             autocompletion=completing("dataset"),
         ),
-    ] = DEFAULTS["datasets"][0],
+    ] = DEFAULTS.datasets[0],
     metrics: Annotated[
         str,
         option("The metric, one.", "METRICS", "--metrics", autocompletion=completing("metric")),
-    ] = DEFAULTS["metrics"][0],
+    ] = DEFAULTS.metrics[0],
     device: Device = "auto",
     threads: Threads = None,
     results_dir: ResultsDir = Path("results"),
@@ -87,11 +87,11 @@ def audit(
     asked = subjects.Asked(
         data=Sources(folder).identity(dataset, subjects.FOLD),
         metric=metric,
-        centroids=DEFAULTS["centroids"],
-        covariance=DEFAULTS["audit"]["covariance"],
-        samples=DEFAULTS["samples"],
+        centroids=DEFAULTS.centroids,
+        covariance=DEFAULTS.covariance,
+        samples=DEFAULTS.samples,
     )
-    usual = metric == DEFAULTS["metrics"][0]
+    usual = metric == DEFAULTS.metrics[0]
     path = kept.place(results_dir, dataset, "" if usual else metric)
     key = kept.key(asked)
     found = kept.current(path, key)

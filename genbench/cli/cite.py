@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genbench.cli.options import (
-    DEFAULTS,
     OnlyDatasets,
     OnlyModels,
     ResultsDir,
@@ -17,6 +16,7 @@ from genbench.cli.options import (
     option,
     split,
 )
+from genbench.defaults import DEFAULTS
 
 if TYPE_CHECKING:
     from genbench.records.run import Result
@@ -46,7 +46,7 @@ def cite(
     found = [result for result in store if not result.protocol and _wanted(result, asked)]
     records = {result.key: store.records(result) for result in found}
     signatures = [signature.of(group, records) for group in signature.groups(found)]
-    metrics = [*dict.fromkeys(result.metric for result in found)] or DEFAULTS["metrics"]
+    metrics = [*dict.fromkeys(result.metric for result in found)] or DEFAULTS.metrics
     references = citations.entries([*_cited(asked, found), *(("metric", m) for m in metrics)], form)
     if not found:
         where = f"no results in {store.runs}, so no table has a signature"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genbench.cli.options import (
-    DEFAULTS,
     Json,
     ResultsDir,
     app,
@@ -18,6 +17,7 @@ from genbench.cli.options import (
     option,
     preset_names,
 )
+from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 from genbench.tables.chosen import is_current, only, ordered
 
@@ -112,7 +112,7 @@ def _metrics(results: Sequence[Result]) -> list[str]:
     datasets = sorted({result.dataset for result in results})
     if len(datasets) > 1:
         raise UsageError(f"results are of {', '.join(datasets)}; --dataset chooses one")
-    usual = DEFAULTS["metrics"]
+    usual = DEFAULTS.metrics
     found = {result.metric for result in results}
     return sorted(found, key=lambda name: (name not in usual, name))
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genbench.cli.options import (
-    DEFAULTS,
     DataDir,
     OnlyDatasets,
     OnlyModels,
@@ -20,6 +19,7 @@ from genbench.cli.options import (
     option,
     split,
 )
+from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 from genbench.tables.chosen import only, ordered, tables_of
 
@@ -148,7 +148,7 @@ def figure_all(
 
     forms, store = _forms(form), Store(results_dir)
     found = tables_of(ordered(only(store, models, dataset)))
-    made = figures.available(found, store, DEFAULTS["references"], _reader(data_dir))
+    made = figures.available(found, store, DEFAULTS.references, _reader(data_dir))
     _write(made, lambda drawn: [out / f"{drawn.name}.{form}" for form in forms])
 
 
@@ -171,7 +171,7 @@ def _one(name: str, out: Path, models: str | None, dataset: str | None, results_
     figures.form(out)
     store = Store(results_dir)
     found = tables_of(ordered(only(store, models, dataset)))
-    _write(figures.named(name, found, store, DEFAULTS["references"]), lambda _: [out])
+    _write(figures.named(name, found, store, DEFAULTS.references), lambda _: [out])
 
 
 def _several(
@@ -189,7 +189,7 @@ def _several(
 
     form, store = figures.form(out), Store(results_dir)
     found = tables_of(ordered(only(store, models, dataset)))
-    data, references = _reader(data_dir), DEFAULTS["references"]
+    data, references = _reader(data_dir), DEFAULTS.references
     made = list(figures.named(name, found, store, references, data, count or figures.COUNT))
     single = sum(isinstance(figure, figures.Drawn) for figure in made) == 1
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Callable, Sequence
-from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-DEFAULTS = tomllib.loads((package_files("genbench") / "defaults.toml").read_text("utf-8"))
 MODELS, DATASETS, METRICS, SEEDS = (
-    ",".join(map(str, DEFAULTS[key])) for key in ("models", "datasets", "metrics", "seeds")
+    ",".join(map(str, usual))
+    for usual in (DEFAULTS.models, DEFAULTS.datasets, DEFAULTS.metrics, DEFAULTS.seeds)
 )
 FORMATS = ("md", "latex", "csv", "html", "json")
 
@@ -57,7 +56,10 @@ def any_name(incomplete: str) -> list[str]:
 
 
 def preset_names(incomplete: str) -> list[str]:
-    return [name for name in ("smoke", "quick", "budget", "paper") if name.startswith(incomplete)]
+    """Completes a preset that some registered model's recipe names."""
+    from genbench.plugins import presets
+
+    return sorted(name for name in presets.names() if name.startswith(incomplete))
 
 
 def option(default_help: str, variable: str, *names: str, **more: Any) -> Any:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genbench.cli.options import (
-    DEFAULTS,
     DataDir,
     OnlyDatasets,
     OnlyModels,
@@ -21,6 +20,7 @@ from genbench.cli.options import (
     data_folder,
     option,
 )
+from genbench.defaults import DEFAULTS
 from genbench.errors import StoreError
 from genbench.report.cell import record, several
 from genbench.tables.chosen import (
@@ -119,7 +119,7 @@ def report(
 
 def _title(results: Sequence[Result]) -> str:
     """The trained models and the datasets: "gan and dbn on mnist"."""
-    models = dict.fromkeys(r.model for r in results if r.model not in DEFAULTS["references"])
+    models = dict.fromkeys(r.model for r in results if r.model not in DEFAULTS.references)
     named = _listed([*models] or [*dict.fromkeys(r.model for r in results)], "models")
     return f"{named} on {_listed([*dict.fromkeys(r.dataset for r in results)], 'datasets')}"
 
@@ -201,7 +201,7 @@ def _groups(
     from genbench.tables.cells import best
     from genbench.words import MISSING
 
-    references = DEFAULTS["references"]
+    references = DEFAULTS.references
     marked = best(cells, references)
     places = {(cell.label, cell.head): cell for cell in cells}
 
@@ -356,7 +356,7 @@ def _figures(
     def data(name: str) -> Any:
         return registry.load("dataset", name)(data_folder(data_dir))
 
-    for one in figures.available(found, store, DEFAULTS["references"], data):
+    for one in figures.available(found, store, DEFAULTS.references, data):
         kind, _, of = one.name.partition("-")
         title = ": ".join(filter(None, [FIGURES.get(kind, kind), of.replace("-", " ")]))
         if isinstance(one, figures.Absent):

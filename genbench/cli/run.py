@@ -11,7 +11,6 @@ import typer
 
 from genbench.cli.options import (
     DATASETS,
-    DEFAULTS,
     METRICS,
     MODELS,
     SEEDS,
@@ -38,6 +37,7 @@ from genbench.cli.options import (
     split,
     whole_numbers,
 )
+from genbench.defaults import DEFAULTS
 from genbench.errors import GenbenchError
 from genbench.tables.chosen import rendered
 
@@ -60,7 +60,7 @@ def run(
     seeds: Annotated[str, option("Comma-separated whole numbers.", "SEEDS", "--seeds")] = SEEDS,
     samples: Annotated[
         int, option("Samples drawn from each model.", "SAMPLES", "--samples", min=1)
-    ] = DEFAULTS["samples"],
+    ] = DEFAULTS.samples,
     sample_sets: Annotated[
         int,
         option(
@@ -73,12 +73,12 @@ def run(
     preset: Annotated[
         str,
         option(
-            "smoke, quick, budget, paper, or another that a recipe names.",
+            f"{', '.join(DEFAULTS.presets)}, or another that a recipe names.",
             "PRESET",
             "--preset",
             autocompletion=preset_names,
         ),
-    ] = DEFAULTS["preset"],
+    ] = DEFAULTS.preset,
     epochs: Annotated[
         int | None, option("Epochs, in place of the recipe's.", "EPOCHS", "--epochs", min=1)
     ] = None,
@@ -133,7 +133,7 @@ def run(
         samples=samples,
         sample_sets=sample_sets,
         preset=preset,
-        references=() if no_references else DEFAULTS["references"],
+        references=() if no_references else DEFAULTS.references,
         overrides=parsed_settings(settings or []),
         epochs=epochs,
         minutes=positive(minutes),

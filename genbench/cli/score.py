@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genbench.cli.options import (
-    DEFAULTS,
     DataDir,
     Device,
     Json,
@@ -28,6 +27,7 @@ from genbench.cli.options import (
     parsed_settings,
 )
 from genbench.cli.run import print_outcomes, work
+from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 from genbench.tables.chosen import is_current, only, ordered, rendered_robustness
 
@@ -57,7 +57,7 @@ def score(
     dataset: Annotated[
         str | None,
         option(
-            f"The dataset to score on; else {DEFAULTS['datasets'][0]}. With --protocols: only it.",
+            f"The dataset to score on; else {DEFAULTS.datasets[0]}. With --protocols: only it.",
             "DATASET",
             "--dataset",
             "-d",
@@ -131,8 +131,8 @@ def score(
         )
     if models is not None:
         raise UsageError("--models is for --protocols: a FILE holds what it holds")
-    dataset = registry.find("dataset", dataset or DEFAULTS["datasets"][0]).name
-    metric = DEFAULTS["metrics"][0]
+    dataset = registry.find("dataset", dataset or DEFAULTS.datasets[0]).name
+    metric = DEFAULTS.metrics[0]
     chosen = _metric_settings(metric, settings or [], sigma_search, precision)
     judge = judging.metric_with(metric, chosen)
     sources = Sources(environment.data_dir)
@@ -259,7 +259,7 @@ def _reference_runs(
     from genbench.running.plan import Question, plan
 
     counts = dict.fromkeys(len(samples.rows) for samples in found if not samples.binary)
-    names, overrides = DEFAULTS["references"], {metric: chosen} if chosen else {}
+    names, overrides = DEFAULTS.references, {metric: chosen} if chosen else {}
     questions = [
         Question(names, [dataset], [metric], samples=count, overrides=overrides) for count in counts
     ]
@@ -292,9 +292,9 @@ def _print_score_tables(
     from genbench.tables import cells, formats, frames, notes
     from genbench.words import value_and_error
 
-    references = DEFAULTS["references"]
+    references = DEFAULTS.references
     cells = cells.cells(ordered(results), is_current)
-    pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
+    pair = DEFAULTS.centroids, DEFAULTS.training_images
     of_pair = notes.on_centroids(results, store.per_example, *pair)
     said = notes.under_table(cells, references, of_pair)
     for kind in dict.fromkeys(judgement.kind for judgement in judgements):
@@ -318,6 +318,6 @@ def _print_score_tables(
 def _row_name(judgement: Judgement, chosen: dict[str, Any]) -> str:
     """A row's name as the table would have it: the file, and whatever is not the default."""
     marks = ["binary"] if judgement.kind == "binary" else []
-    marks += [f"{DEFAULTS['metrics'][0]}.{key}={value}" for key, value in sorted(chosen.items())]
-    marks += [f"{judgement.samples} samples"] if judgement.samples != DEFAULTS["samples"] else []
+    marks += [f"{DEFAULTS.metrics[0]}.{key}={value}" for key, value in sorted(chosen.items())]
+    marks += [f"{judgement.samples} samples"] if judgement.samples != DEFAULTS.samples else []
     return f"{judgement.name} [{', '.join(marks)}]" if marks else judgement.name

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from genbench.cli.options import DEFAULTS, split
+from genbench.cli.options import split
+from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 from genbench.records.names import label
 
@@ -30,7 +31,7 @@ def is_current(result: Result) -> bool:
 
 def ordered(results: Sequence[Result]) -> list[Result]:
     """The default models first, then by name, so that a table does not depend on the command."""
-    usual = DEFAULTS["models"]
+    usual = DEFAULTS.models
 
     def place(result: Result) -> tuple[Any, ...]:
         rank = usual.index(result.model) if result.model in usual else len(usual)
@@ -85,7 +86,7 @@ def rendered(
     if form == "csv":
         every = [cell for _, cells in found for cell in cells]
         return formats.comma_separated(frames.numbers(every, asked))
-    references = DEFAULTS["references"]
+    references = DEFAULTS.references
     texts = []
     for title, cells in found:
         lines = [] if quiet else notes_of(cells, store, asked)
@@ -99,11 +100,11 @@ def notes_of(cells: Sequence[Cell], store: Store, asked: Asked) -> list[str]:
     """The sentences under a table, its whole signatures last."""
     from genbench.tables import notes
 
-    pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
+    pair = DEFAULTS.centroids, DEFAULTS.training_images
     current = [r for cell in cells if not cell.stale for r in cell.results]
     of_pair = notes.on_centroids(current, store.per_example, *pair)
     said = [f"signature: {each.full}" for each in signatures(cells, asked.records).values()]
-    return [*notes.under_table(cells, DEFAULTS["references"], of_pair, asked), *said]
+    return [*notes.under_table(cells, DEFAULTS.references, of_pair, asked), *said]
 
 
 def _caption(cells: Sequence[Cell], said: Mapping[str, Signature]) -> str:
@@ -141,7 +142,7 @@ def robustness_of(results: Sequence[Result], store: Store) -> list[tuple[str, Ro
         of = (result.metric, result.kind, result.dataset, result.digest)
         groups.setdefault(of, []).append(result)
     for (metric, kind, *_), own in groups.items():  # what no row was scored by has no column
-        references = DEFAULTS["references"]
+        references = DEFAULTS.references
         protocols = sorted({result.protocol for result in own if result.protocol})
         one = robustness.robustness(own, protocols, references, store.per_example)
         if one is not None:

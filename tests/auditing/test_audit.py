@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from genbench import cli
 from genbench.auditing import findings, kept, subjects
 from genbench.auditing import scores as scores
 from genbench.auditing.scores import Audit, Gap, Row
+from genbench.defaults import DEFAULTS
 from genbench.errors import StoreError
 from genbench.protocols import Score, Split
 from genbench.records.run import Data
@@ -65,7 +65,7 @@ def pictures(strangers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def hundred(monkeypatch: pytest.MonkeyPatch) -> None:
     """The protocol draws 100 samples, a third of the training rows."""
-    monkeypatch.setitem(cli.DEFAULTS, "samples", 100)
+    monkeypatch.setitem(vars(DEFAULTS), "samples", 100)
 
 
 QUICK = ("audit", "-d", "tiny", "--metrics", "nearness")
@@ -417,7 +417,7 @@ def test_an_audit_of_other_code_data_or_samples_is_made_anew(
 ) -> None:
     before = audited(genbench, *QUICK)
     if what == "samples":
-        monkeypatch.setitem(cli.DEFAULTS, "samples", 90)
+        monkeypatch.setitem(vars(DEFAULTS), "samples", 90)
     elif what == "code":
         monkeypatch.setattr("genbench.plugins.code.code_digest", lambda module: f"new {module}")
     elif what == "data":

@@ -448,11 +448,22 @@ def test_the_table_command_loads_no_torch(genbench, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
 
 
-def test_completion_knows_the_registeredcompleting(strangers) -> None:
+def test_completion_knows_the_registered_names(strangers) -> None:
     from genbench.cli.options import completing
 
     assert completing("model")("gan,dr") == ["gan,drift"]
     assert "fashion_mnist" in completing("dataset")("fa")
+
+
+def test_completion_knows_a_stranger_s_presets_and_loads_no_model(strangers) -> None:
+    from genbench.cli.options import preset_names
+
+    loaded = sys.modules.pop("stranger.walk", None)
+    assert preset_names("s") == ["selected", "sharp", "smoke"]
+    assert {"budget", "paper", "quick", "released", "untuned"} <= {*preset_names("")}
+    assert "stranger.walk" not in sys.modules
+    if loaded:
+        sys.modules["stranger.walk"] = loaded
 
 
 def test_list_shows_who_registered_what(genbench) -> None:
