@@ -39,7 +39,7 @@ from genbench.cli.options import (
 )
 from genbench.defaults import DEFAULTS
 from genbench.errors import GenbenchError
-from genbench.tables.chosen import rendered
+from genbench.tables.chosen import edited_since, rendered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -154,6 +154,9 @@ def run(
     form = "json" if as_json else "md"
     typer.echo(rendered(results, form, asked, store, quiet), nl=not as_json)
     if not quiet:
+        edited = edited_since(results, store)
+        if edited:
+            console.print(f"note: {edited}", highlight=False, markup=False, soft_wrap=True)
         console.print(f"everything is in {store.runs}", highlight=False, markup=False)
     if len(results) < len(runs) or any(result.status == "failed" for result in results):
         raise typer.Exit(1)

@@ -18,7 +18,7 @@ from genbench.cli.options import (
     parsed_columns,
 )
 from genbench.errors import UsageError
-from genbench.tables.chosen import only, rendered, rendered_robustness
+from genbench.tables.chosen import edited_since, only, rendered, rendered_robustness
 
 
 @app.command(
@@ -56,3 +56,6 @@ def table(
     else:
         text = rendered(results, form, asked, store, quiet)
     typer.echo(text, nl=form in ("md", "latex"))
+    edited = "" if quiet else edited_since(results, store)
+    if edited:
+        typer.echo(f"note: {edited}", err=True)

@@ -10,12 +10,16 @@ from genbench.records.files import sha256_of_json
 from genbench.records.run import Result, Run
 
 
-def label(result: Result, stale: bool = False) -> str:
-    """A row's name: the model, and whatever of its run is not the default."""
+def label(result: Result, stale: bool = False, revision: bool = False) -> str:
+    """A row's name: the model, and whatever of its run is not the default.
+
+    stale, revision: whether to tell it from a row of the same name by what made it.
+    """
     marks = [result.preset] if result.preset != "paper" else []
     marks += [f"{key}={value}" for key, value in sorted(result.overrides.items())]
     marks += [f"{result.samples} samples"] if result.samples != 10_000 else []
     marks += [f"version {_version(result)}"] if stale else []
+    marks += [f"revision {result.run.parts['model'].revision}"] if revision and not stale else []
     return f"{result.model} [{', '.join(marks)}]" if marks else result.model
 
 

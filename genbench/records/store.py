@@ -79,6 +79,8 @@ class Store:
         """
         for folder in (run.fit_folder, run.sample_folder, run.folder):
             files.sweep(self.runs / folder)
+        if not (self.runs / run.fit_folder / CHECKPOINT).exists():
+            return
         finished, checkpoint = self.weights(run), self.checkpoint(run)
         if finished and checkpoint and checkpoint[1]["done"] >= finished[1]["epochs"]:
             self.drop_checkpoint(run)

@@ -38,7 +38,8 @@ class Cell:
 
     over: whose standard error `error` is, a key of `OVER`; interval: 95 % by Student's t over the
     same. by_seed: the mean of each seed. published: the value from the literature, if one belongs
-    here; verdict: what may be said of ours beside it, and `why`.
+    here; verdict: what may be said of ours beside it, and `why`. older: the revisions that made it
+    and are no longer installed.
     """
 
     label: str
@@ -54,6 +55,7 @@ class Cell:
     published: Published | None = None
     verdict: str = ""
     why: str = ""
+    older: Sequence[str] = ()
 
     @property
     def text(self) -> str:
@@ -98,15 +100,21 @@ def _by_kind(metric: str, results: Sequence[Result]) -> list[tuple[str, list[Res
 
 
 def cells(
-    results: Iterable[Result], is_current: Callable[[Result], bool], fields: Fields | None = None
+    results: Iterable[Result],
+    is_current: Callable[[Result], bool],
+    fields: Fields | None = None,
+    older: Callable[[Result], Sequence[str]] = lambda result: (),
 ) -> list[Cell]:
     """The cells of a table, rows and columns in the order in which they first appear.
 
     A result by another code or recipe than the installed one has a row of its own, and so have
-    other bytes under one dataset's name a column, so that no cell mixes two of them. Where the
+    other bytes under one dataset's name a column, so that no cell mixes two of them. One by an
+    older revision of its model (`older` says so) keeps its row, its verdict and its place among
+    the best; only beside newer ones of the same name it is told from them. Where the
     protocol of a result can be told by `fields`, a verdict stands beside its published value.
     """
     results = list(results)
+    newest = {(label(r), head(r)) for r in results if is_current(r) and not older(r)}
     digests: dict[str, set[str]] = {}
     for result in results:
         digests.setdefault(head(result), set()).add(result.digest)
@@ -116,11 +124,17 @@ def cells(
         column, current = head(result), is_current(result)
         if len(digests[column]) > 1:
             column = f"{column} {result.digest[:8]}"
-        key = (label(result, stale=not current), column)
+        beside = bool(older(result)) and (label(result), head(result)) in newest
+        key = (label(result, stale=not current, revision=beside), column)
         rows.setdefault(key, []).append(result)
         stale |= set() if current else {key}
     found = [_cell(*key, same, key in stale) for key, same in rows.items()]
+    found = [replace(cell, older=_distinct(map(older, cell.results))) for cell in found]
     return [_beside_published(cell, fields) for cell in found]
+
+
+def _distinct(texts: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for each in texts for text in each))
 
 
 def _beside_published(cell: Cell, fields: Fields | None) -> Cell:

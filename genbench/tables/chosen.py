@@ -51,8 +51,30 @@ def tables_of(
 
     known = fields if records is not None else None
     return [
-        (title, cells.cells(group, is_current, known)) for title, group in cells.tables(results)
+        (title, cells.cells(group, is_current, known, _older))
+        for title, group in cells.tables(results)
     ]
+
+
+def _older(result: Result) -> Sequence[str]:
+    from genbench.records.standing import standing
+
+    return standing(result.run).older
+
+
+def edited_since(results: Sequence[Result], store: Store) -> str:
+    """A sentence on the parts whose code is not the recorded one, at the same revision, or none.
+
+    It stands beside a table and not in it, so that a table's bytes do not hang on a comment.
+    """
+    from genbench.records.standing import edited
+
+    every = [name for r in results for name in edited(r.run, store.records(r))]
+    names = ", ".join(sorted(set(every)))
+    said = (
+        "was edited after these results were made, and keeps its revision: golden numbers hold it"
+    )
+    return f"the code of {names} {said}; `genbench run --rerun` makes them again" if names else ""
 
 
 def records_of(results: Sequence[Result], store: Store) -> Records:

@@ -37,6 +37,7 @@ def under_table(
         for cell in found
         if cell.stale
     ]
+    lines += [f"{cell.label} on {cell.head}: {text}" for cell in found for text in cell.older]
     if "ll" in asked.columns and best(found, references):
         lines.append(
             "bold: trained rows that no other of them is shown to beat (Welch's t over seeds, Holm)"

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from made import altered, made
 
 from genbench.comparing import comparison, estimates
 from genbench.comparing.comparison import compare, pairs, verdict
@@ -13,7 +13,7 @@ from genbench.comparing.estimates import METHODS, MODELS, SAMPLES
 from genbench.errors import UsageError
 from genbench.records.run import Result
 
-GAN = Result(
+GAN = made(
     model="gan",
     dataset="mnist",
     fold=0,
@@ -54,7 +54,7 @@ class Rows:
         self.scores[key] = found
         value = {"value": float(found.mean())} | more
         names = {"model": model, "seed": seed, "sample_set": sample_set, "key": key}
-        return replace(GAN, **names, **value)
+        return altered(GAN, **names, **value)
 
     def grid(self, model: str, mean: float, seeds: int, sets: int = 1) -> list[Result]:
         return [self.one(model, mean, seed, k) for seed in range(seeds) for k in range(sets)]
@@ -128,8 +128,8 @@ def test_a_model_does_not_differ_from_itself(rows: Rows) -> None:
 
 
 def folds(model: str, values: Mapping[int, float], seed: int = 0, sample_set: int = 0) -> list:
-    one = replace(GAN, model=model, folds=5, seed=seed, sample_set=sample_set)
-    return [replace(one, fold=i, value=value + seed + sample_set) for i, value in values.items()]
+    one = altered(GAN, model=model, folds=5, seed=seed, sample_set=sample_set)
+    return [altered(one, fold=i, value=value + seed + sample_set) for i, value in values.items()]
 
 
 OURS = dict(enumerate([2000.0, 2050.0, 2100.0, 1990.0, 2080.0]))
@@ -157,7 +157,7 @@ GAN_AND_DBN = (("gan", OURS), ("dbn", THEIRS))
 def test_a_missing_fold_or_a_failed_seed_is_refused(rows: Rows) -> None:
     with pytest.raises(UsageError, match=r"gan: seed 0 has 4 of 5 folds"):
         compare(folds("gan", OURS)[:4], folds("dbn", THEIRS), rows.per_example)
-    failed = replace(GAN, seed=1, status="failed", value=None, error="ModelError: NaN")
+    failed = altered(GAN, seed=1, status="failed", value=None, error="ModelError: NaN")
     with pytest.raises(UsageError, match=r"gan: seed 1 failed: ModelError"):
         compare([GAN, failed], [rows.one("dbn", 200)], rows.per_example)
 
@@ -181,14 +181,14 @@ def test_what_cannot_be_paired_is_refused_with_the_field_that_differs(
     other: dict, said: str, rows: Rows
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        compare([GAN], [replace(GAN, model="dbn", **other)], rows.per_example)
+        compare([GAN], [altered(GAN, model="dbn", **other)], rows.per_example)
     assert said in str(refused.value)
     assert "gan and dbn" in str(refused.value)
 
 
 def test_other_hyperparameters_presets_and_model_code_are_what_is_compared(rows: Rows) -> None:
-    other = replace(rows.one("gan", 200), preset="quick", overrides={"rate": 0.1})
-    other = replace(other, code={"model": "x", "metric": "bbbbbbbb"}, recipe={"rate": 0.1})
+    other = altered(rows.one("gan", 200), preset="quick", overrides={"rate": 0.1})
+    other = altered(other, code={"model": "x", "metric": "bbbbbbbb"}, recipe={"rate": 0.1})
     assert compare([rows.one("gan", 230)], [other], rows.per_example).differences
 
 
@@ -244,7 +244,7 @@ def test_several_pairs_say_that_p_is_corrected(rows: Rows) -> None:
 
 
 def test_without_stored_scores_there_is_nothing_to_say_of_one_seed() -> None:
-    found = compare([GAN], [replace(GAN, model="dbn")], lambda result: None)
+    found = compare([GAN], [altered(GAN, model="dbn")], lambda result: None)
     assert found.differences == {}
     assert "no scores of test examples are stored" in verdict(found)
     assert comparison.frame([found]).empty
@@ -252,7 +252,7 @@ def test_without_stored_scores_there_is_nothing_to_say_of_one_seed() -> None:
 
 def test_where_less_is_better_it_is_said() -> None:
     made = Rows()
-    a, b = ([replace(made.one(m, 9), higher_is_better=False)] for m in ("gan", "dbn"))
+    a, b = ([altered(made.one(m, 9), higher_is_better=False)] for m in ("gan", "dbn"))
     assert "less is better" in verdict(compare(a, b, made.per_example))
 
 
@@ -267,7 +267,7 @@ def test_the_frame_has_a_line_for_each_pair_and_level(rows: Rows) -> None:
 
 def test_the_record_is_json_without_numbers_that_are_none(rows: Rows) -> None:
     rows.scores["flat"] = np.full(400, np.nan)
-    flat = replace(GAN, model="flat", key="flat")
+    flat = altered(GAN, model="flat", key="flat")
     (one,) = pairs({"gan": [rows.one("gan", 230)], "flat": [flat]}, rows.per_example)
     record = json.loads(json.dumps(comparison.as_record(one), allow_nan=False))
     assert record["levels"][0]["difference"] is None

@@ -1,10 +1,10 @@
 """Whether the order of the models is the protocol's: the table, tau, and what it says."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from made import altered
 from test_table import GAN, REFERENCES, REPLAY
 
 from genbench import __version__ as genbench_version
@@ -17,8 +17,8 @@ NAMES = ("refined", "common")
 def row(model: str, first: float, **other: float) -> list[Result]:
     """The results of one model: as run, with parts of its samples, and by other protocols."""
     counts = [[2500, 0.2, first - 40], [5000, 0.2, first - 20], [10_000, 0.2, first]]
-    base = replace(GAN, model=model, value=first, key=model, details={"by_count": counts})
-    return [base, *(replace(base, protocol=p, value=v, key=model + p) for p, v in other.items())]
+    base = altered(GAN, model=model, value=first, key=model, details={"by_count": counts})
+    return [base, *(altered(base, protocol=p, value=v, key=model + p) for p, v in other.items())]
 
 
 ABOVE = row("gan", 220.0, refined=225.0, common=150.0)
@@ -52,8 +52,8 @@ def test_a_protocol_without_one_of_the_rows_has_no_tau_and_is_named() -> None:
 
 
 def test_columns_of_one_seed_are_of_a_seed_that_all_trained_rows_have() -> None:
-    other = [replace(r, seed=1, value=100.0, key="other") for r in BELOW[:1]]
-    first = [replace(r, seed=s, key=f"gan{s}") for r in ABOVE[:1] for s in (0, 1)]
+    other = [altered(r, seed=1, value=100.0, key="other") for r in BELOW[:1]]
+    first = [altered(r, seed=s, key=f"gan{s}") for r in ABOVE[:1] for s in (0, 1)]
     found = robustness([*first, *other], (), REFERENCES, nothing)
     assert found is not None
     assert found.numbers[FIRST] == {"gan": 220.0, "dbn": 100.0}
@@ -69,19 +69,19 @@ def test_halves_are_of_values_that_are_means_over_test_rows() -> None:
 
 
 def test_a_column_in_which_all_are_equal_has_no_order() -> None:
-    same = [replace(r, value=1.0) if r.protocol == "common" else r for r in (*ABOVE, *BELOW)]
+    same = [altered(r, value=1.0) if r.protocol == "common" else r for r in (*ABOVE, *BELOW)]
     found = robustness(same, NAMES, REFERENCES, nothing)
     assert found is not None
     assert "no order, since all score the same: common" in found.lines
 
 
 def test_one_score_of_a_test_row_has_no_components() -> None:
-    more = [replace(r, seed=s, key=f"{r.key}{s}") for r in (ABOVE[0], BELOW[0]) for s in range(3)]
+    more = [altered(r, seed=s, key=f"{r.key}{s}") for r in (ABOVE[0], BELOW[0]) for s in range(3)]
     assert robustness(more, (), REFERENCES, lambda result: np.array([1.0])) is not None
 
 
 def test_reference_rows_have_no_place_in_the_order() -> None:
-    highest = replace(REPLAY, value=999.0, key="replay")
+    highest = altered(REPLAY, value=999.0, key="replay")
     found = robustness([*ABOVE, *BELOW, highest], NAMES, REFERENCES, nothing)
     assert found is not None
     assert found.order == ["gan", "dbn"]
@@ -91,7 +91,7 @@ def test_reference_rows_have_no_place_in_the_order() -> None:
 
 
 def test_a_metric_of_which_less_is_better_is_ordered_so() -> None:
-    results = [replace(r, higher_is_better=False) for r in (*ABOVE, *BELOW)]
+    results = [altered(r, higher_is_better=False) for r in (*ABOVE, *BELOW)]
     found = robustness(results, NAMES, REFERENCES, nothing)
     assert found is not None
     assert found.order == ["dbn", "gan"]
@@ -100,8 +100,8 @@ def test_a_metric_of_which_less_is_better_is_ordered_so() -> None:
 def test_halves_second_sets_and_second_seeds_are_columns() -> None:
     scores = {"gan": 220 + np.array([-1.0, -1, 1, 1]), "dbn": 140 + np.array([1.0, 1, -1, -1])}
     more = [
-        replace(ABOVE[0], sample_set=1, value=221.0, key="set"),
-        replace(ABOVE[0], seed=1, value=190.0, key="seed"),
+        altered(ABOVE[0], sample_set=1, value=221.0, key="set"),
+        altered(ABOVE[0], seed=1, value=190.0, key="seed"),
     ]
     found = robustness([ABOVE[0], BELOW[0], *more], (), REFERENCES, lambda r: scores.get(r.key))
     assert found is not None
@@ -112,7 +112,7 @@ def test_halves_second_sets_and_second_seeds_are_columns() -> None:
 
 
 def test_a_fold_that_is_missing_leaves_no_mean() -> None:
-    folds = [replace(r, folds=2) for r in (*ABOVE, *BELOW)]
+    folds = [altered(r, folds=2) for r in (*ABOVE, *BELOW)]
     found = robustness(folds, NAMES, REFERENCES, nothing)
     assert found is not None
     assert found.numbers[FIRST] == {"gan": None, "dbn": None}

@@ -1,12 +1,12 @@
 """The figure of speed, and what all figures share: bytes, hostile names, no global state."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
+from made import altered
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -20,8 +20,8 @@ from genbench.figures import Drawn
 from genbench.records.run import Result
 from genbench.tables import cells
 
-SLOWER = replace(REPLAY, key="r")
-RECORDS = {"k": stages(sample=0.5), "r": stages(sample=2.0, key="r"), "t": stages(key="t")}
+SLOWER = altered(REPLAY, key="r")
+RECORDS = {"k": stages(sample=0.5), "r": stages(sample=2.0), "t": stages()}
 
 
 def drawn(*results: Result, records: dict = RECORDS) -> Drawn:
@@ -59,8 +59,8 @@ def test_every_point_has_the_name_of_its_row_inside_the_frame() -> None:
 
 
 def test_names_of_points_that_coincide_do_not_cover_each_other() -> None:
-    rows = [replace(GAN, model=f"model_{i}", key=str(i)) for i in range(6)]
-    (ax,) = drawn(*rows, records={str(i): stages(key=str(i)) for i in range(6)}).figure.axes
+    rows = [altered(GAN, model=f"model_{i}", key=str(i)) for i in range(6)]
+    (ax,) = drawn(*rows, records={str(i): stages() for i in range(6)}).figure.axes
     boxes = [text.get_window_extent() for text in ax.texts]
     for i, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:i])
@@ -77,7 +77,7 @@ def test_a_trained_row_and_a_reference_row_differ_in_marker_and_colour() -> None
 
 
 def test_each_dataset_has_a_panel() -> None:
-    figure = drawn(GAN, SLOWER, replace(GAN, dataset="tfd", key="t")).figure
+    figure = drawn(GAN, SLOWER, altered(GAN, dataset="tfd", key="t")).figure
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["mnist", "tfd"]
 
 
@@ -91,17 +91,17 @@ def test_the_axes_say_their_units_and_the_caption_the_machine() -> None:
 
 
 def test_the_caption_says_what_is_not_shown_and_what_does_not_compare() -> None:
-    failed = replace(GAN, model="dbn", status="failed", value=None, stderr=None, key="d")
-    records = {"k": stages(), "r": stages(key="r", threads=8)}
-    figure = drawn(GAN, SLOWER, failed, replace(GAN, model="lost", key="l"), records=records)
+    failed = altered(GAN, model="dbn", status="failed", value=None, stderr=None, key="d")
+    records = {"k": stages(), "r": stages(threads=8)}
+    figure = drawn(GAN, SLOWER, failed, altered(GAN, model="lost", key="l"), records=records)
     assert "without a score: dbn" in said(figure)
     assert "not recorded for lost" in said(figure)
     assert "do not compare" in said(figure)
 
 
 def test_the_caption_says_which_rows_are_cut_or_by_other_code() -> None:
-    records = {**RECORDS, "cut": stages(key="cut")}
-    cut = replace(GAN, key="cut", model="short", cut=True)
+    records = {**RECORDS, "cut": stages()}
+    cut = altered(GAN, key="cut", model="short", cut=True)
     shown = cells.cells([GAN, cut], lambda result: result.key != "cut")
     caption = said(figures.speed([("", shown)], REFERENCES, records))
     assert "training was cut by the time budget: short" in caption
@@ -115,7 +115,7 @@ def every_text(figure: Figure) -> list[Text]:
 
 @pytest.mark.parametrize("name", ["$x^2$", "a_b", "$\\frac{1}$", "\\input{x}", "two\nlines", "$"])
 def test_a_name_is_printed_as_it_stands(name: str) -> None:
-    figure = drawn(replace(GAN, model=name, caveat=name, metric=name))
+    figure = drawn(altered(GAN, model=name, caveat=name, metric=name))
     (ax,) = figure.figure.axes
     for text in every_text(figure.figure):
         assert text._preprocess_math(text.get_text())[1] is False
@@ -160,15 +160,15 @@ def test_hostile_names_neither_break_a_figure_nor_its_layout(text: str) -> None:
     details = {"sigma": 0.2, "valid": 3.0, "curve": [[0.1, 1.0], [0.2, 3.0], [0.4, 2.0]]}
     details |= {"by_count": [[5, 0.2, 1.0], [10, 0.2, 3.0]]}
     details |= {"training": {"curve": [[1, 1.0], [2, 2.0]], "epoch": 2}}
-    like = replace(GAN, caveat=text, metric=text, unit=text, details=details)
-    hostile = [replace(like, model=name, key=name) for name in HOSTILE.values()]
+    like = altered(GAN, caveat=text, metric=text, unit=text, details=details)
+    hostile = [altered(like, model=name, key=name) for name in HOSTILE.values()]
     found = [(text, cells.cells(hostile, current))]
     made = [
         figures.values(found, REFERENCES),
         figures.sigma(found, REFERENCES),
         figures.count(found, REFERENCES),
         figures.epochs(found, REFERENCES, {}),
-        figures.speed(found, REFERENCES, {name: stages(key=name) for name in HOSTILE.values()}),
+        figures.speed(found, REFERENCES, {name: stages() for name in HOSTILE.values()}),
     ]
     for one in made:
         inches = one.figure.get_tightbbox().width

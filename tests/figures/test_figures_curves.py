@@ -1,10 +1,10 @@
 """Values, and scores along sigma, samples and epochs: what is drawn is what was measured."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from made import altered
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 from scipy import stats
@@ -26,8 +26,8 @@ DETAILS = {
     "by_count": [[2500, 0.3, 80.0], [5000, 0.2, 95.0], [10_000, 0.2, 110.0]],
     "training": {"curve": [[10, 60.0], [20, 90.0], [30, 70.0]], "epoch": 20, "epochs": 30},
 }
-FULL = replace(GAN, details=DETAILS)
-OTHER = replace(
+FULL = altered(GAN, details=DETAILS)
+OTHER = altered(
     REPLAY,
     key="o",
     details={**DETAILS, "sigma": 0.8, "valid": 140.0, "curve": [[0.1, 100.0], [0.8, 140.0]]},
@@ -54,7 +54,7 @@ def marks(ax: Axes) -> list[tuple[float, float]]:
 
 
 def test_the_interval_over_seeds_is_students_t() -> None:
-    seeds = [replace(FULL, seed=seed, key=str(seed), value=v) for seed, v in enumerate((1, 2, 4))]
+    seeds = [altered(FULL, seed=seed, key=str(seed), value=v) for seed, v in enumerate((1, 2, 4))]
     drawn = figures.values(found(*seeds), REFERENCES)
     (ax,) = drawn.figure.axes
     reach = stats.t.ppf(0.975, 2) * stats.sem([1, 2, 4])
@@ -64,7 +64,7 @@ def test_the_interval_over_seeds_is_students_t() -> None:
 
 
 def test_every_seed_is_a_dot() -> None:
-    seeds = [replace(FULL, seed=seed, key=str(seed), value=v) for seed, v in enumerate((1, 2, 4))]
+    seeds = [altered(FULL, seed=seed, key=str(seed), value=v) for seed, v in enumerate((1, 2, 4))]
     (ax,) = figures.values(found(*seeds), REFERENCES).figure.axes
     dots = [line for line in ax.lines if line.get_marker() == "."]
     assert list(dots[0].get_xdata()) == [1, 2, 4]
@@ -91,7 +91,7 @@ def test_reference_rows_stand_apart_below_the_others() -> None:
 
 
 def test_a_failed_row_is_shown_as_failed() -> None:
-    failed = replace(GAN, model="dbn", status="failed", value=None, stderr=None)
+    failed = altered(GAN, model="dbn", status="failed", value=None, stderr=None)
     drawn = figures.values(found(GAN, failed), REFERENCES)
     assert "failed" in [text.get_text() for text in drawn.figure.axes[0].texts]
     assert "dbn failed" in drawn.alt
@@ -99,7 +99,7 @@ def test_a_failed_row_is_shown_as_failed() -> None:
 
 
 def test_each_dataset_has_a_panel_of_its_own_scale() -> None:
-    drawn = figures.values(found(GAN, replace(GAN, dataset="tfd", value=2000.0)), REFERENCES)
+    drawn = figures.values(found(GAN, altered(GAN, dataset="tfd", value=2000.0)), REFERENCES)
     first, second = drawn.figure.axes
     assert first.get_xlim()[1] < 1000 < second.get_xlim()[0]
 
@@ -144,7 +144,7 @@ def test_the_axis_of_samples_doubles_and_the_published_value_is_dashed() -> None
 
 
 def test_several_seeds_are_thin_lines_of_one_row() -> None:
-    seeds = [replace(FULL, seed=seed, key=str(seed)) for seed in range(3)]
+    seeds = [altered(FULL, seed=seed, key=str(seed)) for seed in range(3)]
     (ax,) = figures.count(found(*seeds), REFERENCES).figure.axes
     own = [line for line in ax.lines if len(line.get_xdata()) == 3]
     assert [line.get_linewidth() for line in own] == [0.8] * 3
@@ -205,7 +205,7 @@ def test_the_same_results_are_the_same_bytes(kind: str, form: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_to_draw_is_an_error(kind: str) -> None:
-    empty = replace(GAN, status="failed", value=None, stderr=None, details={})
+    empty = altered(GAN, status="failed", value=None, stderr=None, details={})
     with pytest.raises(UsageError, match="no "):
         KINDS[kind](found(empty))
 
@@ -213,7 +213,7 @@ def test_nothing_to_draw_is_an_error(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_text_covers_another(kind: str) -> None:
     many = [
-        replace(FULL, model=f"model_{i}", key=str(i), value=100 + 0.01 * i, preset="quick")
+        altered(FULL, model=f"model_{i}", key=str(i), value=100 + 0.01 * i, preset="quick")
         for i in range(9)
     ]
     figure = KINDS[kind](found(*many, OTHER)).figure
@@ -228,7 +228,7 @@ def test_no_text_covers_another(kind: str) -> None:
 
 
 def test_rows_differ_in_more_than_colour() -> None:
-    cells = found(*(replace(FULL, model=f"m{i}", key=str(i)) for i in range(14)), OTHER)
+    cells = found(*(altered(FULL, model=f"m{i}", key=str(i)) for i in range(14)), OTHER)
     looks = rows.looks(cells, REFERENCES)
     seen = {(look.marker, str(look.dashes), look.face == "white") for look in looks.values()}
     assert len(seen) == len(looks) == 15

@@ -24,6 +24,7 @@ PLANE = """
 import math
 import torch
 from genbench.protocols import Epoch
+from made import altered
 
 
 class Plane:

@@ -8,9 +8,10 @@ import torch
 
 from genbench.errors import UsageError
 from genbench.plugins import recipe, registry
-from genbench.plugins.code import code_digest
+from genbench.plugins.code import Part
 from genbench.records.run import Data, Run
 from genbench.running import plan
+from genbench.running.data import Sources
 from genbench.running.plan import Question
 
 DATA = Data("tiny", 0, 2, "train", "valid", "test", "digest", "", 256)
@@ -23,7 +24,8 @@ RUN = Run(
     samples=100,
     hyperparameters={"epochs": 6, "spread": 0.1},
     settings={"n_valid": 1000},
-    code={"model": "m", "metric": "p"},
+    parts={"model": Part("ours", "drift", 1), "metric": Part("ours", "parzen", 1)},
+    revisions={"training": 1, "drawing": 1, "scoring": 1},
     sampling=("spread",),
 )
 
@@ -41,10 +43,12 @@ def changed(**fields) -> tuple[bool, bool, bool]:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"model": "other"},
         {"seed": 1},
         {"hyperparameters": {"epochs": 7, "spread": 0.1}},
-        {"code": {"model": "x", "metric": "p"}},
+        {"parts": {**RUN.parts, "model": Part("ours", "drift", 2)}},
+        {"parts": {**RUN.parts, "model": Part("theirs", "drift", 1)}},
+        {"parts": {**RUN.parts, "model": Part("ours", "drift", digest="x")}},
+        {"revisions": {**RUN.revisions, "training": 2}},
         {"data": replace(DATA, train="x")},
         {"minutes": 5.0},
         {"uses_validation": True},
@@ -62,6 +66,8 @@ def test_what_training_depends_on_changes_every_key(fields: dict) -> None:
         {"samples": 50},
         {"hyperparameters": {"epochs": 6, "spread": 0.2}},
         {"data": replace(DATA, levels=None)},
+        {"sample_set": 1},
+        {"revisions": {**RUN.revisions, "drawing": 2}},
     ],
     ids=str,
 )
@@ -72,9 +78,11 @@ def test_what_sampling_depends_on_retrains_nothing(fields: dict) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"metric": "other"},
         {"settings": {"n_valid": 10}},
-        {"code": {"model": "m", "metric": "x"}},
+        {"parts": {**RUN.parts, "metric": Part("ours", "other", 1)}},
+        {"parts": {**RUN.parts, "metric": Part("ours", "parzen", 2)}},
+        {"revisions": {**RUN.revisions, "scoring": 2}},
+        {"protocol": "refined"},
         {"data": replace(DATA, fold=1, valid="x", test="x")},
         {"preset": "quick"},
     ],
@@ -102,7 +110,7 @@ SINGLE = replace(DATA, folds=1)
 
 def tuned(data: Data, **fields) -> Run:
     """The run on these data, its spread chosen after training."""
-    how = {"tuning": TUNING, "code": {**RUN.code, "tune": "t"}, **fields}
+    how = {"tuning": TUNING, "parts": {**RUN.parts, "tune": Part("ours", "parzen", 1)}, **fields}
     return replace(RUN, data=data, **how)
 
 
@@ -125,7 +133,7 @@ def test_tuning_on_several_folds_trains_anew_as_rows_are_held_out() -> None:
         {"tuning": {**TUNING, "values": [0.1, 0.3]}},
         {"tuning": {**TUNING, "metric": "other"}},
         {"tuning": {**TUNING, "samples": 11}},
-        {"code": {**RUN.code, "tune": "x"}},
+        {"parts": {**RUN.parts, "tune": Part("ours", "parzen", 2)}},
     ],
     ids=str,
 )
@@ -229,30 +237,6 @@ def test_a_typo_is_answered_with_the_nearest_name(kind: str, typed: str, meant: 
 
 def test_a_hyphen_reads_as_an_underscore() -> None:
     assert registry.find("dataset", "fashion-mnist").name == "fashion_mnist"
-
-
-def test_comments_docstrings_and_layout_leave_the_code_digest_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    bodies = {
-        "one": 'def f(x):\n    """Doc."""\n    return x + 1\n',
-        "two": "# comment\n\n\ndef f(x):\n    return (x +  1)\n",
-        "three": "def f(x):\n    return x + 2\n",
-    }
-    module = tmp_path / "digested.py"
-    digests = []
-    for body in bodies.values():
-        module.write_text(body)
-        code_digest.cache_clear()
-        digests.append(code_digest("digested"))
-    assert digests[0] == digests[1] != digests[2]
-
-
-def test_the_code_digest_covers_what_a_module_imports() -> None:
-    covered = set(registry._sources("genbench.models.gan"))
-    assert {"genbench.models.gan", "genbench.models.layers", "genbench.protocols"} <= covered
-    assert not {name for name in covered if name.startswith(("genbench.running.runner", "torch"))}
 
 
 def test_a_plugin_that_cannot_be_imported_is_named_with_the_reason(strangers: Path) -> None:
@@ -390,7 +374,7 @@ def test_a_recipe_names_what_is_tuned_of_what_and_by_what(strangers: Path, tmp_p
     run = asked(tmp_path, "walk")
     expected = {"name": "spread", "values": [0.02, 0.1, 0.5], "metric": "parzen", "samples": 40}
     assert run.tuning == expected
-    assert run.code["tune"] == run.code["metric"]
+    assert run.parts["tune"] == run.parts["metric"]
 
 
 @pytest.mark.parametrize(
@@ -442,7 +426,7 @@ def test_what_the_user_sets_besides_leaves_the_tuning(strangers: Path, tmp_path:
 def test_an_empty_name_turns_tuning_off(strangers: Path, tmp_path: Path) -> None:
     run = asked(tmp_path, "walk", preset="untuned")
     assert run.tuning == {}
-    assert "tune" not in run.code
+    assert "tune" not in run.parts
 
 
 # --- chains that start at training images ---
@@ -528,7 +512,7 @@ def test_a_start_of_a_model_without_chains_is_its_own_affair(
 @pytest.fixture
 def any_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plans without the files of a dataset."""
-    monkeypatch.setattr(plan, "read_data", lambda name, folder: [replace(SINGLE, name=name)])
+    monkeypatch.setattr(Sources, "identities", lambda self, name: [replace(SINGLE, name=name)])
 
 
 @pytest.mark.usefixtures("any_data")

@@ -14,10 +14,11 @@ from genbench.plugins import registry
 from genbench.records import files
 from genbench.records.run import Run
 from genbench.records.store import Store
-from genbench.running import cost, runner, work
+from genbench.running import cost, training, work
 from genbench.running.executors import Spawned
 from genbench.running.plan import Question, by_training, pending, plan
 from genbench.running.runner import Environment, execute, settle, submit_all
+from genbench.samples import chains
 from genbench.seeding import seeded
 
 pytestmark = pytest.mark.usefixtures("strangers")
@@ -37,7 +38,7 @@ def carried_out(runs: list[Run], results_dir: Path) -> Store:
 
 def bytes_of(results_dir: Path) -> dict[str, bytes]:
     """Everything that must be equal: weights, samples, results."""
-    kept = ("weights.safetensors", "samples.npz", "per_example.npz", "result.json")
+    kept = ("weights.safetensors", "samples.npz", "per_example.npz", "run.json", "result.json")
     paths = [path for path in results_dir.rglob("*") if path.name in kept]
     return {str(path.relative_to(results_dir)): path.read_bytes() for path in paths}
 
@@ -81,7 +82,7 @@ def test_what_a_key_holds_is_not_done_again(
     runs = planned(tmp_path)
     carried_out(runs, tmp_path)
     assert pending(runs, Store(tmp_path)) == []
-    monkeypatch.setattr(work.Work, "_train", None)  # a training would now raise
+    monkeypatch.setattr(training, "train", None)  # a training would now raise
     both = planned(tmp_path, metrics=["parzen", "nearness"])
     carried_out(both, tmp_path)
     assert {result.metric for result in Store(tmp_path)} == {"parzen", "nearness"}
@@ -195,7 +196,7 @@ def test_a_failure_is_recorded_and_leaves_the_others(
             continue
         assert result.status == "failed"
         assert re.search(reason, result.error)
-        record = store.provenance(run.folder)
+        record = store.provenance(run, "score")
         assert record["seconds"]["until_failure"] > 0
         assert str(tmp_path) not in json.dumps(record)
     assert [run.model for run in pending(runs, store)] == [model, model]  # tried again
@@ -287,7 +288,7 @@ def test_whole_files_of_another_run_are_refused(name: str, tmp_path: Path) -> No
         path.unlink()
     for path in tmp_path.rglob("samples.npz") if name.startswith("weights") else []:
         path.unlink()
-    with pytest.raises(AlteredError, match="not of this run"):
+    with pytest.raises(AlteredError, match=r"not of this run|does not answer"):
         carried_out(runs, tmp_path)
 
 
@@ -400,7 +401,7 @@ def test_streams_are_named_and_leave_the_callers_generators_alone() -> None:
 def test_the_cost_of_a_run_is_projected_from_one_batch_and_writes_nothing(tmp_path: Path) -> None:
     run = planned(tmp_path)[0]
     slow = replace(run, hyperparameters={**run.hyperparameters, "pause": 0.05})
-    seconds, epochs = cost.projected(slow, Environment(tmp_path, tmp_path))
+    seconds, epochs = cost.projected(slow, Store(tmp_path), tmp_path, torch.device("cpu"))
     assert epochs == 6
     assert seconds >= 6 * 0.05
     assert not (tmp_path / "runs").exists()
@@ -587,7 +588,7 @@ def test_a_run_interrupted_while_it_tunes_goes_on_to_the_same_bytes(
         patched.setattr(Walk, "sample", stop)
         with pytest.raises(Interrupt):
             carried_out(runs, tmp_path / "resumed")
-    monkeypatch.setattr(work.Work, "_train", None)  # a training would now raise
+    monkeypatch.setattr(training, "train", None)  # a training would now raise
     carried_out(runs, tmp_path / "resumed")
     assert bytes_of(tmp_path / "resumed") == bytes_of(tmp_path / "whole")
 
@@ -618,7 +619,7 @@ def test_the_report_is_the_same_whichever_fold_draws_the_samples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held_out: list[torch.Tensor] = []
-    monkeypatch.setattr(work.mixing, "report", lambda *given: held_out.append(given[-1]) or {})
+    monkeypatch.setattr(chains, "report", lambda *given: held_out.append(given[-1]) or {})
     for run in planned(tmp_path, "walk"):
         carried_out([run], tmp_path / str(run.data.fold))
     assert torch.equal(*held_out)
@@ -627,7 +628,7 @@ def test_the_report_is_the_same_whichever_fold_draws_the_samples(
 def reported(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
     """What each mixing report is given after the steps between kept states."""
     given: list[tuple] = []
-    monkeypatch.setattr(work.mixing, "report", lambda *parts: given.append(parts[3:]) or {})
+    monkeypatch.setattr(chains, "report", lambda *parts: given.append(parts[3:]) or {})
     return given
 
 
@@ -675,8 +676,8 @@ def test_the_projected_cost_counts_the_batches_of_an_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = planned(tmp_path, overrides={"drift": {"pause": 0.02}})
-    monkeypatch.setattr(runner, "BATCH", 50)  # of 200 rows
-    seconds, _ = cost.projected(runs[0], Environment(tmp_path, tmp_path, "cpu"))
+    monkeypatch.setattr(cost, "BATCH", 50)  # of 200 rows
+    seconds, _ = cost.projected(runs[0], Store(tmp_path), tmp_path, torch.device("cpu"))
     assert seconds >= 0.02 * 4 * 6
 
 

@@ -5,7 +5,6 @@ import io
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import altered
 from test_table import GAN, REFERENCES, REPLAY, current
 
 from genbench.records.run import Result
@@ -41,7 +41,7 @@ def rows_of(*results: Result) -> tuple[pd.DataFrame, list[str]]:
 
 def hostile(text: str) -> Result:
     """A result whose every text is hostile."""
-    return replace(GAN, model=text, error=text, caveat=text, details={"warnings": [text]})
+    return altered(GAN, model=text, error=text, caveat=text, details={"warnings": [text]})
 
 
 class Elements(HTMLParser):
@@ -144,7 +144,7 @@ def test_any_text_is_harmless_in_every_rendering(text: str) -> None:
 
 def test_marked_values_are_bold_in_every_rendering_that_has_it() -> None:
     rows = [
-        replace(GAN, model=model, seed=seed, value=value + seed, key=f"{model}{seed}")
+        altered(GAN, model=model, seed=seed, value=value + seed, key=f"{model}{seed}")
         for model, value in (("a", 100.0), ("b", 150.0))
         for seed in range(3)
     ]
@@ -156,7 +156,7 @@ def test_marked_values_are_bold_in_every_rendering_that_has_it() -> None:
 
 
 def test_with_one_seed_no_best_is_marked() -> None:
-    shown, lines = rows_of(GAN, replace(GAN, model="dbn", value=10.0))
+    shown, lines = rows_of(GAN, altered(GAN, model="dbn", value=10.0))
     assert shown.attrs["best"] == []
     assert not any(line.startswith("bold: ") for line in lines)
 

@@ -3,10 +3,10 @@
 import csv
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made import altered
 from test_cli import TINY
 from test_table import GAN, REFERENCES, REPLAY, current
 
@@ -27,16 +27,14 @@ MACHINE = {
 }
 
 
-def stages(
-    fit: float = 192.0, sample: float = 0.5, key: str = "f", workers: int | None = 1, **machine
-) -> dict:
+def stages(fit: float = 192.0, sample: float = 0.5, workers: int | None = 1, **machine) -> dict:
     """The records behind a result."""
     seconds = {"fit": fit, "sample": sample}
     found = {
         stage: {**MACHINE, **machine, "seconds": {stage: taken}, "workers": {stage: workers}}
         for stage, taken in seconds.items()
     }
-    return {**found, "score": {"keys": {"fit": key, "sample": key}, "seconds": seconds}}
+    return {**found, "score": {"seconds": seconds}}
 
 
 def asked(records: dict, *columns: str) -> Asked:
@@ -54,7 +52,7 @@ def heads(text: str) -> list[str]:
 
 
 GAN_TIMED = {"k": stages()}
-SLOWER = replace(REPLAY, key="r")
+SLOWER = altered(REPLAY, key="r")
 
 
 def test_columns_of_speed_stand_beside_the_score_in_the_order_asked_for() -> None:
@@ -71,7 +69,7 @@ def test_without_asking_the_table_is_as_it_was() -> None:
 
 
 def test_each_dataset_has_its_columns_of_speed() -> None:
-    other = replace(GAN, dataset="tfd", key="t")
+    other = altered(GAN, dataset="tfd", key="t")
     text = rendered([GAN, other], asked({**GAN_TIMED, "t": stages(60, 2)}, "fit", "sample"))
     assert heads(text) == [
         "model",
@@ -89,36 +87,36 @@ def test_a_row_without_a_record_has_a_dash_and_is_named() -> None:
 
 
 def test_a_training_that_folds_share_counts_once() -> None:
-    folds = [replace(GAN, folds=2, fold=f, key=str(f)) for f in (0, 1)]
-    shared = {str(f): stages(100, key="one") for f in (0, 1)}
-    own = {str(f): stages(100, key=str(f)) for f in (0, 1)}
-    assert speed.training_seconds(folds, shared) == 100
-    assert speed.training_seconds(folds, own) == 200
+    folds = [altered(GAN, folds=2, fold=f, key=str(f)) for f in (0, 1)]
+    others = [altered(fold, train=str(i)) for i, fold in enumerate(folds)]
+    records = {str(f): stages(100) for f in (0, 1)}
+    assert speed.training_seconds(folds, records) == 100
+    assert speed.training_seconds(others, records) == 200
 
 
 def test_seeds_give_the_mean_training_and_the_rate_of_all_draws() -> None:
-    seeds = [replace(GAN, seed=s, key=str(s)) for s in (0, 1)]
-    records = {"0": stages(100, 1, key="0"), "1": stages(300, 3, key="1")}
+    seeds = [altered(GAN, seed=s, key=str(s)) for s in (0, 1)]
+    records = {"0": stages(100, 1), "1": stages(300, 3)}
     assert speed.training_seconds(seeds, records) == 200
     assert speed.samples_per_second(seeds, records) == 20_000 / 4
     assert speed.seconds_per_epoch(seeds, records) == 400 / 500
 
 
 def test_no_mean_over_seeds_of_which_one_was_not_timed() -> None:
-    seeds = [replace(GAN, seed=s, key=str(s)) for s in (0, 1)]
+    seeds = [altered(GAN, seed=s, key=str(s)) for s in (0, 1)]
     assert speed.training_seconds(seeds, {"0": stages()}) is None
     assert speed.samples_per_second(seeds, {"0": stages()}) is None
 
 
 def test_a_failed_row_has_no_speed() -> None:
-    failed = replace(GAN, status="failed", value=None, stderr=None, scored=0)
+    failed = altered(GAN, status="failed", value=None, stderr=None, scored=0)
     text = rendered([failed], asked(GAN_TIMED))
     assert "3 min" not in text
     assert speed.numbers([failed], asked(GAN_TIMED, "sample"))["samples_per_second"] is None
 
 
 def test_the_notes_say_once_where_all_rows_were_timed() -> None:
-    text = rendered([GAN, SLOWER], asked({**GAN_TIMED, "r": stages(key="r")}))
+    text = rendered([GAN, SLOWER], asked({**GAN_TIMED, "r": stages()}))
     assert text.count("on AMD EPYC, 2 threads, torch 2.13.0") == 2  # training and sampling
     assert "do not compare" not in text
 
@@ -134,7 +132,7 @@ def test_the_notes_say_once_where_all_rows_were_timed() -> None:
     ids=str,
 )
 def test_rows_timed_on_different_machines_are_said_not_to_compare(other: dict) -> None:
-    records = {**GAN_TIMED, "r": stages(key="r", **other)}
+    records = {**GAN_TIMED, "r": stages(**other)}
     text = rendered([GAN, SLOWER], asked(records, "sample"))
     assert "do not compare: AMD EPYC, 2 threads, torch 2.13.0 (gan); " in text
     assert "(replay)" in text
@@ -142,13 +140,13 @@ def test_rows_timed_on_different_machines_are_said_not_to_compare(other: dict) -
 
 def test_rows_timed_at_different_commits_are_said_to_be() -> None:
     changed = {"commit": {"sha": "fedcba9876543210", "dirty": True}}
-    records = {**GAN_TIMED, "r": stages(key="r", **changed)}
+    records = {**GAN_TIMED, "r": stages(**changed)}
     text = rendered([GAN, SLOWER], asked(records, "fit"))
     assert "different commits: 01234567 (gan); fedcba98 with changes (replay)" in text
 
 
 def test_what_was_timed_beside_others_is_said_to_be() -> None:
-    records = {**GAN_TIMED, "r": stages(key="r", workers=4)}
+    records = {**GAN_TIMED, "r": stages(workers=4)}
     text = rendered([GAN, SLOWER], asked(records, "fit"))
     assert "timed beside up to 3 other trainings, slower than alone: replay" in text
 
@@ -274,7 +272,7 @@ def test_every_result_finds_the_records_of_its_stages(genbench, tmp_path: Path) 
     for result in store:
         records = store.records(result)
         assert list(records) == ["fit", "sample", "score"]
-        assert records["score"]["keys"]["score"] == result.key
+        assert records["score"]["key"] == result.key
         assert [*records["fit"]["seconds"]] == ["fit"]
 
 

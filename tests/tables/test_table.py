@@ -3,20 +3,20 @@
 import csv
 import io
 import math
-from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import altered, made
 
 from genbench.comparing import estimates
 from genbench.records.run import Result
-from genbench.tables import cells, formats, frames, notes
+from genbench.tables import cells, formats, frames, notes, published
 from genbench.words import MISSING, value_and_error
 
-GAN = Result(
+GAN = made(
     model="gan",
     dataset="mnist",
     fold=0,
@@ -39,7 +39,7 @@ GAN = Result(
     scored=10_000,
     details={"sigma": 0.2154, "distinct": 10_000, "training": {"epochs": 250, "epoch": 240}},
 )
-REPLAY = replace(GAN, model="replay", value=241.19, stderr=2.13)
+REPLAY = altered(GAN, model="replay", value=241.19, stderr=2.13)
 REFERENCES = ("gaussian", "kmeans", "replay")
 
 
@@ -84,7 +84,7 @@ def test_awkward_errors_are_rounded_sensibly(value: float, error: float, shown: 
 
 
 def test_the_paper_s_style_models_down_datasets_across_published_beside() -> None:
-    text = rendered(GAN, REPLAY, replace(GAN, dataset="mnist5k", value=100.0))
+    text = rendered(GAN, REPLAY, altered(GAN, dataset="mnist5k", value=100.0))
     head, _, first, untrained, second = text.splitlines()[:5]
     assert [cell.strip() for cell in head.strip("|").split("|")] == [
         "model",
@@ -102,8 +102,8 @@ def test_the_paper_s_style_models_down_datasets_across_published_beside() -> Non
     assert "10000 samples" in text
 
 
-BITS = replace(GAN, model="dbn", kind="binary", value=150.0)
-FAILED = replace(GAN, model="other", status="failed", value=None, stderr=None, kind="")
+BITS = altered(GAN, model="dbn", kind="binary", value=150.0)
+FAILED = altered(GAN, model="other", status="failed", value=None, stderr=None, kind="")
 
 
 def split(*results: Result) -> list[tuple[str, list[str]]]:
@@ -124,7 +124,7 @@ def test_a_single_table_has_no_title() -> None:
 
 
 def test_each_metric_has_its_tables() -> None:
-    other = [replace(result, metric="other") for result in (BITS, GAN)]
+    other = [altered(result, metric="other") for result in (BITS, GAN)]
     titles = ["parzen", "other", "other, binary samples"]
     assert [title for title, _ in cells.tables([GAN, *other])] == titles
 
@@ -139,14 +139,14 @@ def test_a_failed_result_stands_with_the_means_or_in_the_only_table() -> None:
 
 
 def test_a_failed_seed_of_a_binary_row_leaves_that_row_no_value() -> None:
-    failed = replace(FAILED, model="dbn", seed=1)
+    failed = altered(FAILED, model="dbn", seed=1)
     (_, means), (_, binary) = cells.tables([GAN, BITS, failed])
     assert means == [GAN]
     assert [cell.text for cell in cells.cells(binary, current)] == ["failed"]
 
 
 def test_a_published_value_stands_beside_means_only() -> None:
-    dbn = replace(BITS, kind="mean")
+    dbn = altered(BITS, kind="mean")
     assert "mnist, published" in rendered(dbn)
     assert "published" not in rendered(BITS)
     lines = [
@@ -158,12 +158,12 @@ def test_a_published_value_stands_beside_means_only() -> None:
 
 
 def test_no_published_value_stands_beside_reconstructions() -> None:
-    still = replace(GAN, details=GAN.details | {"sampling": {"reconstruct": True}})
+    still = altered(GAN, details=GAN.details | {"sampling": {"reconstruct": True}})
     assert "published" not in rendered(still)
 
 
 def test_a_training_that_saw_the_validation_rows_is_said_to_have() -> None:
-    seen = replace(GAN, recipe={**GAN.recipe, "uses_validation": True})
+    seen = altered(GAN, recipe={**GAN.recipe, "uses_validation": True})
     assert "validation rows took part in training" in rendered(seen)
 
 
@@ -189,7 +189,7 @@ MIXING = {
 
 def protocol(*chains: dict) -> str:
     """What the note says after the epoch, of a row of as many seeds as there are details."""
-    seeds = [replace(GAN, seed=i, details=GAN.details | more) for i, more in enumerate(chains)]
+    seeds = [altered(GAN, seed=i, details=GAN.details | more) for i, more in enumerate(chains)]
     found = cells.cells(seeds, current)
     (line,) = [line for line in notes.under_table(found, REFERENCES) if "preset" in line]
     return line.split("epoch 240 of 250 made")[1]
@@ -257,7 +257,7 @@ def test_a_setting_that_was_tuned_is_said_once() -> None:
 
 
 def test_a_failed_cell_is_shown_with_its_reason() -> None:
-    failed = replace(GAN, status="failed", value=None, stderr=None, error="ModelError: NaN")
+    failed = altered(GAN, status="failed", value=None, stderr=None, error="ModelError: NaN")
     text = rendered(failed)
     assert " failed |" in text
     assert "ModelError: NaN" in text
@@ -265,7 +265,7 @@ def test_a_failed_cell_is_shown_with_its_reason() -> None:
 
 def test_five_folds_give_their_mean_and_the_error_across_folds() -> None:
     values = [2000.0, 2050.0, 2100.0, 1990.0, 2080.0]
-    folds = [replace(GAN, folds=5, fold=i, value=v) for i, v in enumerate(values)]
+    folds = [altered(GAN, folds=5, fold=i, value=v) for i, v in enumerate(values)]
     cell = cells.cells(folds, current)[0]
     assert cell.value == pytest.approx(np.mean(values))
     assert cell.error == pytest.approx(np.std(values, ddof=1) / math.sqrt(5))
@@ -273,12 +273,12 @@ def test_five_folds_give_their_mean_and_the_error_across_folds() -> None:
 
 
 def test_no_mean_over_folds_that_are_missing() -> None:
-    folds = [replace(GAN, folds=5, fold=i) for i in (0, 1, 3)]
+    folds = [altered(GAN, folds=5, fold=i) for i in (0, 1, 3)]
     assert cells.cells(folds, current)[0].text == "seed 0: 3 of 5 folds"
 
 
 def test_several_seeds_give_the_error_across_seeds() -> None:
-    seeds = [replace(GAN, seed=i, value=v) for i, v in enumerate([100.0, 110.0, 120.0])]
+    seeds = [altered(GAN, seed=i, value=v) for i, v in enumerate([100.0, 110.0, 120.0])]
     cell = cells.cells(seeds, current)[0]
     assert (cell.value, cell.over) == (110.0, "seeds")
     assert cell.error == pytest.approx(10 / math.sqrt(3))
@@ -295,40 +295,40 @@ def test_several_seeds_give_the_error_across_seeds() -> None:
     ids=str,
 )
 def test_rows_never_mix_presets_settings_or_sample_counts(other: dict) -> None:
-    found = cells.cells([GAN, replace(GAN, **other)], current)
+    found = cells.cells([GAN, altered(GAN, **other)], current)
     assert [len(cell.results) for cell in found] == [1, 1]
     assert found[0].label == "gan"
     assert found[1].label.startswith("gan [")
 
 
 def test_a_row_made_by_other_code_is_marked_and_never_mixed_in() -> None:
-    old = replace(GAN, code={"model": "cccccccc", "metric": "bbbbbbbb"}, value=1.0)
+    old = altered(GAN, code={"model": "cccccccc", "metric": "bbbbbbbb"}, value=1.0)
     text = rendered(GAN, old, is_current=lambda result: result is not old)
     assert "gan [version " in text
     assert "made by another code or recipe" in text
 
 
 def test_data_that_are_not_canonical_are_said_so_and_have_no_published_value() -> None:
-    text = rendered(replace(GAN, dataset="tfd", caveat="TFD-layout file 3f2a…, not TFD"))
+    text = rendered(altered(GAN, dataset="tfd", caveat="TFD-layout file 3f2a…, not TFD"))
     assert "tfd (TFD-layout file 3f2a…, not TFD)" in text
     assert "published" not in text
 
 
 def test_two_versions_of_a_dataset_are_two_columns() -> None:
-    for other in (replace(GAN, caveat="unverified files 3f2a…"), replace(GAN, digest="other")):
+    for other in (altered(GAN, caveat="unverified files 3f2a…"), altered(GAN, digest="other")):
         assert len({cell.head for cell in cells.cells([GAN, other], current)}) == 2
 
 
 def test_a_warning_of_the_metric_stands_under_the_table() -> None:
     details = {**GAN.details, "warnings": ["sigma is at the grid's edge"]}
-    assert "sigma is at the grid's edge" in rendered(replace(GAN, details=details))
+    assert "sigma is at the grid's edge" in rendered(altered(GAN, details=details))
 
 
 def audited(gain: float, **other) -> list[str]:
     rng = np.random.default_rng(0)
     images = rng.normal(241, 200, 1000)
     values = {"kmeans": images + rng.normal(gain, 30, 1000), "replay": images}
-    kmeans = replace(GAN, model="kmeans", details={"training": {"rows": 50000}}, **other)
+    kmeans = altered(GAN, model="kmeans", details={"training": {"rows": 50000}}, **other)
     return notes.on_centroids([kmeans, REPLAY], lambda r: values[r.model], "kmeans", "replay")
 
 
@@ -345,14 +345,14 @@ def test_centroids_are_compared_only_at_the_same_sample_count_seed_and_data() ->
 
 
 def test_a_recipe_that_changed_since_is_marked_and_has_its_own_row() -> None:
-    old = replace(GAN, recipe={"rate": 0.2}, value=1.0)
+    old = altered(GAN, recipe={"rate": 0.2}, value=1.0)
     found = cells.cells([GAN, old], lambda result: result is not old)
     assert [cell.stale for cell in found] == [False, True]
     assert "version" in found[1].label
 
 
 def test_a_seed_that_lacks_a_fold_leaves_no_value() -> None:
-    folds = [replace(GAN, folds=2, fold=f, seed=s) for f, s in ((0, 0), (1, 0), (0, 1))]
+    folds = [altered(GAN, folds=2, fold=f, seed=s) for f, s in ((0, 0), (1, 0), (0, 1))]
     assert cells.cells(folds, current)[0].text == "seed 1: 1 of 2 folds"
 
 
@@ -361,7 +361,7 @@ HOSTILE = ["<script>alert(1)</script>", "\\input{/etc/passwd}", "a|b", "50% & #1
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_harmless_in_latex_and_markdown(text: str) -> None:
-    hostile = replace(GAN, error=text, status="failed", value=None, stderr=None, caveat=text)
+    hostile = altered(GAN, error=text, status="failed", value=None, stderr=None, caveat=text)
     found = cells.cells([hostile], current)
     latex = formats.latex(frames.frame(found, REFERENCES), notes.under_table(found, REFERENCES))
     assert text not in latex or text == "a|b"
@@ -378,7 +378,7 @@ def test_hostile_text_is_harmless_in_latex_and_markdown(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\t=1", "\r=1"])
 def test_no_text_of_a_csv_is_a_spreadsheets_formula(text: str) -> None:
-    found = cells.cells([replace(GAN, model=text, value=-3.5)], current)
+    found = cells.cells([altered(GAN, model=text, value=-3.5)], current)
     row = next(csv.DictReader(io.StringIO(formats.comma_separated(frames.numbers(found)))))
     assert row["model"].startswith("'")
     assert float(row["value"]) == -3.5  # a negative number stays one
@@ -394,7 +394,7 @@ def test_json_has_an_object_for_each_score() -> None:
 
 
 def test_a_metric_without_sigma_has_its_csv_line_too() -> None:
-    found = cells.cells([replace(GAN, details={}, metric="other")], current)
+    found = cells.cells([altered(GAN, details={}, metric="other")], current)
     assert (
         next(csv.DictReader(io.StringIO(formats.comma_separated(frames.numbers(found)))))["sigma"]
         == ""
@@ -402,7 +402,7 @@ def test_a_metric_without_sigma_has_its_csv_line_too() -> None:
 
 
 def test_every_published_value_has_a_source() -> None:
-    values = cells.published()
+    values = published.values()
     assert values.source.str.len().min() > 10
     assert not values.duplicated(["model", "dataset", "metric"]).any()
 

@@ -1,10 +1,10 @@
 """Of what a table's error and interval are, as there are more sample sets and seeds."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from made import altered
 from scipy import stats
 from test_table import GAN, current
 
@@ -20,7 +20,7 @@ def cell(*results):
 def runs(values: dict[tuple[int, int], float]):
     """A result for each (seed, sample set)."""
     return [
-        replace(GAN, seed=seed, sample_set=which, value=value, stderr=2.0, key=f"{seed}-{which}")
+        altered(GAN, seed=seed, sample_set=which, value=value, stderr=2.0, key=f"{seed}-{which}")
         for (seed, which), value in values.items()
     ]
 
@@ -50,13 +50,13 @@ def test_seeds_are_what_varies_where_there_are_several_whatever_the_sets() -> No
 
 
 def test_a_result_by_another_protocol_is_in_no_main_table() -> None:
-    other = replace(GAN, protocol="sigma refined", key="other")
+    other = altered(GAN, protocol="sigma refined", key="other")
     assert cells.tables([GAN, other]) == [("", [GAN])]
 
 
 def test_warnings_that_differ_in_numbers_are_said_once_and_counted() -> None:
     said = [
-        replace(r, details={"warnings": [f"sigma {r.seed} is at the edge"]})
+        altered(r, details={"warnings": [f"sigma {r.seed} is at the edge"]})
         for r in runs({(s, 0): float(s) for s in range(3)})
     ]
     lines = [line for line in notes.under_table([cell(*said)], ()) if "edge" in line]
@@ -66,9 +66,9 @@ def test_warnings_that_differ_in_numbers_are_said_once_and_counted() -> None:
 
 def several(model: str, values: list[float], **changed):
     rows = [
-        replace(GAN, model=model, seed=s, value=v, key=f"{model}{s}") for s, v in enumerate(values)
+        altered(GAN, model=model, seed=s, value=v, key=f"{model}{s}") for s, v in enumerate(values)
     ]
-    return [replace(row, **changed) for row in rows]
+    return [altered(row, **changed) for row in rows]
 
 
 def marked(*results) -> set[str]:
@@ -94,7 +94,7 @@ def test_nothing_is_best_among_rows_of_other_sample_counts() -> None:
 
 
 def test_less_is_best_where_less_is_better_even_beside_a_failure() -> None:
-    failed = replace(GAN, model="gan", status="failed", value=None, stderr=None, kind="")
+    failed = altered(GAN, model="gan", status="failed", value=None, stderr=None, kind="")
     less = {"higher_is_better": False}
     rows = [*several("a", [10.0, 11.0, 12.0], **less), *several("b", [50.0, 51.0, 52.0], **less)]
     assert marked(failed, *rows) == {"a"}
@@ -113,6 +113,6 @@ def test_an_absurd_error_stays_short(error: float) -> None:
 def test_sample_sets_are_no_further_test_rows_of_the_centroids_note() -> None:
     rng = np.random.RandomState(0)
     scores = {"kmeans": rng.randn(50) + 5, "replay": rng.randn(50)}
-    rows = [replace(GAN, model=m, sample_set=k, key=f"{m}{k}") for m in scores for k in range(3)]
+    rows = [altered(GAN, model=m, sample_set=k, key=f"{m}{k}") for m in scores for k in range(3)]
     lines = notes.on_centroids(rows, lambda r: scores[r.model], "kmeans", "replay")
     assert len(set(lines)) == 1

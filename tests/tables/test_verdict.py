@@ -1,8 +1,7 @@
 """What is said of our value beside a published one."""
 
-from dataclasses import replace
-
 import pytest
+from made import altered
 from test_table import GAN, current
 
 from genbench.tables import cells, frames
@@ -52,7 +51,7 @@ def paper_fields(result) -> dict[str, str]:
 def test_a_table_says_the_verdict_beside_the_published_value() -> None:
     details = {**GAN.details, "training": {"rows": 50_000}}
     seeds = [
-        replace(GAN, seed=s, key=str(s), value=v, details=details)
+        altered(GAN, seed=s, key=str(s), value=v, details=details)
         for s, v in enumerate((223.0, 226.0, 224.0))
     ]
     (cell,) = cells.cells(seeds, current, paper_fields)
@@ -69,7 +68,7 @@ def test_a_training_on_other_rows_is_not_comparable() -> None:
 
 def test_a_chain_from_noise_is_not_the_published_chain_from_a_test_image() -> None:
     details = {"training": {"rows": 60_000}, "sampling": {"start": "noise", "chains": 100}}
-    gsn = replace(GAN, model="deep_gsn", details=details)
+    gsn = altered(GAN, model="deep_gsn", details=details)
     fields = {"m": "10000", "s": "mean", "scale": "256", "sigma": "fixed0.2", "v": "none"}
     (cell,) = cells.cells([gsn], current, lambda result: fields)
     assert cell.verdict == "not comparable: chain"
@@ -85,5 +84,5 @@ def test_a_source_that_states_little_is_in_range_at_most_and_says_what_it_leaves
 
 def test_stale_and_cut_rows_have_no_verdict() -> None:
     (stale,) = cells.cells([GAN], lambda result: False, paper_fields)
-    (cut,) = cells.cells([replace(GAN, cut=True)], current, paper_fields)
+    (cut,) = cells.cells([altered(GAN, cut=True)], current, paper_fields)
     assert (stale.verdict, cut.verdict) == ("", "")
