@@ -1,188 +1,206 @@
-"""The arrows of the design: who may import whom, read by `ast`, so that nothing needs to run."""
+"""The house: who may import whom, and where a line may do what; and that a breach is reported."""
 
-import ast
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from findings import Finding, findings, judged
+from house import ACTS
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("genbench", "baselines")
-
-# module -> what it may import of the project; "datasets" and the like stand for the folder
-ARROWS = {
-    "genbench": {"protocols", "metrics", "testing"},  # for type checkers only: it loads lazily
-    "protocols": set(),
-    "errors": set(),
-    "files": {"errors"},
-    "precision": set(),
-    "registry": {"errors"},
-    "recipe": {"registry", "errors"},
-    "run": {"files"},
-    "store": {"run", "files", "errors"},
-    "seeding": set(),
-    "timing": set(),
-    "mixing": set(),
-    "provenance": {"precision"},
-    "arrays": {"errors"},
-    "scoring": {"protocols", "recipe", "registry", "statistics", "seeding", "precision", "errors"},
-    "samples": {"arrays", "scoring", "protocols", "errors"},
-    "plan": {"recipe", "registry", "run", "store", "files", "errors"},
-    "stages": {"plan", "recipe", "registry", "run", "store", "protocols", "seeding", "timing"}
-    | {"mixing", "provenance", "scoring", "errors", "files", "signature"},
-    "runner": {"plan", "stages", "run", "store", "timing", "provenance", "precision", "errors"},
-    "executors": set(),
-    "variance": set(),
-    "statistics": {"variance"},
-    "speed": {"run"},
-    "verdict": {"statistics"},
-    "table": {"statistics", "run", "files", "speed", "verdict"},
-    "notes": {"statistics", "table", "run", "speed"},
-    "rendering": {"table", "speed", "run"},
-    "comparison": {"statistics", "table", "run", "errors"},
-    "robustness": {"comparison", "statistics", "table", "run"},
-    "signature": {"recipe", "registry", "run", "files", "errors"},
-    "citations": {"registry", "errors"},
-    "copies": {"recipe", "registry", "run", "protocols", "precision", "seeding"},
-    "audit": {"copies", "scoring", "statistics", "protocols", "precision", "seeding", "errors"},
-    "findings": {"audit", "copies", "table"},
-    "audits": {"audit", "findings", "copies", "recipe", "registry", "files", "protocols", "errors"},
-    "commands": {"recipe", "run"},
-    "lock": {"files", "errors"},
-    "records": {"run", "lock", "registry", "files", "errors"},
-    "verification": {"records", "plan", "runner", "scoring", "store", "run", "recipe", "registry"}
-    | {"files", "protocols", "precision", "provenance", "seeding", "errors", "commands"},
-    "restored": {"store", "run", "registry", "files", "seeding", "errors"},
-    "neighbours": {"mixing"},
-    "figures": {"table", "verdict", "speed", "store", "run", "restored", "neighbours", "scoring"}
-    | {"files", "seeding", "errors", "figures"},
-    "page": set(),
-    "progress": {"run", "store", "speed"},
-    "testing": {"registry", "recipe", "seeding", "protocols", "errors"},
-    "cli": None,  # any of the above
-    "datasets": {"protocols", "files", "errors", "datasets"},
-    "metrics": {"protocols", "files", "precision", "errors", "metrics"},
-    "models": {"protocols", "models"},
-    "baselines": {"protocols"},
+SOURCES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for package in ("genbench", "baselines")
+    for path in sorted((ROOT / package).rglob("*.py"))
 }
-LAZY = {"cli", "genbench"}  # may import inside functions, so that --help loads no torch
 
 
-def modules() -> list[tuple[str, Path]]:
-    """Every module of the project with the room it stands in."""
-    return [
-        (_room(path), path) for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))
-    ]
+def _names() -> set[str]:
+    """The models, datasets and metrics that we register, and the presets of their recipes."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    parts = {name for group in project["entry-points"].values() for name in group}
+    recipes = [*ROOT.glob("genbench/models/*.toml"), *ROOT.glob("baselines/*.toml")]
+    tables = [tomllib.loads(path.read_text(encoding="utf-8")) for path in recipes]
+    while tables:
+        inner = {k: v for k, v in tables.pop().items() if isinstance(v, dict)}
+        parts |= inner.keys()
+        tables += inner.values()
+    return parts - {"default"} | {"paper"}
 
 
-def _room(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    if parts[0] == "baselines":
-        return "baselines"
-    inside = [part for part in parts[1:] if part != "__init__"]
-    return inside[0] if inside else "genbench"
+NAMES = _names()
+TODAY = findings(SOURCES, NAMES)
 
 
-def imports(tree: ast.AST) -> set[str]:
-    """The rooms of the project that a tree imports from."""
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            base = node.module or ""
-            names = [f"{base}.{alias.name}" for alias in node.names] if base in PACKAGES else [base]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "baselines":
-                found.add("baselines")
-            elif parts[0] == "genbench":
-                found.add(parts[1] if len(parts) > 1 else "genbench")
-    return found - {"__version__"}
+@pytest.mark.parametrize("rule", ["arrow", "circle", *ACTS])
+def test_the_sources_keep_the_rule(rule: str) -> None:
+    broken = sorted(finding for finding in TODAY if finding.rule == rule)
+    assert not broken, "\n" + "\n".join(map(str, broken))
 
 
-@pytest.mark.parametrize(("room", "path"), modules(), ids=lambda value: str(value))
-def test_imports_go_only_along_the_arrows(room: str, path: Path) -> None:
-    assert room in ARROWS, f"{path.name} is new: add its row to ARROWS in the same commit"
-    allowed = ARROWS[room]
-    found = imports(ast.parse(path.read_text()))
-    if allowed is None:
-        assert "baselines" not in found
-    else:
-        assert found <= allowed, f"{path.name} imports {sorted(found - allowed)}"
+@pytest.mark.parametrize("rule", ACTS)
+def test_every_exception_is_needed(rule: str) -> None:
+    needed = {allowed for finding, allowed in judged(SOURCES, NAMES) if finding.rule == rule}
+    assert not ACTS[rule].exceptions.keys() - needed
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "baselines").glob("*.py")), ids=lambda p: p.name)
-def test_a_baseline_stands_alone(path: Path) -> None:
-    ours = {"torch", "numpy", "scipy", "sklearn", "genbench"}
-    tree = ast.parse(path.read_text())
-    names = {alias.name for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names}
-    names |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
-    outside = {name.split(".")[0] for name in names} - ours
-    import sys
+# rule -> what breaks it, each at the end of a file of a room that has no exception
+BREACHES = {
+    "write": [
+        "Path('x').write_text('')",
+        "from pathlib import Path as P; P('x').write_bytes(b'')",
+        "save = Path('x').write_bytes",
+        "open('x', 'w')",
+        "open('x', mode=mode)",
+        "keep = open",
+        "from builtins import open as o; o('x', 'ab')",
+        "Path('x').open('r+')",
+        "import torch as t; t.save({}, 'x')",
+        "from numpy import savez as s; s('x')",
+        "from safetensors.torch import save_file as s; s({}, 'x')",
+        "from os import replace as swap; swap('x', 'y')",
+        "Path('x').replace(y)",
+        "Path('x').mkdir()",
+        "import shutil; shutil.rmtree('x')",
+        "from tempfile import NamedTemporaryFile",
+        "frame.to_csv('x')",
+        "import zipfile as z; z.ZipFile('x', 'w')",
+    ],
+    "speak": [
+        "print('x')",
+        "from rich import print as p; p('x')",
+        "import sys; sys.stdout.write('x')",
+        "from sys import stderr",
+        "import traceback; traceback.print_exc()",
+        "import sys; sys.exit(1)",
+        "import sys as s; s.exit()",
+        "from sys import exit as e; e()",
+        "raise SystemExit(1)",
+        "import os; os._exit(1)",
+        "import sys; sys.argv[1]",
+        "x = input()",
+    ],
+    "environment": [
+        "import os; os.environ['X']",
+        "from os import environ",
+        "import os as o; o.getenv('X')",
+    ],
+    "process": [
+        "import subprocess; subprocess.run(['x'])",
+        "from subprocess import run",
+        "import os as o; o.system('x')",
+        "import multiprocessing as m",
+        "from concurrent.futures import ProcessPoolExecutor as P",
+    ],
+    "network": ["import urllib.request as u", "from requests import get", "import http.client"],
+    "clock": ["from time import perf_counter as now", "import datetime as d; d.datetime.now()"],
+    "seed": [
+        "import torch as t; t.manual_seed(0)",
+        "torch.Generator().manual_seed(0)",
+        "import numpy as np; np.random.seed(0)",
+        "from random import seed as s",
+    ],
+    "device": ["import torch as t; t.set_num_threads(1)", "from torch.cuda import is_available"],
+    "precision": ["import torch; torch.backends.cuda.matmul.allow_tf32 = True"],
+    "load by name": ["__import__('genbench.cli')", "from importlib import import_module as i"],
+    "catch everything": [
+        "try: pass\nexcept: pass",
+        "try: pass\nexcept (ValueError, Exception): pass",
+        "import contextlib as c; c.suppress(BaseException)",
+    ],
+    "import late": ["def f():\n    import json", "class A:\n    def f(self):\n        import json"],
+    "import unclearly": ["from . import cells", "from os import *"],
+    "know by name": ["x = 'gan'", "x = ['mnist']", "x == 'quick'", "x = {'parzen': 1}"],
+}
+# what breaks the arrows, at the end of which file
+TURNED = [
+    ("genbench/records/run.py", "from genbench.running import work"),
+    (
+        "genbench/records/run.py",
+        "import typing as t\nif t.TYPE_CHECKING:\n    import genbench.tables",
+    ),
+    ("genbench/records/run.py", "from genbench import Epoch"),
+    ("genbench/comparing/variance.py", "import genbench.plugins.registry as r"),
+    ("genbench/timing.py", "from genbench import errors"),
+    ("genbench/__init__.py", "from genbench import protocols"),
+    ("genbench/metrics/parzen/dense.py", "from genbench.samples import neighbours, judging"),
+    ("genbench/models/gan.py", "from genbench.seeding import seeded"),
+    ("genbench/datasets/ring.py", "from genbench.records import store"),
+    ("genbench/cli/run.py", "import baselines.dbn as b"),
+    ("baselines/dbn.py", "from baselines import kmeans"),
+    ("baselines/dbn.py", "from genbench.models import layers"),
+    ("baselines/dbn.py", "import pandas"),
+    ("genbench/likelihood/ais.py", "from genbench.records import run"),
+    ("genbench/utils/text.py", "x = 1"),
+]
+CIRCLES = [
+    {"models/a.py": "import genbench.models.b", "models/b.py": "from genbench.models import a"},
+    {
+        "models/a.py": "from genbench.models.b import x",
+        "models/b.py": "import typing\nif typing.TYPE_CHECKING:\n    import genbench.models.a",
+    },
+    {
+        "models/a.py": "from genbench.models import b",
+        "models/b.py": "from genbench.models.c import x",
+        "models/c.py": "def f():\n    from genbench.models.a import x",
+    },
+]
+INNOCENT = {
+    "genbench/tables/cells.py": "'a'.replace('a', 'b')\nPath('x').open('rb')\nopen('w', 'r')",
+    "genbench/cli/run.py": "from genbench import __version__\nimport genbench.theory\nprint('x')",
+    "genbench/auditing/kept.py": "from genbench.records import files as f\nf.write_bytes(p, b'')",
+    "genbench/running/work.py": "from dataclasses import replace as r\nr(x)\nsave(x)\n'a gan'",
+    "genbench/metrics/parzen/dense.py": "from genbench.samples.neighbours import x\ntime.x\n'gan'",
+    "genbench/worlds/rings.py": "from genbench.running import work\nimport genbench.words",
+    "baselines/dbn.py": "import torch.nn, scipy\nfrom genbench.models.state import x",
+}
 
-    assert outside <= set(sys.stdlib_module_names)
+
+def planted(code: dict[str, str]) -> set[Finding]:
+    """What there is more to report where each file ends in its piece of code."""
+    more = {file: f"{SOURCES.get(file, '')}\n{text}\n" for file, text in code.items()}
+    return findings({**SOURCES, **more}, NAMES) - TODAY
 
 
-@pytest.mark.parametrize(("room", "path"), modules(), ids=lambda value: str(value))
-def test_only_the_edge_imports_inside_functions(room: str, path: Path) -> None:
-    if room in LAZY:
-        return
-    functions = [
-        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)
-    ]
-    inside = {
-        f"{path.name}:{node.lineno}"
-        for function in functions
-        for node in ast.walk(function)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    }
-    assert not inside
+@pytest.mark.parametrize(("rule", "code"), [(r, c) for r in BREACHES for c in BREACHES[r]])
+def test_a_planted_breach_is_reported_and_nothing_else(rule: str, code: str) -> None:
+    file = "genbench/tables/cells.py"
+    end = len(SOURCES[file].splitlines())
+    found = planted({file: code})
+    assert {finding.rule for finding in found} == {rule}
+    assert all(finding.file == file and finding.line > end for finding in found)
 
 
-def test_only_the_command_line_prints_or_exits() -> None:
-    for room, path in modules():
-        names = {
-            node.func.id
-            for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        }
-        child = path.name == "_mat.py"  # a program of its own, whose output is its answer
-        assert room == "cli" or child or not names & {"print", "exit"}, path
+def test_every_rule_about_acts_has_a_planted_breach() -> None:
+    assert BREACHES.keys() == ACTS.keys()
 
 
-def test_only_one_module_opens_files_for_writing() -> None:
-    writers = {"write_bytes", "write_text", "mkstemp", "savez_compressed", "save_file"}
-    for room, path in modules():
-        calls = {
-            node.func.attr
-            for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        }
-        found = {call for call in calls & writers if f"files.{call}" not in path.read_text()}
-        assert room == "files" or not found, f"{path} calls {found}"
+@pytest.mark.parametrize(("file", "code"), TURNED)
+def test_an_import_along_no_arrow_is_reported(file: str, code: str) -> None:
+    assert (file, "arrow") in {(finding.file, finding.rule) for finding in planted({file: code})}
 
 
-def test_the_core_knows_no_model_dataset_or_metric_by_name() -> None:
-    from genbench import registry
+@pytest.mark.parametrize(
+    "code", CIRCLES, ids=["direct", "for types", "of three, inside a function"]
+)
+def test_files_that_import_each_other_are_reported(code: dict[str, str]) -> None:
+    found = planted({f"genbench/{file}": text for file, text in code.items()})
+    assert [finding for finding in found if finding.rule == "circle"]
 
-    known = {name for kind in registry.KINDS for name in registry.names(kind)}
-    for room, path in modules():
-        if room in ("models", "datasets", "metrics", "baselines", "genbench"):
-            continue
-        tree = ast.parse(path.read_text())
-        docs = {
-            node.body[0].value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            and node.body
-            and isinstance(node.body[0], ast.Expr)
-        }
-        strings = {
-            node.value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docs
-        }
-        assert not strings & known, f"{path.name} names {strings & known}"
+
+def test_what_only_looks_like_a_breach_is_not_reported() -> None:
+    assert not planted(INNOCENT)
+
+
+@pytest.mark.parametrize("command", ["--help", "list models", "list datasets"])
+def test_what_should_be_quick_loads_no_torch(command: str) -> None:
+    code = (
+        "import sys; from genbench.cli import app\n"
+        f"try: app({command.split()!r})\nexcept SystemExit: pass\n"
+        "assert 'torch' not in sys.modules"
+    )
+    python = [sys.executable, "-c", code]  # in a process of its own: this one has torch
+    done = subprocess.run(python, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

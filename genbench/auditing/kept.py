@@ -130,4 +130,4 @@ def keep(path: Path, wanted: str, done: Sequence[Scored]) -> None:
 def put(path: Path, finished: Audit) -> None:
     """Keeps a finished audit in the place of its rows."""
     files.write_json(path, as_json(finished))
-    _unfinished(path).unlink(missing_ok=True)
+    files.remove(_unfinished(path))

@@ -43,10 +43,10 @@ TEXTS = ("md", "latex", "html")
 
 
 @app.command(
-    epilog="Examples:  genbench score reading.npy -d mnist  |  "
+    epilog="Examples:  genbench score samples.npy -d mnist  |  "
     "genbench score ours.npz theirs.safetensors pictures/ -d tfd --json  |  "
-    "genbench score reading.npy -d mnist --no-references --set parzen.sigma=0.2  |  "
-    "genbench score reading.npy -d mnist --format latex > row.tex  |  "
+    "genbench score samples.npy -d mnist --no-references --set parzen.sigma=0.2  |  "
+    "genbench score samples.npy -d mnist --format latex > row.tex  |  "
     "genbench score --protocols -d mnist"
 )
 def score(

@@ -4,26 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Literal, Protocol
 
 from torch import nn
 
 from genbench.models import layers
 
-if TYPE_CHECKING:
-    from genbench.models.gan import GAN
-
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
+Activation = Literal["relu", "sigmoid", "linear"]
 
 
-def top(h: GAN) -> nn.Sequential:
+class Hyperparameters(Protocol):
+    """Those that describe nets; what each means stands in the GAN that has them."""
+
+    shape: tuple[int, ...]
+    noise_size: int
+    generator: list[int]
+    activations: list[Activation]
+    output: Literal["sigmoid", "linear"]
+    generator_range: float
+    output_range: float
+    output_nonzeros: int
+    sigmoid_bias: float
+    transposed_convolution: Sequence[int]
+    deepen_after: int
+    deepening: Sequence[int]
+    deepening_activations: Sequence[Activation]
+    discriminator: list[int]
+    pieces: int
+    discriminator_range: float
+    dropout_input: float
+    dropout_hidden: float
+    convolutions: Sequence[Sequence[int]]
+    convolution_pieces: int
+
+
+def top(h: Hyperparameters) -> nn.Sequential:
     """z -> hidden layers -> x, rows of `shape`: the whole of G in stage 1."""
     net = _hidden(h, h.generator, h.activations)
     net.append(_output(h, [h.noise_size, *h.generator][-1]))
     return net.append(ACTIVATIONS[h.output]())
 
 
-def bottom(h: GAN) -> nn.Sequential:
+def bottom(h: Hyperparameters) -> nn.Sequential:
     """z -> hidden layers -> what the top takes for z in stage 2; raises ValueError if it cannot."""
     if h.deepen_after and list(h.deepening[-1:]) != [h.noise_size]:
         widths = list(h.deepening)
@@ -31,7 +54,7 @@ def bottom(h: GAN) -> nn.Sequential:
     return _hidden(h, h.deepening, h.deepening_activations)
 
 
-def _hidden(h: GAN, widths: Sequence[int], activations: Sequence[str]) -> nn.Sequential:
+def _hidden(h: Hyperparameters, widths: Sequence[int], activations: Sequence[str]) -> nn.Sequential:
     if len(widths) != len(activations):
         got = f"{list(widths)} and {list(activations)}"
         raise ValueError(f"every hidden width of G needs one activation, got {got}")
@@ -44,7 +67,7 @@ def _hidden(h: GAN, widths: Sequence[int], activations: Sequence[str]) -> nn.Seq
     return net
 
 
-def _output(h: GAN, inputs: int) -> nn.Module:
+def _output(h: Hyperparameters, inputs: int) -> nn.Module:
     d, width = math.prod(h.shape), h.output_range
     if h.transposed_convolution:
         channels, kernel, stride = _numbers("transposed_convolution", h.transposed_convolution, 3)
@@ -60,7 +83,7 @@ def _numbers(name: str, numbers: Sequence[int], wanted: int) -> Sequence[int]:
     return numbers
 
 
-def discriminator(h: GAN) -> nn.Sequential:
+def discriminator(h: Hyperparameters) -> nn.Sequential:
     """x, rows of `shape` -> maxout convolutions -> maxout layers -> a; before each is dropout."""
     net, shape, dropout, width = nn.Sequential(), h.shape, h.dropout_input, h.discriminator_range
     for numbers in h.convolutions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from genbench.errors import AlteredError, UsageError
-from genbench.plugins import registry
+from genbench.plugins import recipe, registry
 from genbench.records.files import sha256_of_json
 from genbench.records.run import Result, Run
 
@@ -15,7 +15,7 @@ def label(result: Result, stale: bool = False, revision: bool = False) -> str:
 
     stale, revision: whether to tell it from a row of the same name by what made it.
     """
-    marks = [result.preset] if result.preset != "paper" else []
+    marks = [result.preset] if result.preset != recipe.PAPER else []
     marks += [f"{key}={value}" for key, value in sorted(result.overrides.items())]
     marks += [f"{result.samples} samples"] if result.samples != 10_000 else []
     marks += [f"version {_version(result)}"] if stale else []

@@ -19,12 +19,16 @@ SIGMA_ROWS = 1000  # validation rows that choose sigma; those after them choose 
 
 
 class Sources:
-    """The datasets in a folder; each is built, read and digested once."""
+    """The datasets in a folder; each is built once, and each fold digested once.
+
+    Of each dataset the fold that was looked at last is held in memory.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self._datasets: dict[str, Any] = {}
-        self._splits: dict[tuple[str, int], Split] = {}
+        self._splits: dict[str, tuple[int, Split]] = {}
+        self._digested: dict[str, tuple[Tensor, str]] = {}  # training rows that folds may share
         self._identities: dict[tuple[str, int], Data] = {}
 
     def dataset(self, name: str) -> Any:
@@ -36,10 +40,11 @@ class Sources:
 
     def split(self, name: str, fold: int) -> Split:
         """One fold of a dataset, on the CPU; raises DataError on missing or damaged files."""
-        if (name, fold) not in self._splits:
+        held = self._splits.get(name)
+        if held is None or held[0] != fold:
             with _readable(name):
-                self._splits[name, fold] = self.dataset(name).split(fold)
-        return self._splits[name, fold]
+                self._splits[name] = fold, self.dataset(name).split(fold)
+        return self._splits[name][1]
 
     def identity(self, name: str, fold: int) -> Data:
         """Which rows one fold holds: sha256 of its parts, and what must be said of them."""
@@ -62,14 +67,16 @@ class Sources:
         if source.levels is not None and not 2 <= source.levels <= 256:
             raise DataError(f"levels of {name!r} must be 2 to 256 or None, got {source.levels}")
         split = self.split(name, fold)
-        train, valid, test = (_digest(rows) for rows in (split.train, split.valid, split.test))
+        known = self._digested.get(name)
+        if known is None or known[0] is not split.train:
+            self._digested[name] = split.train, _digest(split.train)
         return Data(
             name=name,
             fold=fold,
             folds=source.folds,
-            train=train,
-            valid=valid,
-            test=test,
+            train=self._digested[name][1],
+            valid=_digest(split.valid),
+            test=_digest(split.test),
             digest=source.digest,
             caveat=source.caveat,
             levels=source.levels,

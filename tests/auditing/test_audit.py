@@ -14,6 +14,7 @@ from genbench.auditing import scores as scores
 from genbench.auditing.scores import Audit, Gap, Row
 from genbench.defaults import DEFAULTS
 from genbench.errors import StoreError
+from genbench.plugins.code import Part
 from genbench.protocols import Score, Split
 from genbench.records.run import Data
 
@@ -378,9 +379,9 @@ def test_the_same_command_writes_the_same_bytes_and_the_second_time_only_prints(
 ) -> None:
     first = genbench(*QUICK)
     genbench(*QUICK, "--results-dir", "other")
-    kept = [tmp_path / name / "audit" / QUICKS for name in ("results", "other")]
-    assert kept[0].read_bytes() == kept[1].read_bytes()
-    assert [path.name for path in kept[0].parent.iterdir()] == [QUICKS]
+    paths = [tmp_path / name / "audit" / QUICKS for name in ("results", "other")]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert [path.name for path in paths[0].parent.iterdir()] == [QUICKS]
     monkeypatch.setattr(scores, "_scored", None)  # whoever scores now fails
     again = genbench(*QUICK)
     assert (again.returncode, again.stdout, again.stderr) == (0, first.stdout, "")
@@ -408,7 +409,7 @@ def test_an_interrupted_audit_goes_on_from_the_last_row_to_the_same_bytes(
     assert len(names) == 14 + 1  # all, and the interrupted one twice
     paths = [tmp_path / name / "audit" / QUICKS for name in ("results", "whole")]
     assert paths[0].read_bytes() == paths[1].read_bytes()
-    assert [path.name for path in kept[0].parent.iterdir()] == [QUICKS]
+    assert [path.name for path in paths[0].parent.iterdir()] == [QUICKS]
 
 
 @pytest.mark.parametrize("what", ["samples", "code", "data", "recipe"])
@@ -419,9 +420,11 @@ def test_an_audit_of_other_code_data_or_samples_is_made_anew(
     if what == "samples":
         monkeypatch.setitem(vars(DEFAULTS), "samples", 90)
     elif what == "code":
-        monkeypatch.setattr("genbench.plugins.code.code_digest", lambda module: f"new {module}")
+        other = Part("stranger", "nearness", revision=2)
+        monkeypatch.setattr(kept, "identify", lambda kind, name: other)
     elif what == "data":
-        monkeypatch.setattr(Pictures, "digest", "others")
+        turned = Split(*(1 - Pictures(None).rows).split([300, 60, 60]))
+        monkeypatch.setattr(Pictures, "split", lambda self, fold: turned)
     else:
         monkeypatch.setattr(
             "genbench.plugins.recipe.values",

@@ -17,7 +17,7 @@ from genbench.records import files
 WRITER = """
 import json, sys
 from pathlib import Path
-from genbench import files
+from genbench.records import files
 path, how = Path(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 record = {"filler": ["x" * 100] * 20000}
@@ -71,7 +71,7 @@ def test_what_a_kill_left_behind_is_swept(tmp_path: Path) -> None:
 FULL = """
 import resource, sys
 from pathlib import Path
-from genbench import files
+from genbench.records import files
 from genbench.errors import StoreError
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
@@ -158,13 +158,13 @@ def test_arrays_come_back_as_they_were_and_equal_ones_give_equal_bytes(tmp_path:
 
 def test_a_torn_last_line_of_a_log_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    files.append_line(path, {"epoch": 1})
-    files.append_line(path, {"epoch": 2})
+    files.append_line(path, {"epoch": 1}, "key")
+    files.append_line(path, {"epoch": 2}, "key")
     with path.open("ab") as file:
         file.write(b'{"epoch": 3, "los')
-    assert files.read_lines(path) == [{"epoch": 1}, {"epoch": 2}]
-    files.append_line(path, {"epoch": 4})
-    assert files.read_lines(path) == [{"epoch": 1}, {"epoch": 2}, {"epoch": 4}]
+    assert files.read_lines(path, "key") == [{"epoch": 1}, {"epoch": 2}]
+    files.append_line(path, {"epoch": 4}, "key")
+    assert files.read_lines(path, "key") == [{"epoch": 1}, {"epoch": 2}, {"epoch": 4}]
 
 
 def test_not_a_number_is_refused_in_a_record(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genbench.samples import chains
+from genbench.samples import chains as mixing
 
 CORNERS = torch.eye(4)  # four training rows, far apart
 CLASSES = torch.tensor([0, 0, 1, 1])
@@ -24,7 +24,7 @@ def visits(order: list[list[int]], **other):
     """The report of chains that stand exactly at the corners `order[t][chain]`."""
     at = torch.tensor(order)
     given = {"chains": at.shape[1], "thinning": 1, "labels": CLASSES, **other}
-    return chains.report(CORNERS[at.flatten()], train=CORNERS, held_out=BETWEEN, **given)
+    return mixing.report(CORNERS[at.flatten()], train=CORNERS, held_out=BETWEEN, **given)
 
 
 def test_samples_of_no_chain_are_near_to_images_but_go_nowhere() -> None:
@@ -75,7 +75,7 @@ def test_the_report_is_that_of_brute_force(chains, kept, n, d, thinning, seed) -
     noise = 0.3 * (rows(chains * kept, d, seed + 1) - 0.5)
     samples = train[torch.arange(chains * kept) * 7 % n] + noise
     given = samples, chains, thinning, train, labels, rows(6, d, seed + 2)
-    assert close(chains.report(*given), brute_force(*given))
+    assert close(mixing.report(*given), brute_force(*given))
 
 
 def test_frozen_chains_at_training_rows_never_change_class_and_are_near_copies() -> None:
@@ -103,7 +103,7 @@ def test_a_move_within_a_class_is_no_transition() -> None:
 
 def test_a_last_step_that_is_not_whole_is_not_looked_at() -> None:
     order = torch.tensor([0, 0, 0, 1, 1, 1, 2])  # the last would be chain 0's change of class
-    found = chains.report(CORNERS[order], 3, 1, CORNERS, CLASSES, BETWEEN)
+    found = mixing.report(CORNERS[order], 3, 1, CORNERS, CLASSES, BETWEEN)
     assert found["looked_at"] == 6
     assert found["class_transitions_per_100_steps"] == 0
 
@@ -141,11 +141,11 @@ def test_the_entropy_of_one_class_is_0_and_of_two_equal_ones_log_2() -> None:
     ],
 )
 def test_whole_chains_are_looked_at_and_no_more_than_2000_states(m, chains, expected) -> None:
-    assert chains.looked_at(torch.zeros(m, 1), chains).shape[:2] == expected
+    assert mixing.looked_at(torch.zeros(m, 1), chains).shape[:2] == expected
 
 
 def test_a_chain_that_is_looked_at_is_that_chain_from_its_start() -> None:
-    states = chains.looked_at(torch.arange(10_000.0)[:, None], 1000)
+    states = mixing.looked_at(torch.arange(10_000.0)[:, None], 1000)
     assert torch.equal(states[:, 7, 0], 7 + 1000 * torch.arange(10.0))
 
 
@@ -154,40 +154,40 @@ def test_the_block_size_changes_nothing(block: int, monkeypatch: pytest.MonkeyPa
     train = rows(51, 5, 0).repeat(2, 1)  # each row twice: of equally near ones the first
     labels = torch.arange(102) // 20
     given = rows(60, 5, 1), 6, 2, train, labels, rows(9, 5, 2)
-    whole = chains.report(*given), chains.nearest(given[0], train)[0].tolist()
-    monkeypatch.setattr(chains, "ROWS", block)
-    assert (chains.report(*given), chains.nearest(given[0], train)[0].tolist()) == whole
+    whole = mixing.report(*given), mixing.nearest(given[0], train)[0].tolist()
+    monkeypatch.setattr(mixing, "ROWS", block)
+    assert (mixing.report(*given), mixing.nearest(given[0], train)[0].tolist()) == whole
 
 
 def test_rows_far_from_the_origin_have_their_neighbours_all_the_same() -> None:
     grid = (rows(300, 8, 0) * 256).round() / 256  # exact in float32, there and 2,048 further
     x = (rows(50, 8, 1) * 256).round() / 256
-    here, there = chains.nearest(x, grid), chains.nearest(x + 2048, grid + 2048)
+    here, there = mixing.nearest(x, grid), mixing.nearest(x + 2048, grid + 2048)
     assert torch.equal(here[0], there[0])
     assert torch.equal(here[1], there[1])
 
 
 def test_a_copy_is_at_distance_0_exactly() -> None:
     train = rows(200, 784, 0) + 100
-    assert chains.nearest(train[50:60], train)[1].tolist() == [0.0] * 10
+    assert mixing.nearest(train[50:60], train)[1].tolist() == [0.0] * 10
 
 
 def test_a_near_copy_is_nearer_than_half_of_what_is_usual() -> None:
     line, held_out = torch.tensor([[0.0], [10.0]]), torch.tensor([[1.0], [2.0], [7.0]])
     samples = torch.tensor([[0.9], [1.1], [9.2], [6.0]])  # usual: 2
-    found = chains.report(samples, 4, 1, line, None, held_out)
+    found = mixing.report(samples, 4, 1, line, None, held_out)
     assert found["near_copies"] == 0.5
 
 
 def test_without_held_out_rows_nothing_is_said_of_copies() -> None:
-    assert chains.report(CORNERS, 2, 1, CORNERS, CLASSES, CORNERS[:0])["near_copies"] is None
+    assert mixing.report(CORNERS, 2, 1, CORNERS, CLASSES, CORNERS[:0])["near_copies"] is None
 
 
 def test_only_the_first_500_held_out_rows_say_what_is_usual() -> None:
     far = torch.full((2000, 4), 9.0)
     given = CORNERS + 0.3, 2, 1, CORNERS, CLASSES
     near = BETWEEN.repeat(200, 1)[:500]
-    assert chains.report(*given, torch.cat([near, far])) == chains.report(*given, near)
+    assert mixing.report(*given, torch.cat([near, far])) == mixing.report(*given, near)
 
 
 def test_a_report_survives_json() -> None:
@@ -210,4 +210,4 @@ def test_a_report_survives_json() -> None:
 def test_what_cannot_be_reported_is_said(wrong: dict, said: str) -> None:
     given = {"samples": CORNERS, "chains": 2, "thinning": 1, "train": CORNERS, "labels": CLASSES}
     with pytest.raises(ValueError, match=said):
-        chains.report(**{**given, "held_out": BETWEEN, **wrong})
+        mixing.report(**{**given, "held_out": BETWEEN, **wrong})

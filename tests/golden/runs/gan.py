@@ -1,0 +1,139 @@
+"""Runs of the GAN: both updates, both noises, both stages, convolutions, and what it refuses."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from genbench.models import layers
+from genbench.models.gan import CHUNK, GAN
+
+from ..fingerprints import Given, refusal
+from ._training import pictures, trained, weights
+
+SHAPE = (1, 4, 4)
+SMALL: dict[str, Any] = {
+    "epochs": 2,
+    "batch": 4,
+    "noise": "uniform",
+    "noise_size": 3,
+    "generator": [5],
+    "activations": ["relu"],
+    "output": "sigmoid",
+    "generator_range": 0.7,
+    "output_range": 0.7,
+    "discriminator": [4, 3],
+    "pieces": 2,
+    "discriminator_range": 0.7,
+    "dropout_input": 0.2,
+    "dropout_hidden": 0.5,
+    "rate": 0.3,
+    "rate_decay": 1.1,
+    "rate_floor": 0.01,
+    "momentum": 0.5,
+    "final_momentum": 0.7,
+    "momentum_epochs": 3,
+}
+DEEP: dict[str, Any] = {
+    "epochs": 3,
+    "deepen_after": 1,
+    "deepening": [4, 3],
+    "deepening_activations": ["relu", "sigmoid"],
+    "sigmoid_bias": -2.0,
+    "output_nonzeros": 5,
+}
+CONVOLUTIONAL: dict[str, Any] = {
+    "transposed_convolution": [2, 2, 2],
+    "generator": [8],
+    "activations": ["sigmoid"],
+    "convolutions": [[3, 4, 2, 2, 1], [2, 2, 1, 2, 2]],
+    "discriminator": [4],
+}
+
+
+def gan(**changes: Any) -> GAN:
+    return GAN(SHAPE, **{**SMALL, **changes})
+
+
+def simultaneous() -> Given:
+    """Uniform noise, a sigmoid output, dropout; more samples than are drawn at a time."""
+    model = gan()
+    given = trained(model, pictures(10, SHAPE))
+    return {**given, **weights(model), "samples": model.sample(CHUNK + 2)}
+
+
+def alternating() -> Given:
+    """Gaussian noise, the minimax loss, sparse and linear output, short weights, no dropout."""
+    model = gan(
+        update="alternating",
+        epochs=3,
+        momentum_epochs=2,
+        k=3,
+        noise="gaussian",
+        generator_loss="minimax",
+        activations=["linear"],
+        output="linear",
+        output_nonzeros=2,
+        max_norm=0.9,
+        max_updates=4,
+        dropout_input=0.0,
+        dropout_hidden=0.0,
+        rate_floor=0.25,
+    )
+    given = trained(model, pictures(20, SHAPE))
+    return {**given, **weights(model), "lines": model.interpolate(2, 3)}
+
+
+def deepened() -> Given:
+    """Two stages; the second is trained by a copy that was restored after the first."""
+    first = gan(**DEEP)
+    train = pictures(10, SHAPE)
+    next(first.fit(train, train[:0]))
+    model = gan(**DEEP)
+    model.load_state_dict(first.state_dict())
+    given = trained(model, train)
+    return {**given, **weights(model), "samples": model.sample(5)}
+
+
+def finished() -> Given:
+    """A model restored from its weights alone is finished: it draws, and trains no further."""
+    state = {k: v for k, v in gan(**DEEP).state_dict().items() if not k.startswith("train.")}
+    model = gan(**DEEP)
+    model.load_state_dict(state)
+    given = trained(model, pictures(10, SHAPE))
+    return {**given, "stage": [float(model.stage)], "samples": model.sample(5)}
+
+
+def convolutional() -> Given:
+    model = gan(**CONVOLUTIONAL)
+    given = trained(model, pictures(10, SHAPE))
+    return {**given, **weights(model), "samples": model.sample(5)}
+
+
+def constant_pixels() -> Given:
+    """The output's bias starts at the logits of means of 0 and 1, which are clipped."""
+    model = gan(epochs=1, max_updates=1)
+    given = trained(model, pictures(10, SHAPE, border=True))
+    return {**given, "bias": list(model.G.parameters())[-1]}
+
+
+def refusals() -> Given:
+    calls = [
+        partial(gan, k=2),
+        partial(gan, activations=[]),
+        partial(gan, deepen_after=1),
+        partial(gan, dropout_input=1.0),
+        partial(gan, output_nonzeros=6),
+        partial(gan, transposed_convolution=[2, 2]),
+        partial(gan, transposed_convolution=[2, 3, 2]),
+        partial(gan, transposed_convolution=[2, 6, 2]),
+        partial(gan, transposed_convolution=[2, 2, 0]),
+        partial(gan, transposed_convolution=[2, 2, 2]),
+        partial(gan, convolutions=[[2, 2, 1, 2, 3]]),
+        partial(layers.MaxoutConvolution, (16,), 2, 2, 2, 1, 2, 2, 0.1),
+    ]
+    return {"errors": [refusal(call) for call in calls]}
+
+
+TOLERANCE = 1e-5
+RUNS = (simultaneous, alternating, deepened, finished, convolutional, constant_pixels, refusals)

@@ -1,0 +1,129 @@
+"""A change of arithmetic fails the parts that compute it, tried on broken copies of the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from .__main__ import main
+from .kept import FILE
+from .parts import parts
+
+ROOT = Path(__file__).parent.parent.parent
+COPIED = ("genbench", "baselines", "tests/golden")
+PARZEN, RUNNING = "genbench/metrics/parzen", "genbench/running"
+STAGES = "training drawing scoring"
+
+
+@dataclass(frozen=True)
+class Change:
+    """In `file` the only `old` becomes `new`, which moves the numbers of parts."""
+
+    file: str
+    old: str
+    new: str
+    moves: str
+
+
+# Those of a round are tried in one copy, so no two of them move the same part.
+ROUNDS = {
+    "what is computed": (
+        Change("genbench/models/gan.py", "(a_fake).mean()) / 2", "(a_fake).mean())", "gan"),
+        Change("baselines/dbn.py", "self.rate * (1 - epoch", "self.rate * (2 - epoch", "dbn"),
+        Change("baselines/deep_gsn.py", "math.sqrt(6 /", "math.sqrt(3 /", "deep_gsn"),
+        Change("baselines/stacked_cae.py", "s * (1 - 2 * h)", "s * (1 - h)", "stacked_cae"),
+        Change("baselines/gaussian.py", "values, 0).sqrt()", "values, 0)", "gaussian"),
+        Change("baselines/kmeans.py", "len(train) // 5", "len(train) // 4", "kmeans"),
+        Change("baselines/replay.py", "train[: self.most]", "train[-self.most :]", "replay"),
+        Change(f"{PARZEN}/estimator.py", "d * torch.log(", "torch.log(", "parzen"),
+        Change("genbench/seeding.py", "digest()[:8]", "digest()[8:16]", STAGES),
+    ),
+    "first weights, pruned windows, a tenth of the rows": (
+        Change("genbench/models/layers.py", "weight, -width, width)", "weight, 0, width)", "gan"),
+        Change(f"{PARZEN}/blocks.py", "sums + rate *", "sums - rate *", "parzen"),
+        Change(f"{RUNNING}/data.py", "len(train) // 10", "len(train) // 5", "training drawing"),
+    ),
+    "a bias, a certificate, two thousand rows": (
+        Change("genbench/models/networks.py", "bias = h.sig", "bias = 2 * h.sig", "gan"),
+        Change(f"{PARZEN}/certificate.py", "-0.5 / sigma", "-0.4 / sigma", "parzen"),
+        Change(f"{RUNNING}/data.py", "min(2 * SIGMA_ROWS", "min(SIGMA_ROWS", "training"),
+    ),
+    "how samples are kept": (
+        Change("genbench/samples/pixels.py", ".round() for", ".floor() for", "training drawing"),
+    ),
+    "how kept samples are given": (
+        Change("genbench/samples/pixels.py", "div_(levels - 1)", "div_(levels)", STAGES),
+    ),
+}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The project's sources and golden numbers, to be changed."""
+    for name in COPIED:
+        shutil.copytree(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def replaced(copy: Path, file: str, old: str, new: str) -> None:
+    path = copy / file
+    source = path.read_text()
+    assert source.count(old) == 1, f"{file} does not hold {old!r} once"
+    path.write_text(source.replace(old, new))
+
+
+def golden(copy: Path, *stems: str) -> tuple[int, str]:
+    """`python -m tests.golden` on the copy: how it ended and what it printed."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.golden", *stems],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+    )
+    assert not ended.stderr, ended.stderr
+    return ended.returncode, ended.stdout
+
+
+def test_every_part_is_broken_in_some_round() -> None:
+    moved = {stem for changes in ROUNDS.values() for c in changes for stem in c.moves.split()}
+    assert moved == {part.stem for part in parts()}
+
+
+@pytest.mark.parametrize("changes", ROUNDS.values(), ids=ROUNDS)
+def test_a_change_of_arithmetic_names_each_part_that_it_moves_and_the_way_out(
+    changes: tuple[Change, ...], copy: Path
+) -> None:
+    moved = [stem for change in changes for stem in change.moves.split()]
+    assert len(moved) == len(set(moved))
+    for change in changes:
+        replaced(copy, change.file, change.old, change.new)
+    code, printed = golden(copy, *moved)
+    assert code == 1
+    for part in parts():
+        if part.stem in moved:
+            assert f"the numbers of {part.name} moved" in printed
+            assert part.way_out in printed
+
+
+def test_a_raised_revision_is_the_way_out_and_keeps_the_lines_before(copy: Path) -> None:
+    replaced(copy, "baselines/replay.py", "train[: self.most]", "train[-self.most :]")
+    replaced(copy, "baselines/replay.py", "revision = 1", "revision = 2")
+    code, printed = golden(copy, "replay")
+    assert (code, printed) == (0, "genbench model replay, revision 2: 2 runs appended, 0 hold\n")
+    before, after = FILE.read_text(), (copy / "tests/golden" / FILE.name).read_text()
+    assert after.startswith(before)
+    (line,) = after.removeprefix(before).splitlines()
+    assert json.loads(line)["revision"] == 2
+
+
+def test_the_command_names_the_parts_that_it_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gam"]) == 1
+    assert capsys.readouterr().out.startswith("unknown: gam; known: dbn, deep_gsn, gan")
