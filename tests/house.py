@@ -110,7 +110,7 @@ ACTS = {
     "clock": Act(
         "time timeit datetime.datetime.*now datetime.datetime.today datetime.date.today",
         "genbench/timing.py",
-        {"genbench/cli/audit.py": "how long it will take yet: no number of a result"},
+        {"genbench/cli/audit_watch.py": "how long it will take yet: no number of a result"},
     ),
     "seed": Act(
         "*.manual_seed* *.set_rng_state* torch.seed torch.random random.seed random.Random "

@@ -24,7 +24,7 @@ from genbench.cli import (
     table,
     verify,
 )
-from genbench.cli.options import app
+from genbench.cli.applications import app
 from genbench.errors import GenbenchError
 
 __all__ = [

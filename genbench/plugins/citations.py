@@ -17,7 +17,6 @@ from pybtex.database import parse_string
 from pybtex.exceptions import PybtexError
 from pybtex.style.formatting.unsrt import Style
 
-from genbench.errors import UsageError
 from genbench.plugins import registry
 from genbench.plugins.code import source
 
@@ -97,10 +96,3 @@ def as_text(bibtex: str) -> list[str]:
         if not hasattr(style, f"get_{entry.type}_template"):
             entry.type = "misc"  # as BibTeX takes a type that it does not know
     return [one.text.render(Backend()) for one in style.format_bibliography(data)]
-
-
-def check_format(form: str) -> str:
-    """The format as it was typed; raises UsageError for an unknown one."""
-    if form not in FORMATS:
-        raise UsageError(f"unknown format {form!r}; {registry.nearest(form, FORMATS)}")
-    return form

@@ -247,7 +247,7 @@ def test_no_option_of_run_is_untested_or_without_a_variable() -> None:
 
 
 def test_workers_share_the_cores(genbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from genbench.cli import run
+    from genbench.cli import parsing
     from genbench.running import executors
 
     seen, serial = [], executors.KINDS["serial"]
@@ -257,7 +257,7 @@ def test_workers_share_the_cores(genbench, monkeypatch: pytest.MonkeyPatch) -> N
         return serial(workers, threads)
 
     monkeypatch.setitem(executors.KINDS, "spawned", noted)
-    monkeypatch.setattr(run, "cores", lambda: 8)
+    monkeypatch.setattr(parsing, "cores", lambda: 8)
     genbench(*TINY, "--workers", "2", "--seeds", "0,1,2")
     genbench(*TINY, "--workers", "4", "--seeds", "3")  # not more threads because less is left
     assert seen == [(2, 4), (4, 2)]
