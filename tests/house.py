@@ -97,7 +97,7 @@ ACTS = {
         {
             "genbench/datasets/_mat.py": CHILD,
             "genbench/records/git.py:git": "hands on all of it but what would steer git",
-            "genbench/running/conditions.py": "sets what CUDA reads when it starts, and puts it back",
+            "genbench/running/conditions.py": "sets what CUDA reads, and puts it back",
         },
     ),
     "process": Act(
@@ -113,7 +113,7 @@ ACTS = {
         "time timeit datetime.datetime.*now datetime.datetime.today datetime.date.today",
         "genbench/timing.py",
         {
-            "genbench/cli/audit.py": "how long it will take yet: no number of a result",
+            "genbench/cli/audit_watch.py": "how long it will take yet: no number of a result",
             "genbench/running/executors.py": "waits while a job that is done ends its own",
         },
     ),

@@ -24,11 +24,10 @@ from genbench.cli import (
     table,
     verify,
 )
-from genbench.cli.options import DEFAULTS, app
+from genbench.cli.applications import app
 from genbench.errors import GenbenchError
 
 __all__ = [
-    "DEFAULTS",
     "app",
     "audit",
     "cite",

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genbench.cli import parsing
+from genbench.cli.applications import app
+from genbench.cli.audit_watch import Watch
 from genbench.cli.options import (
-    DEFAULTS,
     DataDir,
     Device,
     Json,
     Quiet,
     ResultsDir,
     Threads,
-    app,
-    completing,
-    cores,
-    data_folder,
-    is_live,
-    new_console,
-    option,
-    split,
+    of_datasets,
+    of_metrics,
 )
+from genbench.cli.showing import new_console, print_json
+from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 
 if TYPE_CHECKING:
-    import torch
-    from rich.console import Console
+    from genbench.auditing.scores import Audit
 
-    from genbench.auditing.scores import Audit, Scored
-    from genbench.auditing.subjects import Asked, Subject
+AuditedOn = Annotated[str, of_datasets("The dataset to audit on.")]
+OneMetric = Annotated[str, of_metrics("The metric, one.")]
 
 
 @app.command(
@@ -42,20 +36,8 @@ if TYPE_CHECKING:
     "genbench audit -d mnist --json > scores.json"
 )
 def audit(
-    dataset: Annotated[
-        str,
-        option(
-            "The dataset to audit on.",
-            "DATASET",
-            "--dataset",
-            "-d",
-            autocompletion=completing("dataset"),
-        ),
-    ] = DEFAULTS["datasets"][0],
-    metrics: Annotated[
-        str,
-        option("The metric, one.", "METRICS", "--metrics", autocompletion=completing("metric")),
-    ] = DEFAULTS["metrics"][0],
+    dataset: AuditedOn = DEFAULTS.datasets[0],
+    metrics: OneMetric = DEFAULTS.metrics[0],
     device: Device = "auto",
     threads: Threads = None,
     results_dir: ResultsDir = Path("results"),
@@ -70,143 +52,60 @@ def audit(
     Sentences below the table say what follows. The finished audit is kept in the results folder,
     and printed at once by the same command; one that was interrupted goes on.
     """
-    import torch
+    from genbench.auditing import kept
+    from genbench.running.conditions import settled
 
-    from genbench.auditing import kept, subjects
+    metric = _one(metrics)
+    with settled(threads or parsing.cores()):
+        found = _current(dataset, metric, device, results_dir, data_dir, quiet)
+    if as_json:
+        print_json(kept.as_json(found))
+    else:
+        typer.echo(_text(found, quiet))
+
+
+def _one(metrics: str) -> str:
+    """The registered name of the only metric; raises UsageError for several."""
+    found = parsing.registered("metric", metrics, "--metrics")
+    if len(found) > 1:
+        raise UsageError(f"an audit is of one metric; --metrics names {', '.join(found)}")
+    return found[0]
+
+
+def _current(
+    dataset: str, metric: str, device: str, results_dir: Path, data_dir: Path | None, quiet: bool
+) -> Audit:
+    """The audit that is kept, or else one that is made now."""
+    from genbench.auditing import kept, making, subjects
     from genbench.plugins import registry
     from genbench.running.data import Sources
     from genbench.running.runner import choose_device
 
-    where = choose_device(device)
-    named = split(metrics, "--metrics")
-    if len(named) > 1:
-        raise UsageError(f"an audit is of one metric; --metrics names {', '.join(named)}")
-    metric = registry.find("metric", named[0]).name
-    dataset, folder = registry.find("dataset", dataset).name, data_folder(data_dir)
-    torch.set_num_threads(threads or cores())
+    where, name = choose_device(device), registry.find("dataset", dataset).name
+    sources = Sources(parsing.data_folder(data_dir))
     asked = subjects.Asked(
-        data=Sources(folder).identity(dataset, subjects.FOLD),
+        data=sources.identity(name, subjects.FOLD),
         metric=metric,
-        centroids=DEFAULTS["centroids"],
-        covariance=DEFAULTS["audit"]["covariance"],
-        samples=DEFAULTS["samples"],
+        centroids=DEFAULTS.centroids,
+        covariance=DEFAULTS.covariance,
+        samples=DEFAULTS.samples,
     )
-    usual = metric == DEFAULTS["metrics"][0]
-    path = kept.place(results_dir, dataset, "" if usual else metric)
-    key = kept.key(asked)
-    found = kept.current(path, key)
-    if found is None:
-        found = _made(asked, folder, where, path, key, quiet)
-        kept.put(path, found)
-    if as_json:
-        text = json.dumps(kept.as_json(found), indent=2, allow_nan=False, ensure_ascii=False)
-        typer.echo(text)
-    else:
-        typer.echo(shown(found, quiet))
+    path = kept.place(results_dir, name, "" if metric == DEFAULTS.metrics[0] else metric)
+    found = kept.current(path, kept.key(asked))
+    if found is not None:
+        return found
+    try:
+        with Watch(new_console(), quiet) as watch:
+            return making.made(asked, sources.dataset(name), where, path, watch)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted; the same command goes on from the last row.", err=True)
+        raise
 
 
-def shown(found: Audit, quiet: bool = False) -> str:
+def _text(found: Audit, quiet: bool) -> str:
     """The table in Markdown, notes and verdict below."""
     from genbench.auditing import findings
     from genbench.tables.formats import markdown
 
     lines = [] if quiet else findings.notes(found)
     return markdown(findings.frame(found), [*lines, *found.verdict])
-
-
-def _made(
-    asked: Asked, data_dir: Path, where: torch.device, path: Path, key: str, quiet: bool
-) -> Audit:
-    """The audit, made now; each row is kept as soon as it is there."""
-    from genbench.auditing import kept, scores, subjects
-    from genbench.plugins import registry
-    from genbench.samples import judging
-
-    source = registry.load("dataset", asked.data.name)(data_dir)
-    metric = judging.metric_with(asked.metric, {})
-    before = kept.known(path, key)
-    kept.keep(path, key, before)  # before any work, where the folder cannot be written
-    done: list[Scored] = []
-    with _Watch(new_console(), quiet, len(before)) as watch:
-        plan, remarks = subjects.subjects(asked, source, metric, where, watch.step)
-        watch.plan(plan)
-        try:
-            for one in scores.rows(plan, asked, source, metric, where, before):
-                done.append(one)
-                if len(done) > len(before):
-                    kept.keep(path, key, done)
-                watch.row(one)
-        except KeyboardInterrupt:
-            typer.echo("Interrupted; the same command goes on from the last row.", err=True)
-            raise
-    return kept.finished(asked, source, metric, key, [one.row for one in done], remarks)
-
-
-class _Watch:
-    """Shows how far an audit is: a bar on a terminal, a line for each row elsewhere."""
-
-    def __init__(self, console: Console, quiet: bool, known: int) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        self._console, self._lines = console, not quiet and not is_live(console)
-        self._known, self._rows, self._begun = known, 0, time.monotonic()
-        self._weights: list[float] = []
-        self._names: list[str] = []
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[state]}"),
-            console=console,
-            disable=quiet or not is_live(console),
-            transient=True,
-        )
-        self._task = self._bar.add_task("reading", total=None, state="")
-
-    def __enter__(self) -> _Watch:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def plan(self, plan: Sequence[Subject]) -> None:
-        """Takes what is to be scored; the time begins to count."""
-        self._weights = [subject.weight for subject in plan]
-        self._names = [subject.name for subject in plan]
-        self._bar.update(self._task, total=sum(self._weights))
-        self._begun = time.monotonic()
-        self._show(0.0)
-
-    def step(self, step: int, steps: int) -> None:
-        """A training of a reference model went on."""
-        self._show(step / steps)
-
-    def row(self, one: Scored) -> None:
-        """A row is there."""
-        self._rows += 1
-        if self._rows <= self._known:
-            self._begun = time.monotonic()
-        elif self._lines:
-            text = f"{one.row.name}: {one.row.value:.2f} ({self._rows} of {len(self._names)})"
-            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
-        if self._rows < len(self._names):
-            self._show(0.0)
-
-    def _show(self, part: float) -> None:
-        """`part`: how much of the row in progress is done."""
-        from rich.markup import escape
-
-        from genbench.words import duration
-
-        done = sum(self._weights[: self._rows]) + part * self._weights[self._rows]
-        here = done - sum(self._weights[: self._known])
-        left = ""
-        if here > 0:
-            seconds = time.monotonic() - self._begun
-            left = f", about {duration(seconds / here * (sum(self._weights) - done))} left"
-        self._bar.update(
-            self._task,
-            completed=done,
-            description=escape(self._names[self._rows]),
-            state=f"{self._rows} of {len(self._names)} rows{left}",
-        )

@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genbench.cli.options import (
-    DEFAULTS,
-    OnlyDatasets,
-    OnlyModels,
-    ResultsDir,
-    app,
-    option,
-    split,
-)
+from genbench.cli import parsing
+from genbench.cli.applications import app
+from genbench.cli.options import OnlyDatasets, OnlyModels, ResultsDir, form
+from genbench.defaults import DEFAULTS
 
 if TYPE_CHECKING:
     from genbench.records.run import Result
+
+Form = Annotated[str, form("bibtex or text.")]
 
 
 @app.command(
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 def cite(
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
-    form: Annotated[str, option("bibtex or text.", "FORMAT", "--format", "-f")] = "bibtex",
+    form: Form = "bibtex",
     results_dir: ResultsDir = Path("results"),
 ) -> None:
     """Print each table's signature, and the references of what stands in it."""
@@ -37,16 +34,16 @@ def cite(
     from genbench.records.store import Store
     from genbench.tables import signature
 
-    citations.check_format(form)
+    parsing.one_of(citations.FORMATS, form, "format")
     store = Store(results_dir)
     asked = {
-        "model": _names("model", models, "--models"),
-        "dataset": _names("dataset", dataset, "--dataset"),
+        "model": parsing.registered("model", models, "--models"),
+        "dataset": parsing.registered("dataset", dataset, "--dataset"),
     }
     found = [result for result in store if not result.protocol and _wanted(result, asked)]
     records = {result.key: store.records(result) for result in found}
     signatures = [signature.of(group, records) for group in signature.groups(found)]
-    metrics = [*dict.fromkeys(result.metric for result in found)] or DEFAULTS["metrics"]
+    metrics = [*dict.fromkeys(result.metric for result in found)] or DEFAULTS.metrics
     references = citations.entries([*_cited(asked, found), *(("metric", m) for m in metrics)], form)
     if not found:
         where = f"no results in {store.runs}, so no table has a signature"
@@ -57,15 +54,6 @@ def cite(
     if signatures:
         typer.echo()
     typer.echo(("\n\n" if form == "bibtex" else "\n").join(references))
-
-
-def _names(kind: str, text: str | None, option: str) -> list[str]:
-    """The registered names that the user gave; raises UsageError for an unknown one."""
-    from genbench.plugins import registry
-
-    if text is None:
-        return []
-    return [registry.find(kind, name).name for name in split(text, option)]
 
 
 def _wanted(result: Result, asked: dict[str, list[str]]) -> bool:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from genbench.cli.options import (
-    DataDir,
-    Json,
-    completing,
-    data_app,
-    data_folder,
-    is_live,
-    new_console,
-    print_rows,
-)
+from genbench.cli.applications import data_app
+from genbench.cli.options import DataDir, Json, completing
+from genbench.cli.parsing import data_folder
+from genbench.cli.showing import is_live, new_console, print_rows
 
 
 @data_app.command("list")
@@ -25,30 +18,28 @@ def data_list(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Every registered dataset: what it is, and whether its files are there."""
     from genbench.plugins import registry
 
-    rows = []
-    for name in registry.names("dataset"):
-        cls = registry.load("dataset", name)
-        source, states = cls(data_folder(data_dir)), _file_states(cls, data_folder(data_dir))
-        rows.append(
-            {
-                "name": name,
-                "shape": "x".join(map(str, source.shape)),
-                "folds": str(source.folds),
-                "files": _several(state.split(":")[0] for _, state in states) or "none needed",
-            }
-        )
-    print_rows(rows, as_json)
-    typer.echo(f"data folder: {data_folder(data_dir)}", err=True)
+    folder = data_folder(data_dir)
+    print_rows([_row(name, folder) for name in registry.names("dataset")], as_json)
+    typer.echo(f"data folder: {folder}", err=True)
 
 
-def _several(words: Iterable[str]) -> str:
-    return ", ".join(sorted(set(words)))
+def _row(name: str, folder: Path) -> dict[str, str]:
+    from genbench.plugins import registry
+
+    cls = registry.load("dataset", name)
+    source, states = cls(folder), {state.split(":")[0] for _, state in _file_states(cls, folder)}
+    return {
+        "name": name,
+        "shape": "x".join(map(str, source.shape)),
+        "folds": str(source.folds),
+        "files": ", ".join(sorted(states)) or "none needed",
+    }
 
 
-def _file_states(cls: Any, data_dir: Path) -> list[tuple[str, str]]:
+def _file_states(cls: Any, folder: Path) -> list[tuple[str, str]]:
     from genbench.datasets._files import verify
 
-    return verify(cls, data_dir)
+    return verify(cls, folder)
 
 
 DatasetName = Annotated[

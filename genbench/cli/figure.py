@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genbench.cli import parsing
+from genbench.cli.applications import figure_app
 from genbench.cli.options import (
-    DEFAULTS,
     DataDir,
     OnlyDatasets,
     OnlyModels,
     ResultsDir,
-    data_folder,
-    figure_app,
+    form,
     option,
-    split,
+    out,
 )
+from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
-from genbench.tables.chosen import only, ordered, tables_of
 
 if TYPE_CHECKING:
-    from genbench.figures import Absent, Drawn
+    from genbench.figures import Absent, Drawn, Sources
+    from genbench.records.store import Store
+    from genbench.tables.cells import Cell
 
-Out = Annotated[Path, option("A .png, .svg or .pdf file, written anew.", "OUT", "--out", "-o")]
+Out = Annotated[Path, out("A .png, .svg or .pdf file, written anew.")]
 Sheets = Annotated[
-    Path,
-    option(
-        "A .png, .svg or .pdf file; of several figures, each has its name added.",
-        "OUT",
-        "--out",
-        "-o",
-    ),
+    Path, out("A .png, .svg or .pdf file; of several figures, each has its name added.")
 ]
+Folder = Annotated[Path, out("A folder.")]
+Forms = Annotated[str, form("png, svg, pdf; several too.")]
 Count = Annotated[
     int,
     option("Samples of a sheet, as many as fill whole rows.", "COUNT", "--count", min=1, max=400),
@@ -135,8 +133,8 @@ def figure_interpolation(
     "genbench figure all -d mnist --out figures --format svg,png",
 )
 def figure_all(
-    out: Annotated[Path, option("A folder.", "OUT", "--out", "-o")] = Path("figures"),
-    form: Annotated[str, option("png, svg, pdf; several too.", "FORMAT", "--format", "-f")] = "png",
+    out: Folder = Path("figures"),
+    form: Forms = "png",
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
     results_dir: ResultsDir = Path("results"),
@@ -146,21 +144,30 @@ def figure_all(
     from genbench import figures
     from genbench.records.store import Store
 
-    forms, store = _forms(form), Store(results_dir)
-    found = tables_of(ordered(only(store, models, dataset)))
-    made = figures.available(found, store, DEFAULTS["references"], _reader(data_dir))
+    store = Store(results_dir)
+    forms = [form.lower().removeprefix(".") for form in parsing.split(form, "--format")]
+    for each in forms:
+        parsing.one_of(list(figures.DATES), each, "format")
+    found = _found(store, models, dataset)
+    made = figures.available(found, store, DEFAULTS.references, sources(store, data_dir))
     _write(made, lambda drawn: [out / f"{drawn.name}.{form}" for form in forms])
 
 
-def _forms(text: str) -> list[str]:
-    from genbench import figures
-    from genbench.plugins import registry
+def _found(store: Store, models: str | None, dataset: str | None) -> list[tuple[str, list[Cell]]]:
+    """The titles and cells of what is to be drawn."""
+    from genbench.tables import chosen, contents
 
-    forms = [form.lower().removeprefix(".") for form in split(text, "--format")]
-    for form in forms:
-        if form not in figures.DATES:
-            raise UsageError(f"unknown format {form!r}; {registry.nearest(form, figures.DATES)}")
-    return forms
+    only = parsing.only(models, "--models"), parsing.only(dataset, "--dataset")
+    return contents.tables_of(chosen.ordered(chosen.only(store, *only)))
+
+
+def sources(store: Store, data_dir: Path | None) -> Sources:
+    """The datasets and the trained models that pictures are made of."""
+    from genbench.figures import Sources
+    from genbench.running import data, restored
+
+    datasets = data.Sources(parsing.data_folder(data_dir))
+    return Sources(datasets.dataset, partial(restored.model, store), restored.able)
 
 
 def _one(name: str, out: Path, models: str | None, dataset: str | None, results_dir: Path) -> None:
@@ -170,8 +177,8 @@ def _one(name: str, out: Path, models: str | None, dataset: str | None, results_
 
     figures.form(out)
     store = Store(results_dir)
-    found = tables_of(ordered(only(store, models, dataset)))
-    _write(figures.named(name, found, store, DEFAULTS["references"]), lambda _: [out])
+    found = _found(store, models, dataset)
+    _write(figures.named(name, found, store, DEFAULTS.references), lambda _: [out])
 
 
 def _several(
@@ -188,9 +195,9 @@ def _several(
     from genbench.records.store import Store
 
     form, store = figures.form(out), Store(results_dir)
-    found = tables_of(ordered(only(store, models, dataset)))
-    data, references = _reader(data_dir), DEFAULTS["references"]
-    made = list(figures.named(name, found, store, references, data, count or figures.COUNT))
+    found, beside = _found(store, models, dataset), sources(store, data_dir)
+    count = count or figures.COUNT
+    made = list(figures.named(name, found, store, DEFAULTS.references, beside, count))
     single = sum(isinstance(figure, figures.Drawn) for figure in made) == 1
 
     def place(drawn: Drawn) -> list[Path]:
@@ -199,17 +206,6 @@ def _several(
 
     if not _write(made, place):
         raise UsageError(f"no figure of {name} could be drawn")
-
-
-def _reader(data_dir: Path | None) -> Callable[[str], Any]:
-    """Gives a dataset by its name, each once."""
-    from genbench.plugins import registry
-
-    @cache
-    def read(name: str) -> Any:
-        return registry.load("dataset", name)(data_folder(data_dir))
-
-    return read
 
 
 def _write(made: Iterable[Drawn | Absent], places: Callable[[Drawn], Iterable[Path]]) -> int:

@@ -8,16 +8,10 @@ from typing import Annotated
 
 import typer
 
-from genbench.cli.options import (
-    DataDir,
-    Json,
-    ResultsDir,
-    any_name,
-    app,
-    data_folder,
-    list_app,
-    print_rows,
-)
+from genbench.cli.applications import app, list_app
+from genbench.cli.options import DataDir, Json, ResultsDir, any_name
+from genbench.cli.parsing import data_folder
+from genbench.cli.showing import print_json, print_rows
 from genbench.errors import UsageError
 
 
@@ -87,7 +81,7 @@ def info(as_json: Json = False) -> None:
 
     machine = provenance.machine()
     if as_json:
-        typer.echo(json.dumps(machine, indent=2))
+        print_json(machine)
         return
     for name, value in machine.items():
         typer.echo(f"{name}: {json.dumps(value) if not isinstance(value, str) else value}")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from genbench.cli.options import ResultsDir, app
+from genbench.cli.applications import app
+from genbench.cli.options import ResultsDir
 
 
 @app.command(epilog="Example:  genbench rekey --results-dir results")

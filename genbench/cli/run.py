@@ -12,44 +12,85 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from genbench.cli import parsing
+from genbench.cli.applications import app
 from genbench.cli.options import (
-    DATASETS,
-    DEFAULTS,
-    METRICS,
-    MODELS,
-    SEEDS,
     Columns,
     DataDir,
-    Datasets,
     Device,
     Json,
-    Metrics,
-    Models,
     Quiet,
     ResultsDir,
     Threads,
-    app,
-    cores,
-    data_folder,
-    is_live,
-    new_console,
+    of_datasets,
+    of_metrics,
+    of_models,
     option,
-    parsed_columns,
-    parsed_settings,
-    positive,
     preset_names,
-    split,
-    whole_numbers,
+    switch,
 )
-from genbench.errors import GenbenchError, Terminated
-from genbench.tables.chosen import edited_since, rendered
+from genbench.cli.outcomes import is_complete, print_outcomes
+from genbench.cli.showing import is_live, new_console, say
+from genbench.defaults import DEFAULTS
+from genbench.errors import Terminated
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from genbench.records.run import Run
-    from genbench.records.store import Store
+    from genbench.running.cost import Cost
     from genbench.running.runner import Environment
+    from genbench.tables.texts import Options
+
+MODELS, DATASETS, METRICS, SEEDS = (
+    ",".join(map(str, usual))
+    for usual in (DEFAULTS.models, DEFAULTS.datasets, DEFAULTS.metrics, DEFAULTS.seeds)
+)
+Models = Annotated[str, of_models("Comma-separated.")]
+Datasets = Annotated[str, of_datasets("One or several, comma-separated.")]
+Metrics = Annotated[str, of_metrics("Comma-separated.")]
+Seeds = Annotated[str, option("Comma-separated whole numbers.", "SEEDS", "--seeds")]
+Samples = Annotated[int, option("Samples drawn from each model.", "SAMPLES", "--samples", min=1)]
+SampleSets = Annotated[
+    int,
+    option(
+        "Independent sets of samples of each model; three give an error over them.",
+        "SAMPLE_SETS",
+        "--sample-sets",
+        min=1,
+    ),
+]
+Preset = Annotated[
+    str,
+    option(
+        f"{', '.join(DEFAULTS.presets)}, or another that a recipe names.",
+        "PRESET",
+        "--preset",
+        autocompletion=preset_names,
+    ),
+]
+Epochs = Annotated[
+    int | None, option("Epochs, in place of the recipe's.", "EPOCHS", "--epochs", min=1)
+]
+Minutes = Annotated[
+    float | None,
+    option("Training budget of each run; a run it cuts is marked.", "MINUTES", "--minutes"),
+]
+Settings = Annotated[
+    list[str] | None,
+    option(
+        "A hyperparameter: gan.rate=0.05. May be repeated (in the variable: by spaces).",
+        "SET",
+        "--set",
+    ),
+]
+Workers = Annotated[int, option("Trainings at a time.", "WORKERS", "--workers", min=1)]
+Rerun = Annotated[bool, switch("Do again what is done.", "--rerun")]
+NoReferences = Annotated[bool, switch("Only what --models names.", "--no-references")]
+DryRun = Annotated[
+    bool, switch("Print the plan and its estimated cost; nothing else.", "--dry-run")
+]
+Verbose = Annotated[bool, option("Where a failed run failed; times.", "VERBOSE", "--verbose", "-v")]
 
 
 @app.command(
@@ -60,110 +101,94 @@ def run(
     models: Models = MODELS,
     dataset: Datasets = DATASETS,
     metrics: Metrics = METRICS,
-    seeds: Annotated[str, option("Comma-separated whole numbers.", "SEEDS", "--seeds")] = SEEDS,
-    samples: Annotated[
-        int, option("Samples drawn from each model.", "SAMPLES", "--samples", min=1)
-    ] = DEFAULTS["samples"],
-    sample_sets: Annotated[
-        int,
-        option(
-            "Independent sets of samples of each model; three give an error over them.",
-            "SAMPLE_SETS",
-            "--sample-sets",
-            min=1,
-        ),
-    ] = 1,
-    preset: Annotated[
-        str,
-        option(
-            "smoke, quick, budget, paper, or another that a recipe names.",
-            "PRESET",
-            "--preset",
-            autocompletion=preset_names,
-        ),
-    ] = DEFAULTS["preset"],
-    epochs: Annotated[
-        int | None, option("Epochs, in place of the recipe's.", "EPOCHS", "--epochs", min=1)
-    ] = None,
-    minutes: Annotated[
-        float | None,
-        option("Training budget of each run; a run it cuts is marked.", "MINUTES", "--minutes"),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        option(
-            "A hyperparameter: gan.rate=0.05. May be repeated (in the variable: by spaces).",
-            "SET",
-            "--set",
-        ),
-    ] = None,
+    seeds: Seeds = SEEDS,
+    samples: Samples = DEFAULTS.samples,
+    sample_sets: SampleSets = 1,
+    preset: Preset = DEFAULTS.preset,
+    epochs: Epochs = None,
+    minutes: Minutes = None,
+    settings: Settings = None,
     device: Device = "auto",
-    workers: Annotated[int, option("Trainings at a time.", "WORKERS", "--workers", min=1)] = 1,
+    workers: Workers = 1,
     threads: Threads = None,
     columns: Columns = "ll",
     results_dir: ResultsDir = Path("results"),
     data_dir: DataDir = None,
-    rerun: Annotated[bool, option("Do again what is done.", "RERUN", "--rerun")] = False,
-    no_references: Annotated[
-        bool, option("Only what --models names.", "NO_REFERENCES", "--no-references")
-    ] = False,
-    dry_run: Annotated[
-        bool,
-        option("Print the plan and its estimated cost; nothing else.", "DRY_RUN", "--dry-run"),
-    ] = False,
+    rerun: Rerun = False,
+    no_references: NoReferences = False,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
-    verbose: Annotated[
-        bool, option("Where a failed run failed; times.", "VERBOSE", "--verbose", "-v")
-    ] = False,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Train, sample, score, and print the table. The same command again resumes."""
-    from genbench.records.store import Store
-    from genbench.running.plan import Question, pending, plan
+    from genbench.running.plan import Question, plan
     from genbench.running.runner import Environment, choose_device
+    from genbench.tables.texts import Options
 
     choose_device(device)
-    asked, console = parsed_columns(columns), new_console()
-    if workers > 1 and asked != ["ll"]:
-        workers = 1
-        if not quiet:
-            console.print("one training at a time, since --columns asks for times")
+    shown = Options(columns=parsing.columns(columns), quiet=quiet)
     question = Question(
-        models=split(models, "--models"),
-        datasets=split(dataset, "--dataset"),
-        metrics=split(metrics, "--metrics"),
-        seeds=whole_numbers(seeds),
+        models=parsing.split(models, "--models"),
+        datasets=parsing.split(dataset, "--dataset"),
+        metrics=parsing.split(metrics, "--metrics"),
+        seeds=parsing.whole_numbers(seeds),
         samples=samples,
         sample_sets=sample_sets,
         preset=preset,
-        references=() if no_references else DEFAULTS["references"],
-        overrides=parsed_settings(settings or []),
+        references=() if no_references else DEFAULTS.references,
+        overrides=parsing.settings(settings),
         epochs=epochs,
-        minutes=positive(minutes),
+        minutes=parsing.positive(minutes),
     )
-    environment = Environment(results_dir, data_folder(data_dir), device, rerun, workers)
+    folder = parsing.data_folder(data_dir)
+    environment = Environment(results_dir, folder, device, rerun, _at_a_time(workers, shown))
     with redirect_stdout(sys.stderr):  # what a stranger's dataset prints is no table
         runs = plan(question, environment.data_dir)
-    store = Store(environment.results_dir)
-    todo = pending(runs, store, rerun)
     if dry_run:
-        _print_cost(runs, todo, environment)
-        return
+        _print_costs(runs, environment)
+    elif not _carried_out(runs, environment, threads, shown, verbose, as_json):
+        raise typer.Exit(1)
+
+
+def _at_a_time(workers: int, shown: Options) -> int:
+    """How many trainings there are at a time: one where the table is to tell how long they take."""
+    if workers == 1 or [*shown.columns] == ["ll"]:
+        return workers
+    if not shown.quiet:
+        say(new_console(), "one training at a time, since --columns asks for times")
+    return 1
+
+
+def _carried_out(
+    runs: Sequence[Run],
+    environment: Environment,
+    threads: int | None,
+    shown: Options,
+    verbose: bool,
+    as_json: bool,
+) -> bool:
+    """Does what the store does not hold and prints the table; returns whether all runs are done."""
+    from genbench.records.store import Store
+    from genbench.running.plan import pending
+    from genbench.tables import chosen, texts
+
+    store, console = Store(environment.results_dir), new_console()
+    todo = pending(runs, store, environment.rerun)
     if todo:
         store.prepare()
-        threads = threads or max(1, cores() // workers)  # never by what is left to do
-        work(todo, environment, threads, console, quiet)
-    results = [result for result in (store.result(run) for run in runs) if result]
-    print_outcomes(todo, store, console, quiet, verbose)
-    form = "json" if as_json else "md"
-    typer.echo(rendered(results, form, asked, store, quiet), nl=not as_json)
-    if not quiet:
-        edited = edited_since(results, store)
+        each = max(1, parsing.cores() // (environment.workers or 1))  # never by what is left to do
+        work(todo, environment, threads or each, console, shown.quiet)
+    results = [result for result in map(store.result, runs) if result]
+    print_outcomes(todo, store, console, shown.quiet, verbose)
+    text = texts.rendered(results, "json" if as_json else "md", store, shown)
+    typer.echo(text, nl=False)
+    if not shown.quiet:
+        edited = chosen.edited_since(results, store)
         if edited:
-            console.print(f"note: {edited}", highlight=False, markup=False, soft_wrap=True)
-        console.print(f"everything is in {results_dir / 'runs'}", highlight=False, markup=False)
-    if len(results) < len(runs) or any(result.status == "failed" for result in results):
-        raise typer.Exit(1)
+            say(console, f"note: {edited}")
+        say(console, f"everything is in {store.runs}")
+    return is_complete(results, runs)
 
 
 def work(
@@ -200,65 +225,32 @@ def _terminate(*_: object) -> NoReturn:
     raise Terminated
 
 
-def print_outcomes(
-    done: Sequence[Run], store: Store, console: Console, quiet: bool, verbose: bool
-) -> None:
-    """A line for each run that was worked on."""
-    from genbench.records.names import label
-    from genbench.running.driving import remarks
-    from genbench.words import duration
-
-    for run in done:
-        result = store.result(run)
-        record = store.provenance(run, "score")
-        if result is None or (quiet and result.status == "done"):
-            continue
-        name = f"{label(result)} on {run.data.name}, fold {run.data.fold}, seed {run.seed}"
-        name += f", sample set {run.sample_set}" if run.sample_set else ""
-        name += f", {run.protocol}" if run.protocol else ""
-        spent = ", ".join(
-            f"{stage} {duration(seconds)}"
-            for stage, seconds in record.get("seconds", {}).items()
-            if seconds is not None
-        )
-        text = f"{name}: {result.status}" + (f" ({spent})" if verbose else "")
-        if result.status == "failed":
-            text += f": {result.error}"
-            if verbose:
-                text += "".join(f"\n    {line}" for line in record.get("traceback", []))
-        if verbose:
-            text += "".join(f"\n    {line}" for line in remarks(run, store))
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _print_cost(runs: Sequence[Run], todo: Sequence[Run], environment: Environment) -> None:
+def _print_costs(runs: Sequence[Run], environment: Environment) -> None:
     """The plan, and what its trainings would cost, projected from one timed batch of each."""
-    from genbench.records.store import Store
-    from genbench.running.cost import projected
-    from genbench.running.plan import by_training
-    from genbench.running.runner import choose_device
+    from genbench.running.cost import costs
     from genbench.words import duration
 
-    total, store = 0.0, Store(environment.results_dir)
-    device = choose_device(environment.device)
-    for group in by_training(runs):
-        first, left = group[0], [run for run in group if run in todo]
-        cost = "done"
-        if left:
-            try:
-                seconds, epochs = projected(first, store, environment.data_dir, device)
-            except (GenbenchError, RuntimeError, ValueError, TypeError, LookupError) as error:
-                cost = f"cost unknown, {type(error).__name__}: {error}"
-            else:
-                seconds = min(seconds, 60 * first.minutes) if first.minutes else seconds
-                total += seconds
-                cost = f"{epochs} epochs, about {duration(seconds)}"
-                cost = cost if epochs else "trained; to sample and score only"
+    total = 0.0
+    for one in costs(runs, environment):
+        total += one.seconds
+        first = one.run
         typer.echo(
             f"{first.model} on {first.data.name}, preset {first.preset}, seed {first.seed}, "
-            f"{len(left)} of {len(group)} scores to do: {cost}"
+            f"{one.left} of {one.scores} scores to do: {_said(one)}"
         )
     typer.echo(
         f"all training, one after the other: about {duration(total)}; "
         "sampling and scoring not counted"
     )
+
+
+def _said(cost: Cost) -> str:
+    from genbench.words import duration
+
+    if not cost.left:
+        return "done"
+    if cost.unknown:
+        return f"cost unknown, {cost.unknown}"
+    if not cost.epochs:
+        return "trained; to sample and score only"
+    return f"{cost.epochs} epochs, about {duration(cost.seconds)}"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genbench.cli import parsing
+from genbench.cli.applications import app
 from genbench.cli.options import (
-    DEFAULTS,
     DataDir,
     Device,
     Json,
@@ -19,27 +19,54 @@ from genbench.cli.options import (
     Quiet,
     ResultsDir,
     Threads,
-    app,
-    completing,
-    cores,
-    data_folder,
-    new_console,
+    form,
+    of_datasets,
     option,
-    parsed_settings,
+    switch,
 )
-from genbench.cli.run import print_outcomes, work
+from genbench.cli.outcomes import is_complete, print_outcomes
+from genbench.cli.run import work
+from genbench.cli.showing import new_console, print_json, say
+from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
-from genbench.tables.chosen import is_current, only, ordered, rendered_robustness
 
 if TYPE_CHECKING:
     from genbench.records.run import Result, Run
-    from genbench.records.store import Store
+    from genbench.running.data import Sources
     from genbench.running.runner import Environment
     from genbench.samples.judging import Judgement
     from genbench.samples.reading import Samples
+    from genbench.tables.files import FileRow, Scoring
 
-
-TEXTS = ("md", "latex", "html")
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(help=".npy, .npz, .safetensors, or a folder of PNG files.", metavar="FILE"),
+]
+ScoredOn = Annotated[
+    str | None,
+    of_datasets(
+        f"The dataset to score on; else {DEFAULTS.datasets[0]}. With --protocols: only it."
+    ),
+]
+Protocols = Annotated[
+    bool,
+    switch(
+        "No FILE: score the stored samples of all results by the metric's other protocols.",
+        "--protocols",
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    option("A setting of the metric: parzen.sigma=0.2. May be repeated.", "SET", "--set"),
+]
+SigmaSearch = Annotated[
+    str | None, option("How sigma is chosen: grid or refine.", "SIGMA_SEARCH", "--sigma-search")
+]
+Precision = Annotated[
+    str | None, option("auto, or float64 for every product.", "PRECISION", "--precision")
+]
+NoReferences = Annotated[bool, switch("Only the files.", "--no-references")]
+Form = Annotated[str, form("Of the tables: md, latex or html.")]
 
 
 @app.command(
@@ -50,50 +77,19 @@ TEXTS = ("md", "latex", "html")
     "genbench score --protocols -d mnist"
 )
 def score(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(help=".npy, .npz, .safetensors, or a folder of PNG files.", metavar="FILE"),
-    ] = None,
-    dataset: Annotated[
-        str | None,
-        option(
-            f"The dataset to score on; else {DEFAULTS['datasets'][0]}. With --protocols: only it.",
-            "DATASET",
-            "--dataset",
-            "-d",
-            autocompletion=completing("dataset"),
-        ),
-    ] = None,
-    protocols: Annotated[
-        bool,
-        option(
-            "No FILE: score the stored samples of all results by the metric's other protocols.",
-            "PROTOCOLS",
-            "--protocols",
-        ),
-    ] = False,
+    files: Files = None,
+    dataset: ScoredOn = None,
+    protocols: Protocols = False,
     models: OnlyModels = None,
-    settings: Annotated[
-        list[str] | None,
-        option("A setting of the metric: parzen.sigma=0.2. May be repeated.", "SET", "--set"),
-    ] = None,
-    sigma_search: Annotated[
-        str | None,
-        option("How sigma is chosen: grid or refine.", "SIGMA_SEARCH", "--sigma-search"),
-    ] = None,
-    precision: Annotated[
-        str | None, option("auto, or float64 for every product.", "PRECISION", "--precision")
-    ] = None,
+    settings: Settings = None,
+    sigma_search: SigmaSearch = None,
+    precision: Precision = None,
     device: Device = "auto",
     threads: Threads = None,
     results_dir: ResultsDir = Path("results"),
     data_dir: DataDir = None,
-    no_references: Annotated[
-        bool, option("Only the files.", "NO_REFERENCES", "--no-references")
-    ] = False,
-    form: Annotated[
-        str, option("Of the tables: md, latex or html.", "FORMAT", "--format", "-f")
-    ] = "md",
+    no_references: NoReferences = False,
+    form: Form = "md",
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -107,78 +103,31 @@ def score(
 
     With --protocols: no FILE; how far the order of stored results depends on the protocol.
     """
-    import torch
-
-    from genbench.plugins import registry
-    from genbench.records.run import flat
-    from genbench.records.store import Store
     from genbench.running.data import Sources
-    from genbench.running.plan import pending
     from genbench.running.runner import Environment, choose_device
-    from genbench.samples import judging, reading
+    from genbench.tables.files import FORMATS
 
-    if form not in TEXTS:
-        raise UsageError(f"unknown format {form!r}; {registry.nearest(form, TEXTS)}")
-    where = choose_device(device)
-    environment = Environment(results_dir, data_folder(data_dir), device, workers=1)
+    parsing.one_of(list(FORMATS), form, "format")
+    choose_device(device)
+    folder, threads = parsing.data_folder(data_dir), threads or parsing.cores()
+    environment = Environment(results_dir, folder, device, workers=1, threads=threads)
+    own = {"--set": settings, "--sigma-search": sigma_search, "--precision": precision}
+    form = "json" if as_json else form
     if protocols:
-        _refuse_of_files(files, settings, sigma_search, precision, no_references)
-        _score_by_protocols(models, dataset, environment, threads, quiet, as_json)
-        return
-    if not files:
-        raise UsageError(
-            "score needs a FILE of samples, or --protocols for those of stored results"
-        )
-    if models is not None:
-        raise UsageError("--models is for --protocols: a FILE holds what it holds")
-    dataset = registry.find("dataset", dataset or DEFAULTS["datasets"][0]).name
-    metric = DEFAULTS["metrics"][0]
-    chosen = _metric_settings(metric, settings or [], sigma_search, precision)
-    judge = judging.metric_with(metric, chosen)
-    sources = Sources(environment.data_dir)
-    source = sources.dataset(dataset)
-    found = [reading.read(path, dataset, source) for path in files]
-    data = sources.identity(dataset, 0)
-    runs = [] if no_references else _reference_runs(found, dataset, metric, chosen, environment)
-    store, console = Store(results_dir), new_console()
-    todo = pending(runs, store)
-    if todo:
-        store.prepare()
-    threads = threads or cores()
-    torch.set_num_threads(threads)
-    head = f"{dataset} ({data.caveat})" if data.caveat else dataset
-    stems, judgements = [one.name for one in found], []
-    for path, one in zip(files, found, strict=True):
-        name = one.name if stems.count(one.name) == 1 else str(path)
-        if not quiet:
-            console.print(f"scoring {name}", highlight=False, markup=False)
-        judgements.append(judging.judge(name, one.rows, one.binary, source, judge, where))
-        if not as_json and form == "md":
-            _print_judgement(judgements[-1], head, quiet)
-    if todo:
-        work(todo, environment, threads, console, quiet)
-    results = [result for result in (store.result(run) for run in runs) if result]
-    print_outcomes(todo, store, console, quiet, verbose=False)
-    if as_json:
-        asked = {"dataset": dataset, "caveat": data.caveat, "metric": metric, "settings": chosen}
-        rows = {"scores": list(map(asdict, judgements)), "references": list(map(flat, results))}
-        typer.echo(json.dumps(asked | rows, indent=2, allow_nan=False, ensure_ascii=False))
+        _refuse({"FILE": files, **own, "--no-references": no_references})
+        whole = _by_protocols(models, dataset, environment, quiet, as_json)
     else:
-        _print_score_tables(judgements, results, head, metric, chosen, store, quiet, form)
-    if len(results) < len(runs) or any(result.status == "failed" for result in results):
+        _check_files(files, models)
+        chosen = _settings(settings, sigma_search, precision)
+        sources = Sources(folder)
+        how = _scoring(dataset or DEFAULTS.datasets[0], chosen, sources)
+        whole = _files(files or [], how, sources, environment, no_references, form, quiet)
+    if not whole:
         raise typer.Exit(1)
 
 
-def _refuse_of_files(
-    files: Sequence[Path] | None,
-    settings: Sequence[str] | None,
-    sigma_search: str | None,
-    precision: str | None,
-    no_references: bool,
-) -> None:
+def _refuse(given: Mapping[str, Any]) -> None:
     """Raises UsageError for what only a FILE's score can be given."""
-    given = {"FILE": files, "--set": settings, "--sigma-search": sigma_search}
-    given |= {"--precision": precision, "--no-references": no_references}
     for name, value in given.items():
         if value:
             raise UsageError(
@@ -186,59 +135,22 @@ def _refuse_of_files(
             )
 
 
-def _score_by_protocols(
-    models: str | None,
-    dataset: str | None,
-    environment: Environment,
-    threads: int | None,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    """Scores stored samples by every other protocol, trains and draws nothing; prints the table."""
-    from genbench.records.store import Store
-    from genbench.running import plan
-
-    store, console = Store(environment.results_dir), new_console()
-    every = [r for r in only(store, models, dataset) if r.status == "done" and not r.protocol]
-    found = [result for result in every if result.sample_set == 0]  # of each training
-    known = plan.again(found, environment.data_dir)
-    for line in dict.fromkeys(_why_not(result, known, store) for result in found):
-        if line and not quiet:
-            console.print(f"left out: {line}", highlight=False, markup=False, soft_wrap=True)
-    chosen = [known[result.key] for result in found if not _why_not(result, known, store)]
-    runs = [run for base in chosen for run in plan.by_protocols(base)]
-    todo = plan.pending(runs, store)
-    if todo:
-        store.prepare()
-        work(todo, environment, threads or cores(), console, quiet)
-    print_outcomes(todo, store, console, quiet, verbose=False)
-    results = only(store, models, dataset)
-    form = "json" if as_json else "md"
-    typer.echo(rendered_robustness(results, form, store, quiet), nl=not as_json)
-    if plan.pending(runs, store):
-        raise typer.Exit(1)
+def _check_files(files: Sequence[Path] | None, models: str | None) -> None:
+    if not files:
+        raise UsageError(
+            "score needs a FILE of samples, or --protocols for those of stored results"
+        )
+    if models is not None:
+        raise UsageError("--models is for --protocols: a FILE holds what it holds")
 
 
-def _why_not(result: Result, known: Mapping[str, Run], store: Store) -> str:
-    """Why the samples of a result cannot be scored by other protocols; empty if they can."""
-    from genbench.records.names import label
-
-    name = f"{label(result)} on {result.dataset}, seed {result.seed}"
-    if result.key not in known:
-        return f"{name}: made by another code, recipe or data"
-    if not store.keeps_samples(known[result.key]):
-        return f"{name}: its samples were not kept"
-    own = [key for key in result.overrides if key.startswith(f"{result.metric}.")]
-    return f"{name}: scored by a protocol of the user's own" if own else ""
-
-
-def _metric_settings(
-    metric: str, texts: Sequence[str], sigma_search: str | None, precision: str | None
+def _settings(
+    texts: Sequence[str] | None, sigma_search: str | None, precision: str | None
 ) -> dict[str, Any]:
     """What the user set of the metric; nothing else can be set of samples that are there."""
     from genbench.plugins import registry
 
-    overrides = parsed_settings(texts)
+    metric, overrides = DEFAULTS.metrics[0], parsing.settings(texts)
     for owner in overrides:
         if owner != metric:
             hint = registry.nearest(owner, [metric])
@@ -248,76 +160,167 @@ def _metric_settings(
     return overrides.get(metric, {}) | named
 
 
-def _reference_runs(
-    found: Sequence[Samples],
-    dataset: str,
-    metric: str,
-    chosen: dict[str, Any],
+# --- stored samples ---
+
+
+def _by_protocols(
+    models: str | None, dataset: str | None, environment: Environment, quiet: bool, as_json: bool
+) -> bool:
+    """Scores stored samples by every other protocol, trains and draws nothing; prints the table."""
+    from genbench.records.store import Store
+    from genbench.running.plan import pending
+    from genbench.running.protocols import rescoring
+    from genbench.tables import texts
+    from genbench.tables.texts import Options
+
+    store, console = Store(environment.results_dir), new_console()
+    only = parsing.only(models, "--models"), parsing.only(dataset, "--dataset")
+    shown = Options(*only, robustness=True, quiet=quiet)
+    runs, left_out = rescoring(texts.results_of(store, shown), store, environment.data_dir)
+    for line in [] if quiet else left_out:
+        say(console, f"left out: {line}")
+    _do(runs, environment, quiet)
+    form = "json" if as_json else "md"
+    typer.echo(texts.rendered(texts.results_of(store, shown), form, store, shown), nl=False)
+    return not pending(runs, store)
+
+
+def _do(runs: Sequence[Run], environment: Environment, quiet: bool) -> list[Result]:
+    """The results of runs, those that the store does not hold made now."""
+    from genbench.records.store import Store
+    from genbench.running.plan import pending
+
+    store, console = Store(environment.results_dir), new_console()
+    todo = pending(runs, store)
+    if todo:
+        store.prepare()
+        work(todo, environment, environment.threads or 1, console, quiet)
+    print_outcomes(todo, store, console, quiet, verbose=False)
+    return [result for result in map(store.result, runs) if result]
+
+
+# --- files ---
+
+
+def _scoring(dataset: str, settings: Mapping[str, Any], sources: Sources) -> Scoring:
+    """On what and by what files are scored; raises UsageError and DataError where that fails."""
+    from genbench.plugins import registry
+    from genbench.samples import judging
+    from genbench.tables.files import Scoring
+
+    name, metric = registry.find("dataset", dataset).name, DEFAULTS.metrics[0]
+    judging.metric_with(metric, settings)
+    return Scoring(name, sources.identity(name, 0).caveat, metric, settings)
+
+
+def _files(
+    paths: Sequence[Path],
+    how: Scoring,
+    sources: Sources,
     environment: Environment,
+    alone: bool,
+    form: str,
+    quiet: bool,
+) -> bool:
+    """Scores files and prints what they score; returns whether all reference rows are there too."""
+    from genbench.records.run import flat
+    from genbench.records.store import Store
+    from genbench.running.plan import pending
+    from genbench.samples import reading
+    from genbench.tables.files import rendered
+
+    store = Store(environment.results_dir)
+    source = sources.dataset(how.dataset)
+    found = [reading.read(path, how.dataset, source) for path in paths]
+    runs = [] if alone else _reference_runs(found, how, environment)
+    if pending(runs, store):
+        store.prepare()  # before any work, where the folder cannot be written
+    samples = dict(zip(_names(found, paths), found, strict=True))
+    judged = []
+    for one in _judged(samples, how, source, environment, quiet):
+        judged.append(one)
+        if form == "md":
+            _print_judgement(one, how, quiet)
+    results = _do(runs, environment, quiet)
+    if form == "json":
+        scores = {"scores": [*map(asdict, judged)], "references": [*map(flat, results)]}
+        print_json({**asdict(how), **scores})
+    else:
+        rows = [_row(one) for one in judged]
+        for text in rendered(rows, results, how, store, form, quiet):
+            typer.echo(text)
+    return is_complete(results, runs)
+
+
+def _names(samples: Sequence[Samples], paths: Sequence[Path]) -> list[str]:
+    """What each file is called: its stem, or its path where two have one stem."""
+    stems = [one.name for one in samples]
+    return [
+        stem if stems.count(stem) == 1 else str(path)
+        for stem, path in zip(stems, paths, strict=True)
+    ]
+
+
+def _reference_runs(
+    samples: Sequence[Samples], how: Scoring, environment: Environment
 ) -> list[Run]:
     """The reference rows beside samples that are means: as many of each as there are samples."""
     from genbench.running.plan import Question, plan
 
-    counts = dict.fromkeys(len(samples.rows) for samples in found if not samples.binary)
-    names, overrides = DEFAULTS["references"], {metric: chosen} if chosen else {}
+    counts = dict.fromkeys(len(one.rows) for one in samples if not one.binary)
+    names, overrides = DEFAULTS.references, {how.metric: how.settings} if how.settings else {}
     questions = [
-        Question(names, [dataset], [metric], samples=count, overrides=overrides) for count in counts
+        Question(names, [how.dataset], [how.metric], samples=count, overrides=overrides)
+        for count in counts
     ]
     return [run for question in questions for run in plan(question, environment.data_dir)]
 
 
-def _print_judgement(judgement: Judgement, head: str, quiet: bool) -> None:
+def _judged(
+    samples: Mapping[str, Samples],
+    how: Scoring,
+    source: Any,
+    environment: Environment,
+    quiet: bool,
+) -> Iterator[Judgement]:
+    """What the metric says of each file, one after the other."""
+    from genbench.running.conditions import settled
+    from genbench.running.runner import choose_device
+    from genbench.samples import judging
+
+    metric, device = (
+        judging.metric_with(how.metric, how.settings),
+        choose_device(environment.device),
+    )
+    for name, one in samples.items():
+        if not quiet:
+            say(new_console(), f"scoring {name}")
+        with settled(environment.threads):
+            found = judging.judge(name, one.rows, one.binary, source, metric, device)
+        yield found
+
+
+def _print_judgement(judgement: Judgement, how: Scoring, quiet: bool) -> None:
     from genbench.samples.judging import remarks
     from genbench.words import value_and_error
 
     shown = value_and_error(judgement.value, judgement.error)
-    typer.echo(f"{judgement.name} on {head}: {shown} {judgement.unit}")
+    typer.echo(f"{judgement.name} on {how.head}: {shown} {judgement.unit}")
     if not quiet:
         typer.echo("".join(f"  {line}\n" for line in remarks(judgement)))
 
 
-def _print_score_tables(
-    judgements: Sequence[Judgement],
-    results: Sequence[Result],
-    head: str,
-    metric: str,
-    chosen: dict[str, Any],
-    store: Store,
-    quiet: bool,
-    form: str,
-) -> None:
-    """The files' rows above the reference rows; binary samples in a table of their own."""
-    import pandas as pd
+def _row(one: Judgement) -> FileRow:
+    """What a table shows of a judgement."""
+    from genbench.tables.files import FileRow
 
-    from genbench.tables import cells, formats, frames, notes
-    from genbench.words import value_and_error
-
-    references = DEFAULTS["references"]
-    cells = cells.cells(ordered(results), is_current)
-    pair = DEFAULTS["centroids"], DEFAULTS["training_images"]
-    of_pair = notes.on_centroids(results, store.per_example, *pair)
-    said = notes.under_table(cells, references, of_pair)
-    for kind in dict.fromkeys(judgement.kind for judgement in judgements):
-        ours = [judgement for judgement in judgements if judgement.kind == kind]
-        rows = [
-            {"model": _row_name(one, chosen), head: value_and_error(one.value, one.error)}
-            for one in ours
-        ]
-        beside = frames.frame(cells, references) if cells and kind == "mean" else pd.DataFrame()
-        shown = pd.concat([pd.DataFrame(rows), beside], ignore_index=True)
-        shown.attrs["untrained"] = len(beside)
-        better = "higher" if ours[0].higher_is_better else "lower"
-        over = {"examples": "test examples", "folds": "folds"}[ours[0].over]
-        unit = f"{metric} in {ours[0].unit}, {better} is better"
-        lines = [f"{unit}; ± standard error over the {over}"]
-        lines = said if len(beside) else lines
-        render = {"md": formats.markdown, "latex": formats.latex, "html": formats.html}[form]
-        typer.echo(render(shown, [] if quiet else lines))
-
-
-def _row_name(judgement: Judgement, chosen: dict[str, Any]) -> str:
-    """A row's name as the table would have it: the file, and whatever is not the default."""
-    marks = ["binary"] if judgement.kind == "binary" else []
-    marks += [f"{DEFAULTS['metrics'][0]}.{key}={value}" for key, value in sorted(chosen.items())]
-    marks += [f"{judgement.samples} samples"] if judgement.samples != DEFAULTS["samples"] else []
-    return f"{judgement.name} [{', '.join(marks)}]" if marks else judgement.name
+    return FileRow(
+        one.name,
+        one.kind,
+        one.samples,
+        one.value,
+        one.error,
+        one.over,
+        one.unit,
+        one.higher_is_better,
+    )

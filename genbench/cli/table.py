@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genbench.cli import parsing
+from genbench.cli.applications import app
 from genbench.cli.options import (
-    FORMATS,
     Columns,
+    NoNotes,
     OnlyDatasets,
     OnlyModels,
     ResultsDir,
-    app,
-    option,
-    parsed_columns,
+    form,
+    switch,
 )
 from genbench.errors import UsageError
-from genbench.tables.chosen import edited_since, only, rendered, rendered_robustness
+
+if TYPE_CHECKING:
+    from genbench.tables.texts import Options
+
+Form = Annotated[str, form("md, latex, csv, html or json.")]
+Robustness = Annotated[
+    bool, switch("The models by other protocols, and whether their order holds.", "--robustness")
+]
+
+_OF_THE_LOCK = {"form": "--format", "results_dir": "--results-dir", "help": "--help"}
+_WRONG: Any = typer.BadParameter.__mro__[1]  # any wrong argument: typer keeps its own click
 
 
 @app.command(
@@ -26,36 +38,61 @@ from genbench.tables.chosen import edited_since, only, rendered, rendered_robust
     "genbench table --columns ll,fit,sample  |  genbench table --robustness -d mnist"
 )
 def table(
-    form: Annotated[
-        str, option("md, latex, csv, html or json.", "FORMAT", "--format", "-f")
-    ] = "md",
+    form: Form = "md",
     columns: Columns = "ll",
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
-    robustness: Annotated[
-        bool,
-        option(
-            "The models by other protocols, and whether their order holds.",
-            "ROBUSTNESS",
-            "--robustness",
-        ),
-    ] = False,
+    robustness: Robustness = False,
     results_dir: ResultsDir = Path("results"),
-    quiet: Annotated[bool, option("No notes.", "QUIET", "--quiet", "-q")] = False,
+    quiet: NoNotes = False,
 ) -> None:
     """Print the table of all results in a folder. Writes nothing."""
-    from genbench.plugins import registry
     from genbench.records.store import Store
+    from genbench.tables import chosen, texts
 
-    if form not in FORMATS:
-        raise UsageError(f"unknown format {form!r}; {registry.nearest(form, FORMATS)}")
-    asked, store = parsed_columns(columns), Store(results_dir)
-    results = only(store, models, dataset)
-    if robustness:
-        text = rendered_robustness(results, form, store, quiet)
-    else:
-        text = rendered(results, form, asked, store, quiet)
-    typer.echo(text, nl=form in ("md", "latex"))
-    edited = "" if quiet else edited_since(results, store)
+    parsing.one_of(texts.FORMATS, form, "format")
+    options, store = _options(columns, models, dataset, robustness, quiet), Store(results_dir)
+    results = texts.results_of(store, options)
+    typer.echo(texts.rendered(results, form, store, options), nl=False)
+    edited = "" if quiet else chosen.edited_since(results, store)
     if edited:
         typer.echo(f"note: {edited}", err=True)
+
+
+def _options(
+    columns: str = "ll",
+    models: str | None = None,
+    dataset: str | None = None,
+    robustness: bool = False,
+    quiet: bool = False,
+) -> Options:
+    """What the texts on a command line mean."""
+    from genbench.tables.texts import Options
+
+    return Options(
+        columns=parsing.columns(columns),
+        models=parsing.only(models, "--models"),
+        datasets=parsing.only(dataset, "--dataset"),
+        robustness=robustness,
+        quiet=quiet,
+    )
+
+
+def parsed(arguments: Sequence[str]) -> Options:
+    """What `genbench table ARGUMENTS` shows, whatever the caller's environment variables are.
+
+    Raises UsageError where the arguments are not those of a table, and for a format or a folder,
+    which a lock has of its own.
+    """
+    command: Any = typer.main.get_command(app)
+    command = command.commands["table"]
+    said = f"genbench table {' '.join(arguments)}"
+    try:
+        parser = command.make_parser(command.context_class(command))
+        given, more, _ = parser.parse_args(list(arguments))
+    except _WRONG as error:
+        raise UsageError(f"{said}: {error}") from error
+    refused = [*more, *(option for name, option in _OF_THE_LOCK.items() if name in given)]
+    if refused:
+        raise UsageError(f"{said}: a locked table takes no {refused[0]}")
+    return _options(**given)

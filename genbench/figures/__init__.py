@@ -1,9 +1,10 @@
 """Figures of results, each with its words: a text for those who cannot see it, and a caption."""
 
 from genbench.figures.counts import count
-from genbench.figures.gallery import NAMES, available, every, file_name, named
+from genbench.figures.gallery import NAMES, available, named
 from genbench.figures.intervals import values
-from genbench.figures.sheets import COUNT, interpolation, samples
+from genbench.figures.pictures import Sources, file_name
+from genbench.figures.sheets import COUNT, samples
 from genbench.figures.speeds import KINDS, speed
 from genbench.figures.style import (
     DATES,
@@ -16,6 +17,7 @@ from genbench.figures.style import (
     save,
 )
 from genbench.figures.trainings import epochs
+from genbench.figures.walks import interpolation
 from genbench.figures.widths import sigma
 
 __all__ = [
@@ -25,13 +27,13 @@ __all__ = [
     "NAMES",
     "Absent",
     "Drawn",
+    "Sources",
     "as_png",
     "as_svg",
     "available",
     "content",
     "count",
     "epochs",
-    "every",
     "file_name",
     "form",
     "interpolation",

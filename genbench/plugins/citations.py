@@ -1,36 +1,44 @@
 """What to cite for a suite, a paper, a model, a dataset, a metric: BibTeX or plain text.
 
-Entries are data: those of this project in `citations.toml`, a stranger's in a .bib file beside the
-module that is registered.
+The project's entries stand in `references.bib`; `citations.toml` says which names cite which of
+them. A stranger's stand in a .bib file beside the module that is registered.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files as package_files
 from typing import Any
 
-from genbench.errors import UsageError
+from pybtex.backends.plaintext import Backend
+from pybtex.database import parse_string
+from pybtex.exceptions import PybtexError
+from pybtex.style.formatting.unsrt import Style
+
 from genbench.plugins import registry
 from genbench.plugins.code import source
 
 SUITE = "genbench"
 FORMATS = ("bibtex", "text")
-_ACCENTS = {"É": "{\\'E}", "é": "{\\'e}", "ä": '{\\"a}'}  # older BibTeX reads ASCII only
 
 
 @cache
-def known() -> dict[str, Any]:
-    """The project's own entries, and which of them belong to a registered name."""
-    found = tomllib.loads((package_files("genbench.plugins") / "citations.toml").read_text("utf-8"))
-    with suppress(PackageNotFoundError):  # it may run from a folder that was not installed
-        found["entry"][SUITE]["version"] = version(SUITE)
-    return found
+def cited() -> dict[str, Any]:
+    """Which entries the suite and each of the project's registered names cite."""
+    return tomllib.loads(_data("citations.toml"))
+
+
+@cache
+def references() -> dict[str, str]:
+    """The project's entries in BibTeX, by key; a blank line parts them in the file."""
+    entries = _data("references.bib").strip().split("\n\n")
+    return {entry[entry.index("{") + 1 : entry.index(",")]: entry for entry in entries}
+
+
+def _data(name: str) -> str:
+    return (package_files("genbench.plugins") / name).read_text("utf-8")
 
 
 def entries(asked: Iterable[tuple[str, str]], form: str) -> list[str]:
@@ -38,77 +46,53 @@ def entries(asked: Iterable[tuple[str, str]], form: str) -> list[str]:
 
     asked: (kind, name), such as ("model", "..."). Raises UsageError for an unknown name.
     """
-    names, foreign = [*known()["suite"]], []
+    keys, foreign = [*cited()["suite"]], []
     for kind, name in asked:
-        registered = registry.find(kind, name)
-        if _ours(kind, registered.name):
-            names += known()[kind][registered.name]
+        registered = registry.find(kind, name).name
+        if _is_ours(kind, registered):
+            keys += cited()[kind][registered]
         else:
-            foreign.append(_beside(kind, registered.name, form))
-    render = {"bibtex": bibtex, "text": text}[form]
-    own = [render(name, known()["entry"][name]) for name in dict.fromkeys(names)]
+            foreign += _beside(kind, registered, form)
+    own = [references()[key] for key in dict.fromkeys(keys)]
+    if form == "text":
+        own = as_text("\n\n".join(own))
     return [*own, *dict.fromkeys(foreign)]
 
 
-def _ours(kind: str, name: str) -> bool:
+def _is_ours(kind: str, name: str) -> bool:
     """Whether a name is in our list, and is not a stranger's of the same name."""
     by = registry.owner(registry.find(kind, name)).partition(" ")[0]
-    return by == SUITE and name in known()[kind]
+    return by == SUITE and name in cited()[kind]
 
 
-def _beside(kind: str, name: str, form: str) -> str:
-    """The .bib file beside a module, or that there is none."""
+def _beside(kind: str, name: str, form: str) -> list[str]:
+    """The references in the .bib file beside a module, or a line that says why there are none."""
     entry = registry.find(kind, name)
     path = source(entry.module).with_suffix(".bib")
+    of = f"{'% ' if form == 'bibtex' else ''}{kind} {name} ({registry.owner(entry)})"
+    if not path.exists():
+        return [f"{of} names no reference"]
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except (FileNotFoundError, UnicodeDecodeError):
-        mark = "% " if form == "bibtex" else ""
-        return f"{mark}{kind} {name} ({registry.owner(entry)}) names no reference"
+        content = path.read_text(encoding="utf-8").strip()
+        found = as_text(content) if form == "text" else _checked(content)
+    except (OSError, UnicodeDecodeError, PybtexError) as error:
+        return [f"{of}: {path.name} cannot be read: {' '.join(str(error).split())}"]
+    return found or [f"{of}: {path.name} holds no entry"]
 
 
-def bibtex(key: str, entry: Mapping[str, Any]) -> str:
-    r"""One entry; the title keeps its capitals.
+def _checked(bibtex: str) -> list[str]:
+    """The text as it stands, none if it has no entry; raises PybtexError where it is no BibTeX."""
+    return [bibtex] if parse_string(bibtex, "bibtex").entries else []
 
-    >>> print(bibtex("x", {"type": "misc", "author": ["A, B.", "C, D."], "title": "T"}))
-    @misc{x,
-      author = {A, B. and C, D.},
-      title = {{T}},
-    }
+
+def as_text(bibtex: str) -> list[str]:
+    """A line for each entry, in their order; raises PybtexError where one cannot be read.
+
+    >>> as_text("@article{x, author={B, A. and D, C.}, title={T}, journal={J}, year={1962}}")
+    ['A. B and C. D. T. J, 1962.']
     """
-    said = {**entry, "author": " and ".join(entry["author"]), "title": f"{{{entry['title']}}}"}
-    if "version" in said:
-        said["note"] = f"Version {said.pop('version')}"
-    lines = [f"  {name} = {{{_ascii(value)}}},\n" for name, value in said.items() if name != "type"]
-    return f"@{entry['type']}{{{key},\n{''.join(lines)}}}"
-
-
-def _ascii(value: str) -> str:
-    return "".join(_ACCENTS.get(character, character) for character in value)
-
-
-def text(key: str, entry: Mapping[str, Any]) -> str:
-    """One reference as a line.
-
-    >>> text("x", {"author": ["A, B.", "C, D."], "title": "T", "journal": "J", "year": "1962"})
-    'A, B.; C, D. (1962). T. J.'
-    """
-    names = "; ".join(re.sub(r"[{}]", "", name) for name in entry["author"])
-    year = f" ({entry['year']})" if "year" in entry else ""
-    where = [
-        entry[k] for k in ("journal", "booktitle", "institution", "howpublished") if k in entry
-    ]
-    number = f"({entry['number']})" if "volume" in entry else entry.get("number", "")
-    volume = [entry.get("volume", "") + number] if "number" in entry else []
-    pages = [entry["pages"].replace("--", "–")] if "pages" in entry else []
-    arxiv = [f"arXiv:{entry['eprint']}"] if "eprint" in entry else []
-    known_version = [f"version {entry['version']}"] if "version" in entry else []
-    rest = ", ".join([*where, *volume, *pages, *arxiv, *known_version])
-    return f"{names}{year}. {entry['title']}." + (f" {rest}." if rest else "")
-
-
-def check_format(form: str) -> str:
-    """The format as it was typed; raises UsageError for an unknown one."""
-    if form not in FORMATS:
-        raise UsageError(f"unknown format {form!r}; {registry.nearest(form, FORMATS)}")
-    return form
+    data, style = parse_string(bibtex, "bibtex"), Style()
+    for entry in data.entries.values():
+        if not hasattr(style, f"get_{entry.type}_template"):
+            entry.type = "misc"  # as BibTeX takes a type that it does not know
+    return [one.text.render(Backend()) for one in style.format_bibliography(data)]

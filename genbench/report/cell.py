@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from genbench.plugins.code import Part
-    from genbench.records.run import Result
-    from genbench.report import page
-    from genbench.tables.cells import Cell
-    from genbench.tables.speed import Records
+from genbench.plugins.code import Part
+from genbench.records.run import Result
+from genbench.report import page
+from genbench.tables.cells import OVER, Cell
+from genbench.tables.speed import Records, timed_on
+from genbench.verifying import commands
+from genbench.words import several
 
 
 def record(cell: Cell, records: Records) -> page.Record:
     """One cell of a table: its command, its facts, its runs, its hyperparameters."""
-    from genbench.report import page
-    from genbench.verifying import commands
-
     scores = [records.get(result.key, {}).get("score", {}) for result in cell.results]
     return page.Record(
         title=f"{cell.label} on {cell.head}: {cell.text}",
@@ -41,9 +39,6 @@ def record(cell: Cell, records: Records) -> page.Record:
 
 def _facts(cell: Cell, records: Records) -> dict[str, str]:
     """What all runs of a cell have in common, or each of what they have."""
-    from genbench.tables.cells import OVER
-    from genbench.tables.speed import timed_on
-
     first, done = cell.results[0], [r for r in cell.results if r.status == "done"]
     scores = [records.get(result.key, {}).get("score", {}) for result in done]
     facts = {
@@ -71,8 +66,6 @@ def _commit(score: Mapping[str, Any]) -> str:
 
 def _runs(cell: Cell, records: Records) -> page.Table:
     """A line for each run: its number, its epochs, its seconds, its key."""
-    from genbench.report import page
-
     sets = any(result.sample_set for result in cell.results)
 
     def row(result: Result) -> page.Row:
@@ -125,8 +118,3 @@ def _blocks(title: str, values: Sequence[Any]) -> list[tuple[str, str]]:
     if len(each) < 2:
         return [(title, text) for text in each]
     return [(f"{title}, {i} of {len(each)}", text) for i, text in enumerate(each, 1)]
-
-
-def several(values: Iterable[Any]) -> str:
-    """Different values once each, in order."""
-    return ", ".join(str(value) for value in dict.fromkeys(values))

@@ -151,6 +151,15 @@ def cell(text: str, best: bool = False) -> Cell:
     return Cell(text, number if math.isfinite(number) else None, best)
 
 
+def sentence(text: str, capital: bool = True) -> str:
+    """With a full stop, and a capital unless it begins with a name.
+
+    >>> sentence("the order a > b holds in 3 of 4 protocols")
+    'The order a > b holds in 3 of 4 protocols.'
+    """
+    return (text[0].upper() + text[1:] if capital else text) + ("" if text.endswith(".") else ".")
+
+
 def render(report: Report) -> str:
     """The page. Equal reports, equal texts."""
     style, script = Markup(_asset("page.css")), Markup(_asset("page.js"))

@@ -3,19 +3,57 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from genbench.errors import GenbenchError
 from genbench.precision import float32_products
 from genbench.records.run import Run
 from genbench.records.store import Store
 from genbench.running import training
 from genbench.running.bench import Bench
 from genbench.running.data import Sources
+from genbench.running.plan import by_training, pending
+from genbench.running.runner import Environment, choose_device
 from genbench.timing import Clock
 
+_UNKNOWN = (GenbenchError, RuntimeError, ValueError, TypeError, LookupError)
 BATCH = 500  # rows that stand for an epoch of a model whose recipe has no batch
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is left of one training and its scores: how many scores, of how many, and the training.
+
+    seconds, epochs: of the training, 0 where there is none left; unknown: why these cannot be told.
+    """
+
+    run: Run
+    left: int
+    scores: int
+    seconds: float = 0.0
+    epochs: int = 0
+    unknown: str = ""
+
+
+def costs(runs: Sequence[Run], environment: Environment) -> Iterator[Cost]:
+    """The cost of each training of a plan, in its order; trains nothing but a batch of each."""
+    store, device = Store(environment.results_dir), choose_device(environment.device)
+    for group in by_training(runs):
+        first, left = group[0], len(pending(group, store, environment.rerun))
+        cost = Cost(first, left, len(group))
+        if left:
+            try:
+                seconds, epochs = projected(first, store, environment.data_dir, device)
+            except _UNKNOWN as error:
+                yield replace(cost, unknown=f"{type(error).__name__}: {error}")
+                continue
+            most = 60 * first.minutes if first.minutes else math.inf
+            cost = replace(cost, seconds=min(seconds, most), epochs=epochs)
+        yield cost
 
 
 def projected(run: Run, store: Store, data_dir: Path, device: torch.device) -> tuple[float, int]:

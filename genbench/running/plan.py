@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from genbench.errors import DataError, UsageError
-from genbench.plugins import recipe, registry
+from genbench.plugins import presets, recipe, registry
 from genbench.plugins.code import identities, stage_revisions, unfollowed
 from genbench.plugins.settings import check_values, constructor, defaults
 from genbench.records.run import Data, Result, Run
@@ -19,7 +19,6 @@ from genbench.records.store import Store
 from genbench.running.data import Sources
 
 MOST_CHAINS, LEAST_STATES = 100, 100  # of chains that start at training images
-SIZES = ("smoke", "quick")  # presets that every model may lack
 HOLD_OUT = ("select", "tune")  # keys of a recipe that need rows which no one trains on
 
 
@@ -53,7 +52,7 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
     _check_options(question, models)
     asked, models = models, list(dict.fromkeys([*models, *question.references]))
     metrics = list(dict.fromkeys(registry.find("metric", name).name for name in question.metrics))
-    known = set().union(*(recipe.presets(model) for model in models))
+    known = presets.names()
     if question.preset not in known:
         hint = registry.nearest(question.preset, known)
         raise UsageError(f"unknown preset {question.preset!r}; {hint}")
@@ -67,7 +66,9 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
             model: recipe.resolve(model, dataset, question.preset, set_by_user(question, model))
             for model in models
         }
-        _check_preset(question.preset, asked, dataset)
+        if not presets.serves(question.preset, dataset):
+            named = ", ".join(asked)
+            raise UsageError(f"preset {question.preset!r} changes nothing for {named} on {dataset}")
         folds = sources.identities(dataset)
         for model in models:
             _check_range(model, dataset)
@@ -102,17 +103,6 @@ def set_by_user(question: Question, model: str) -> dict[str, Any]:
 
 def _constructor(kind: str, name: str) -> dict[str, Any]:
     return constructor(registry.load(kind, name))
-
-
-def _check_preset(preset: str, models: Sequence[str], dataset: str) -> None:
-    """Raises UsageError for a special preset that none of the models has for this dataset.
-
-    A recipe may name one that changes nothing, where the full recipe serves its purpose.
-    """
-    named = any(preset in recipe.read(model).get(dataset, {}) for model in models)
-    changed = any(recipe.changes(model, dataset, preset) for model in models)
-    if not (named or changed) and preset not in (recipe.PAPER, *SIZES):
-        raise UsageError(f"preset {preset!r} changes nothing for {', '.join(models)} on {dataset}")
 
 
 def _check_range(model: str, dataset: str) -> None:

@@ -7,6 +7,7 @@ markup, a command, or a formula.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
@@ -100,6 +101,9 @@ def escape_latex(text: str) -> str:
     )
 
 
+_NO_LABEL = re.compile(r"[^A-Za-z0-9_-]+")  # what stays is plain text in a \\label
+
+
 def latex(shown: pd.DataFrame, lines: Sequence[str], caption: str = "", label: str = "") -> str:
     r"""The table for booktabs, notes below it; `\usepackage{booktabs}` is all it needs."""
     safe = _escaped(shown, escape_latex, r"\textbf{{{}}}")
@@ -113,7 +117,7 @@ def latex(shown: pd.DataFrame, lines: Sequence[str], caption: str = "", label: s
     below = "".join(f"{escape_latex(line)}\\par\n" for line in lines)
     notes = f"\n\\medskip\n\\parbox{{\\linewidth}}{{\\footnotesize\n{below}}}\n" if lines else ""
     above = f"\\caption{{{escape_latex(caption)}}}\n" if caption else ""
-    above += f"\\label{{tab:{label}}}\n" if caption and label.isalnum() else ""
+    above += f"\\label{{tab:{_NO_LABEL.sub('-', label)}}}\n" if caption and label else ""
     needs = "% needs \\usepackage{booktabs}\n"
     return f"{needs}\\begin{{table}}\n\\centering\n{above}{text}{notes}\\end{{table}}\n"
 

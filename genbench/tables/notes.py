@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-
-from genbench.comparing import estimates
-from genbench.records.names import head
-from genbench.records.run import Result
 from genbench.tables import speed
 from genbench.tables.cells import OVER, SCORES, Cell, best
 from genbench.tables.frames import rows, sigmas
 from genbench.tables.speed import Asked
-from genbench.words import several, value_and_error
+from genbench.words import several
+
+UNIT, BEST, OTHER = "unit", "best", "other"  # what a note is about
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence under a table: on the UNIT and the errors, on what is marked BEST, or OTHER."""
+
+    text: str
+    about: str = OTHER
 
 
 def under_table(
@@ -25,31 +31,55 @@ def under_table(
     further: Sequence[str] = (),
     asked: Asked = SCORES,
 ) -> list[str]:
-    """All sentences, each once; `further` ones, such as those of `on_centroids`, among them."""
-    lines = _errors(found)
+    """The texts of all notes, each once."""
+    return [note.text for note in of_table(found, references, further, asked)]
+
+
+def of_table(
+    found: Sequence[Cell],
+    references: Sequence[str],
+    further: Sequence[str] = (),
+    asked: Asked = SCORES,
+) -> list[Note]:
+    """All notes, each once; `further` ones, such as those of `on_centroids`, among them."""
+    marked = "ll" in asked.columns and best(found, references)
+    notes = [
+        *(Note(line, UNIT) for line in _errors(found)),
+        *map(Note, _about_rows(found, references)),
+        *([Note(_MARKED, BEST)] if marked else []),
+        *map(Note, [*speed.notes(rows(found), asked), *further, *_published(found)]),
+    ]
+    return list(dict.fromkeys(notes))
+
+
+_MARKED = "bold: trained rows that no other of them is shown to beat (Welch's t over seeds, Holm)"
+
+
+def _about_rows(found: Sequence[Cell], references: Sequence[str]) -> list[str]:
+    """Which rows are references, how each number came about, and what is wrong with it."""
+    lines = []
     if any(cell.results[0].model in references for cell in found):
         lines.append(f"{', '.join(references)}: reference rows, untrained; no floor, no ceiling")
     lines += [_protocol(cell) for cell in found if cell.value is not None]
-    for cell in found:
-        lines += _warnings(cell)
+    lines += [line for cell in found for line in _warnings(cell)]
     lines += [
         f"{cell.label} on {cell.head} was made by another code or recipe than the installed one"
         for cell in found
         if cell.stale
     ]
-    lines += [f"{cell.label} on {cell.head}: {text}" for cell in found for text in cell.older]
-    if "ll" in asked.columns and best(found, references):
-        lines.append(
-            "bold: trained rows that no other of them is shown to beat (Welch's t over seeds, Holm)"
-        )
-    lines += [*speed.notes(rows(found), asked), *further]
+    return lines + [f"{cell.label} on {cell.head}: {text}" for cell in found for text in cell.older]
+
+
+def _published(found: Sequence[Cell]) -> list[str]:
+    """The source of each published value, and why a verdict stands beside it."""
+    lines = []
     for cell in found:
         if cell.published:
             source = cell.published.source
             lines.append(f"published {cell.results[0].model} on {cell.head}: {source}")
         if cell.verdict:
             lines.append(f"{cell.label} on {cell.head}, {cell.verdict}: {cell.why}")
-    return list(dict.fromkeys(lines))
+    return lines
 
 
 def _errors(found: Sequence[Cell]) -> list[str]:
@@ -188,58 +218,3 @@ def _span(values: Sequence[Any]) -> str:
     if len(set(shown)) <= 1 or any(isinstance(value, str) for value in values):
         return several(shown)
     return f"{shown[values.index(min(values))]} to {shown[values.index(max(values))]}"
-
-
-def on_centroids(
-    results: Sequence[Result],
-    per_example: Callable[[Result], np.ndarray | None],
-    centroids: str,
-    images: str,
-) -> list[str]:
-    """What centroids say about the score, where that row and the training images' are both there.
-
-    A sentence for each dataset, metric, seed and sample count on which the model `centroids`, as
-    its recipe has it, outscores `images` by more than two paired standard errors over test rows.
-    """
-    pairs: dict[tuple[Any, ...], dict[tuple[str, str], list[Result]]] = {}
-    for result in sorted(results, key=lambda result: result.fold):
-        if result.status == "done" and not result.overrides:
-            key = (result.digest, result.metric, result.seed, result.samples, result.sample_set)
-            pairs.setdefault(key, {}).setdefault((result.model, result.preset), []).append(result)
-    lines = [
-        _centroid_note(ours, theirs, per_example)
-        for pair in pairs.values()
-        for (model, _), ours in pair.items()
-        for (other, _), theirs in pair.items()
-        if (model, other) == (centroids, images) and len(ours) == len(theirs)
-    ]
-    kinds: dict[str, list[str]] = {}
-    for line in filter(None, lines):
-        kinds.setdefault(re.sub(r"\d+", "", line), []).append(line)
-    return [
-        found[0] + (f" (and {len(found) - 1} more like it)" if found[1:] else "")
-        for found in kinds.values()
-    ]
-
-
-def _centroid_note(
-    ours: Sequence[Result],
-    theirs: Sequence[Result],
-    per_example: Callable[[Result], np.ndarray | None],
-) -> str | None:
-    """A warning where centroids outscore the images by more than two paired errors."""
-    values = [[per_example(result) for result in side] for side in (ours, theirs)]
-    if any(value is None for side in values for value in side):
-        return None
-    pooled = [np.concatenate([value for value in side if value is not None]) for side in values]
-    difference, error = estimates.paired_difference(*pooled)
-    difference *= 1 if ours[0].higher_is_better else -1
-    if not difference > 2 * error:
-        return None
-    trained_on = ours[0].details.get("training", {}).get("rows", "the")
-    return (
-        f"on {head(ours[0])}, {ours[0].scored} {ours[0].model} centroids of {trained_on} training "
-        f"images outscore {theirs[0].scored} of those images by "
-        f"{value_and_error(difference, error)} {ours[0].unit} (paired over test examples): "
-        f"{ours[0].metric} here does not mean better samples"
-    )

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from genbench import cli
 from genbench.auditing import findings, kept, subjects
 from genbench.auditing import scores as scores
 from genbench.auditing.scores import Audit, Gap, Row
+from genbench.defaults import DEFAULTS
 from genbench.errors import StoreError
 from genbench.plugins.code import Part
 from genbench.protocols import Score, Split
@@ -66,7 +66,7 @@ def pictures(strangers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def hundred(monkeypatch: pytest.MonkeyPatch) -> None:
     """The protocol draws 100 samples, a third of the training rows."""
-    monkeypatch.setitem(cli.DEFAULTS, "samples", 100)
+    monkeypatch.setitem(vars(DEFAULTS), "samples", 100)
 
 
 QUICK = ("audit", "-d", "tiny", "--metrics", "nearness")
@@ -418,7 +418,7 @@ def test_an_audit_of_other_code_data_or_samples_is_made_anew(
 ) -> None:
     before = audited(genbench, *QUICK)
     if what == "samples":
-        monkeypatch.setitem(cli.DEFAULTS, "samples", 90)
+        monkeypatch.setitem(vars(DEFAULTS), "samples", 90)
     elif what == "code":
         other = Part("stranger", "nearness", revision=2)
         monkeypatch.setattr(kept, "identify", lambda kind, name: other)

@@ -2,10 +2,12 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from pybtex.database import Entry, parse_string
 
 from genbench.plugins import citations, registry
 from genbench.records import files
@@ -19,6 +21,19 @@ def keys(text: str) -> list[str]:
     """The keys of BibTeX entries, in order; raises where a brace does not close."""
     assert text.count("{") == text.count("}")
     return re.findall(r"^@[a-z]+\{([a-z0-9]+),$", text, re.MULTILINE)
+
+
+@pytest.fixture
+def bib(strangers: Path) -> Iterator[Path]:
+    """The place of the stranger's references, gone after the test."""
+    path = strangers / "stranger" / "drift.bib"
+    yield path
+    path.unlink()
+
+
+def entries() -> dict[str, Entry]:
+    """The project's own entries as a library reads them, by key."""
+    return dict(parse_string("\n\n".join(citations.references().values()), "bibtex").entries)
 
 
 def test_without_results_the_suite_and_the_paper_are_cited(genbench) -> None:
@@ -48,7 +63,8 @@ def test_text_has_a_line_for_each_reference(genbench) -> None:
     done = genbench("cite", "-m", "dbn", "-d", "mnist", "--format", "text")
     lines = done.stdout.splitlines()
     assert len(lines) == len(set(lines)) == 8
-    assert any(line.startswith("Hinton, Geoffrey E.; Osindero, Simon") for line in lines)
+    assert "Geoffrey E. Hinton, Simon Osindero, and Yee-Whye Teh. A Fast Learning" in done.stdout
+    assert "18(7):1527–1554, 2006." in done.stdout
     assert "@" not in done.stdout
 
 
@@ -59,17 +75,51 @@ def test_an_unknown_name_ends_in_a_sentence(arguments: tuple[str, ...], genbench
     assert done.stderr.startswith("Error: unknown")
 
 
-def test_a_stranger_s_reference_is_the_bib_file_beside_the_module(
-    genbench, strangers: Path
-) -> None:
+def test_a_stranger_s_reference_is_the_bib_file_beside_the_module(genbench, bib: Path) -> None:
     none = genbench("cite", "-m", "drift")
     assert "% model drift (stranger 1.0) names no reference" in none.stdout
-    bib = strangers / "stranger" / "drift.bib"
-    bib.write_text("@misc{drift,\n  title = {Drift},\n}\n")
-    try:
-        assert "drift" in keys(genbench("cite", "-m", "drift").stdout)
-    finally:
-        bib.unlink()
+    text = "@misc{drift,\n  title = {{Drift}},\n  author = {Doe, Jane},\n}"
+    bib.write_text(f"{text}\n")
+    assert text in genbench("cite", "-m", "drift").stdout
+    assert "Jane Doe. Drift.\n" in genbench("cite", "-m", "drift", "-f", "text").stdout
+
+
+BROKEN = {
+    "brace": (b"@misc{drift,\n  title = {Drift\n}\n", "premature end of file"),
+    "name": (b"@misc{drift, author = {A, B, C, D}}", "Too many commas"),
+    "bytes": (b"\xff\xfe", "utf-8"),
+    "nothing": (b"Jane Doe, Drift, 2020", "holds no entry"),
+}
+
+
+@pytest.mark.parametrize("form", ["bibtex", "text"])
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_stranger_s_broken_bib_file_is_named_and_the_rest_is_printed(
+    how: str, form: str, genbench, bib: Path
+) -> None:
+    content, why = BROKEN[how]
+    bib.write_bytes(content)
+    done = genbench("cite", "-m", "drift", "--format", form)
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("% model drift" if form == "bibtex" else "model drift")
+    assert "drift.bib" in last
+    assert why in last
+    assert "Generative Adversarial Nets" in done.stdout
+
+
+def test_an_entry_that_lacks_a_field_is_printed_in_bibtex_and_named_in_text(
+    genbench, bib: Path
+) -> None:
+    bib.write_text("@article{drift, title = {Drift}}")
+    assert "@article{drift" in genbench("cite", "-m", "drift").stdout
+    done = genbench("cite", "-m", "drift", "-f", "text")
+    assert "drift.bib cannot be read: missing author in drift" in done.stdout
+
+
+def test_a_type_that_bibtex_does_not_know_reads_as_misc(genbench, bib: Path) -> None:
+    bib.write_text("@weights{drift, title = {{Drift}}, author = {Doe, Jane}, year = 2020}")
+    assert "Jane Doe. Drift. 2020." in genbench("cite", "-m", "drift", "-f", "text").stdout
 
 
 def test_a_name_that_is_no_longer_registered_does_not_break_the_command(
@@ -84,12 +134,12 @@ def test_a_name_that_is_no_longer_registered_does_not_break_the_command(
 
 
 def test_everything_that_this_project_registers_has_its_references() -> None:
-    known = citations.known()
+    known = citations.cited()
     for kind in registry.KINDS:
         ours = {e.name for e in registry.entries(kind) if registry.owner(e).startswith("genbench ")}
         assert ours == {*known[kind]}
     used = {key for kind in registry.KINDS for names in known[kind].values() for key in names}
-    assert {*used, *known["suite"]} == {*known["entry"]}
+    assert {*used, *known["suite"]} == {*citations.references()}
 
 
 def test_every_entry_is_complete_and_plain_ascii() -> None:
@@ -99,10 +149,14 @@ def test_every_entry_is_complete_and_plain_ascii() -> None:
         "techreport": {"institution", "year"},
         "misc": set(),
     }
-    for key, entry in citations.known()["entry"].items():
-        assert {"author", "title", *needed[entry["type"]]} <= entry.keys(), key
-        assert citations.bibtex(key, entry).isascii(), key
-        assert all(name.count(",") == 1 or name.startswith("{") for name in entry["author"])
+    for key, entry in entries().items():
+        assert {"title", *needed[entry.type]} <= entry.fields.keys(), key
+        assert entry.persons["author"], key
+        assert citations.references()[key].isascii(), key
+
+
+def test_the_suite_is_cited_with_its_version() -> None:
+    assert entries()["genbench"].fields["note"] == f"Version {PROJECT['version']}"
 
 
 # --- CITATION.cff ---
@@ -128,14 +182,13 @@ def test_the_citation_file_is_of_this_version(cff: dict) -> None:
 
 
 def test_the_citation_file_names_the_paper_as_the_command_does(cff: dict) -> None:
-    entries = citations.known()["entry"]
     for reference in cff["references"]:
         names = [f"{a['family-names']}, {a['given-names']}" for a in reference["authors"]]
-        same = [e for e in entries.values() if e["title"] == reference["title"]]
-        assert [entry["author"] for entry in same] == [names]
-        assert same[0]["pages"] == f"{reference['start']}--{reference['end']}"
+        same = [e for e in entries().values() if e.fields["title"] == f"{{{reference['title']}}}"]
+        assert [list(map(str, entry.persons["author"])) for entry in same] == [names]
+        assert same[0].fields["pages"] == f"{reference['start']}--{reference['end']}"
 
 
 def test_the_entries_are_package_data() -> None:
     data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    assert "*.toml" in data["package-data"]["genbench"]
+    assert {"*.toml", "*.bib"} <= {*data["package-data"]["genbench.plugins"]}

@@ -247,7 +247,7 @@ def test_no_option_of_run_is_untested_or_without_a_variable() -> None:
 
 
 def test_workers_share_the_cores(genbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from genbench.cli import run
+    from genbench.cli import parsing
     from genbench.running import executors
 
     seen, serial = [], executors.KINDS["serial"]
@@ -257,7 +257,7 @@ def test_workers_share_the_cores(genbench, monkeypatch: pytest.MonkeyPatch) -> N
         return serial(workers, threads)
 
     monkeypatch.setitem(executors.KINDS, "spawned", noted)
-    monkeypatch.setattr(run, "cores", lambda: 8)
+    monkeypatch.setattr(parsing, "cores", lambda: 8)
     genbench(*TINY, "--workers", "2", "--seeds", "0,1,2")
     genbench(*TINY, "--workers", "4", "--seeds", "3")  # not more threads because less is left
     assert seen == [(2, 4), (4, 2)]
@@ -446,11 +446,22 @@ def test_the_table_command_loads_no_torch(genbench, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
 
 
-def test_completion_knows_the_registeredcompleting(strangers) -> None:
+def test_completion_knows_the_registered_names(strangers) -> None:
     from genbench.cli.options import completing
 
     assert completing("model")("gan,dr") == ["gan,drift"]
     assert "fashion_mnist" in completing("dataset")("fa")
+
+
+def test_completion_knows_a_stranger_s_presets_and_loads_no_model(strangers) -> None:
+    from genbench.cli.options import preset_names
+
+    loaded = sys.modules.pop("stranger.walk", None)
+    assert preset_names("s") == ["selected", "sharp", "smoke"]
+    assert {"budget", "paper", "quick", "released", "untuned"} <= {*preset_names("")}
+    assert "stranger.walk" not in sys.modules
+    if loaded:
+        sys.modules["stranger.walk"] = loaded
 
 
 def test_list_shows_who_registered_what(genbench) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from genbench import cli
+from genbench.defaults import DEFAULTS
 from genbench.errors import GenbenchError
 from genbench.plugins import registry
 from genbench.records.files import read_arrays
@@ -171,7 +172,7 @@ def telling(strangers, monkeypatch: pytest.MonkeyPatch) -> None:
     from stranger import nearness
 
     monkeypatch.setattr(nearness, "Nearness", Telling)
-    monkeypatch.setitem(cli.DEFAULTS, "metrics", ["nearness"])
+    monkeypatch.setitem(vars(DEFAULTS), "metrics", ["nearness"])
 
 
 def test_whatever_the_metric_notes_is_printed(telling, genbench, tmp_path: Path) -> None:
@@ -238,7 +239,7 @@ def test_unverified_data_are_said_so_in_the_columns_head(
 def test_a_failed_reference_row_leaves_the_files_row_and_ends_in_1(
     ours, genbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(cli.DEFAULTS, "references", ["raises", "replay"])
+    monkeypatch.setitem(vars(DEFAULTS), "references", ["raises", "replay"])
     save(tmp_path / "x.npy", ours[0])
     done = genbench("score", "x.npy", "-d", "tiny")
     assert done.returncode == 1

@@ -12,8 +12,10 @@ from test_figures import said
 
 from genbench import figures
 from genbench.errors import UsageError
-from genbench.figures import gallery, sheets
-from genbench.figures.sheets import Beside, Sheet, Tones, Walks
+from genbench.figures import pictures, sheets
+from genbench.figures.images import Tones, picture, tones
+from genbench.figures.sheets import Beside, Sheet
+from genbench.figures.walks import Walks
 from genbench.records.store import Store
 from genbench.running import restored
 
@@ -122,19 +124,19 @@ def test_the_caption_says_how_samples_and_neighbours_were_found() -> None:
 @pytest.mark.parametrize("span", [(-1.0, 1.0), (0.0, 255.0)])
 def test_another_range_is_mapped_as_the_caption_says(span) -> None:
     low, high = span
-    tones = sheets.tones(span, np.zeros(3))
-    picture = sheets.picture(np.linspace(low, high, 30), GREY, tones)
-    assert picture[0, 0, 0] == 0
-    assert picture[-1, -1, 0] == 255
-    assert abs(int(picture.reshape(-1, 3)[15, 0]) - round(255 * 15 / 29)) <= 1
-    assert f"{low:.3g} is black and {high:.3g} is white" in tones.words
+    found = tones(span, np.zeros(3))
+    shown = picture(np.linspace(low, high, 30), GREY, found)
+    assert shown[0, 0, 0] == 0
+    assert shown[-1, -1, 0] == 255
+    assert abs(int(shown.reshape(-1, 3)[15, 0]) - round(255 * 15 / 29)) <= 1
+    assert f"{low:.3g} is black and {high:.3g} is white" in found.words
 
 
 def test_data_without_a_range_are_mapped_by_what_is_shown() -> None:
     shown = np.random.RandomState(0).randn(10_000)
-    tones = sheets.tones((-np.inf, np.inf), shown)
-    assert -5 < tones.low < -2.5
-    assert 2.5 < tones.high < 5
+    found = tones((-np.inf, np.inf), shown)
+    assert -5 < found.low < -2.5
+    assert 2.5 < found.high < 5
 
 
 def test_rows_that_are_no_images_are_refused() -> None:
@@ -178,13 +180,13 @@ class Line:
 
 
 def test_the_rows_of_a_walk_stay_line_by_line() -> None:
-    walk = gallery.walked(Line(), walks=3, steps=5)
+    walk = pictures.walked(Line(), 3, steps=5)
     assert walk.shape == (3, 5, 30)
     assert np.allclose(walk, np.linspace(0, 1, 5)[None, :, None])
 
 
 def test_walks_of_several_models_stand_below_each_other() -> None:
-    own = [Walks(name, "mnist", gallery.walked(Line(), 2, 3)) for name in ("a", "b")]
+    own = [Walks(name, "mnist", pictures.walked(Line(), 2, 3)) for name in ("a", "b")]
     drawn = figures.interpolation("interpolation-mnist", own, GREY, Tones(0, 1), ())
     assert len(drawn.figure.axes) == 4
     assert drawn.alt.startswith("2 rows of images for each of a, b")
@@ -257,6 +259,7 @@ def test_other_files_of_a_dataset_give_no_sheet(plane, genbench, tmp_path: Path)
     from genbench.tables import cells
 
     found = [("", cells.cells(list(store), lambda result: True))]
-    (absent,) = figures.named("samples", found, store, (), lambda name: other)
+    sources = figures.Sources(lambda name: other, restored.model, restored.able)
+    (absent,) = figures.named("samples", found, store, (), sources)
     assert isinstance(absent, figures.Absent)
     assert "not those that the results are of" in absent.reason

@@ -11,7 +11,7 @@ import pytest
 from genbench.cli import lock as command
 from genbench.errors import AlteredError, UsageError
 from genbench.records import files, lock
-from genbench.tables import chosen as cli_results
+from genbench.tables import chosen
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = Path(__file__).parents[1] / "fixtures" / "verify"
@@ -189,7 +189,7 @@ def test_other_installed_code_is_said_and_is_no_alteration(
     locked: Path, genbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = genbench("lock", "--check").stdout
-    monkeypatch.setattr(cli_results, "is_current", lambda result: result.model != "gan")
+    monkeypatch.setattr(chosen, "is_current", lambda result: result.model != "gan")
     code, said = check(genbench)
     assert (code, said != now) == (1, True)
     assert "which of its rows are by the installed code has changed" in said

@@ -13,7 +13,7 @@ from made import altered, made
 
 from genbench.comparing import estimates
 from genbench.records.run import Result
-from genbench.tables import cells, formats, frames, notes, published
+from genbench.tables import cells, centroids, formats, frames, notes, published
 from genbench.words import MISSING, value_and_error
 
 GAN = made(
@@ -329,7 +329,7 @@ def audited(gain: float, **other) -> list[str]:
     images = rng.normal(241, 200, 1000)
     values = {"kmeans": images + rng.normal(gain, 30, 1000), "replay": images}
     kmeans = altered(GAN, model="kmeans", details={"training": {"rows": 50000}}, **other)
-    return notes.on_centroids([kmeans, REPLAY], lambda r: values[r.model], "kmeans", "replay")
+    return centroids.on_centroids([kmeans, REPLAY], lambda r: values[r.model], "kmeans", "replay")
 
 
 def test_centroids_are_judged_only_beyond_two_paired_errors() -> None:

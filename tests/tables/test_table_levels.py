@@ -8,7 +8,7 @@ from made import altered
 from scipy import stats
 from test_table import GAN, current
 
-from genbench.tables import cells, notes
+from genbench.tables import cells, centroids, notes
 from genbench.words import value_and_error
 
 
@@ -114,5 +114,5 @@ def test_sample_sets_are_no_further_test_rows_of_the_centroids_note() -> None:
     rng = np.random.RandomState(0)
     scores = {"kmeans": rng.randn(50) + 5, "replay": rng.randn(50)}
     rows = [altered(GAN, model=m, sample_set=k, key=f"{m}{k}") for m in scores for k in range(3)]
-    lines = notes.on_centroids(rows, lambda r: scores[r.model], "kmeans", "replay")
+    lines = centroids.on_centroids(rows, lambda r: scores[r.model], "kmeans", "replay")
     assert len(set(lines)) == 1

@@ -1,0 +1,52 @@
+"""An audit, made row by row; each row is kept as soon as it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from genbench.auditing import kept, scores, subjects
+from genbench.auditing.scores import Audit, Scored
+from genbench.auditing.subjects import Asked, Subject
+from genbench.protocols import Dataset
+from genbench.samples import judging
+
+
+class Watch(Protocol):
+    """Somebody who is told how far an audit is."""
+
+    def plan(self, plan: Sequence[Subject], known: int) -> None:
+        """What is scored, of which the first rows may be known from before."""
+        ...
+
+    def step(self, step: int, steps: int) -> None:
+        """A reference model's training went on."""
+        ...
+
+    def row(self, one: Scored) -> None:
+        """A row is there."""
+        ...
+
+
+def made(asked: Asked, source: Dataset, device: torch.device, path: Path, watch: Watch) -> Audit:
+    """The audit, kept at `path` when it is finished; one that was interrupted there goes on.
+
+    Raises UsageError where the folder cannot be written, GenbenchError where a score is no number.
+    """
+    key, metric = kept.key(asked), judging.metric_with(asked.metric, {})
+    before = kept.known(path, key)
+    done: list[Scored] = []
+    kept.keep(path, key, before)  # before any work, where the folder cannot be written
+    plan, remarks = subjects.subjects(asked, source, metric, device, watch.step)
+    watch.plan(plan, len(before))
+    for one in scores.rows(plan, asked, source, metric, device, before):
+        done.append(one)
+        if len(done) > len(before):
+            kept.keep(path, key, done)
+        watch.row(one)
+    finished = kept.finished(asked, source, metric, key, [one.row for one in done], remarks)
+    kept.put(path, finished)
+    return finished

@@ -1,0 +1,54 @@
+"""What became of runs, in lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from genbench.cli.showing import say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from genbench.records.run import Result, Run
+    from genbench.records.store import Store
+
+
+def print_outcomes(
+    done: Sequence[Run], store: Store, console: Console, quiet: bool, verbose: bool
+) -> None:
+    """A line for each run that was worked on; of a quiet command, for failed ones only."""
+    for run in done:
+        result = store.result(run)
+        if result is None or (quiet and result.status == "done"):
+            continue
+        say(console, _at_length(result, store) if verbose else _outcome(result))
+
+
+def is_complete(results: Sequence[Result], runs: Sequence[Run]) -> bool:
+    """Whether all runs have results, none of them failed."""
+    return len(results) == len(runs) and all(result.status != "failed" for result in results)
+
+
+def _outcome(result: Result, spent: str = "") -> str:
+    from genbench.records.names import label
+
+    run = result.run
+    name = f"{label(result)} on {run.data.name}, fold {run.data.fold}, seed {run.seed}"
+    name += f", sample set {run.sample_set}" if run.sample_set else ""
+    name += f", {run.protocol}" if run.protocol else ""
+    failed = f": {result.error}" if result.status == "failed" else ""
+    return f"{name}: {result.status}{spent}{failed}"
+
+
+def _at_length(result: Result, store: Store) -> str:
+    """With the seconds of its stages, where it failed, and what else is to be said of it."""
+    from genbench.running.driving import remarks
+    from genbench.words import duration
+
+    record = store.provenance(result.run, "score")
+    known = {stage: s for stage, s in record.get("seconds", {}).items() if s is not None}
+    spent = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in known.items())
+    where = record.get("traceback", []) if result.status == "failed" else []
+    lines = [_outcome(result, f" ({spent})"), *where, *remarks(result.run, store)]
+    return "\n    ".join(lines)

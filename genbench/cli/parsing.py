@@ -1,0 +1,91 @@
+"""What the texts on a command line mean."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from genbench.errors import UsageError
+
+
+def split(text: str, option: str) -> list[str]:
+    """The names of a comma-separated list, each once; raises UsageError where there is none."""
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if not found:
+        raise UsageError(f"{option} needs at least one name, got {text!r}")
+    return list(dict.fromkeys(found))
+
+
+def only(text: str | None, option: str) -> list[str] | None:
+    """The names that results are to be of; None where none were given, so that all are."""
+    return None if text is None else split(text, option)
+
+
+def registered(kind: str, text: str | None, option: str) -> list[str]:
+    """The registered names in a list, none where it is None; raises UsageError for an unknown."""
+    from genbench.plugins import registry
+
+    return [registry.find(kind, name).name for name in only(text, option) or []]
+
+
+def one_of(known: Sequence[str], name: str, what: str) -> str:
+    """The name as it was typed; raises UsageError, with the nearest, where it is not known."""
+    from genbench.plugins import registry
+
+    if name not in known:
+        raise UsageError(f"unknown {what} {name!r}; {registry.nearest(name, known)}")
+    return name
+
+
+def columns(text: str) -> list[str]:
+    """The columns of a table; raises UsageError for an unknown one."""
+    from genbench.plugins import registry
+    from genbench.tables import speed
+
+    found = split(text, "--columns")
+    for name in found:
+        if name not in speed.COLUMNS:
+            hint = registry.nearest(name, speed.COLUMNS)
+            raise UsageError(f"--columns has no {name!r}; {hint}")
+    return found
+
+
+def whole_numbers(text: str) -> list[int]:
+    """The seeds in a comma-separated list, each once."""
+    try:
+        return list(dict.fromkeys(int(part) for part in split(text, "--seeds")))
+    except ValueError:
+        raise UsageError(f"--seeds takes whole numbers such as 0,1,2; got {text!r}") from None
+
+
+def positive(minutes: float | None) -> float | None:
+    """A time budget, if there is one; raises UsageError where it is not above 0."""
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise UsageError(f"--minutes must be above 0, got {minutes}")
+    return minutes
+
+
+def settings(texts: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    """What --set says of each model and metric."""
+    from genbench.plugins.settings import parse_setting
+
+    overrides: dict[str, dict[str, Any]] = {}
+    for text in texts or ():
+        owner, key, value = parse_setting(text)
+        overrides.setdefault(owner, {})[key] = value
+    return overrides
+
+
+def data_folder(given: Path | None) -> Path:
+    """The folder of datasets: the one that was given, or the user's cache."""
+    from genbench.datasets._files import default_data_dir
+
+    return given if given is not None else default_data_dir()
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1

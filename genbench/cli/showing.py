@@ -1,0 +1,46 @@
+"""Where a command speaks: the console of its progress, and rows on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def new_console() -> Console:
+    """The console of stderr, where progress and errors go."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def is_live(console: Console) -> bool:
+    """Whether there is somebody to watch bars."""
+    return console.is_terminal and not os.environ.get("CI")
+
+
+def say(console: Console, text: str) -> None:
+    """A line as it stands, however long it is and whatever it looks like."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_json(record: Any) -> None:
+    """One JSON document on stdout."""
+    typer.echo(json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Rows as aligned columns, or as JSON."""
+    if as_json:
+        print_json(list(rows))
+    elif rows:
+        from tabulate import tabulate
+
+        cells = [list(row.values()) for row in rows]
+        typer.echo(tabulate(cells, headers=list(rows[0]), tablefmt="plain", disable_numparse=True))

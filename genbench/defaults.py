@@ -1,0 +1,30 @@
+"""What a command means without arguments, and which rows stand in every table: defaults.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """The file's keys, as it explains them."""
+
+    models: Sequence[str]
+    datasets: Sequence[str]
+    metrics: Sequence[str]
+    seeds: Sequence[int]
+    samples: int
+    preset: str
+    presets: Sequence[str]
+    references: Sequence[str]
+    centroids: str
+    training_images: str
+    covariance: str
+
+
+DEFAULTS = Defaults(
+    **tomllib.loads((package_files("genbench") / "defaults.toml").read_text("utf-8"))
+)

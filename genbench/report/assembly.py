@@ -1,0 +1,79 @@
+"""A folder of results -> all that its page says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from genbench.defaults import DEFAULTS
+from genbench.records.run import Result
+from genbench.records.store import Store
+from genbench.report import cell, page, scores, sections
+from genbench.tables import contents
+from genbench.tables.speed import Asked
+from genbench.words import several
+
+
+def report(
+    results: Sequence[Result],
+    store: Store,
+    results_dir: Path,
+    figures: Sequence[page.Figure | page.Absent],
+    version: str,
+) -> page.Report:
+    """The page of some results, and of what is kept beside them; `figures` as they were drawn."""
+    asked = Asked(records=contents.records_of(results, store))
+    found = contents.tables_of(results, asked.records)
+    looked_at, not_looked_at = sections.sections(results, store, results_dir)
+    return page.Report(
+        title=_title(results),
+        version=version,
+        compared=_compared(results),
+        tables=[scores.table(title, cells, store, asked) for title, cells in found],
+        sections=looked_at,
+        figures=[one for one in figures if isinstance(one, page.Figure)],
+        records=[cell.record(one, asked.records) for _, cells in found for one in cells],
+        absent=[*not_looked_at, *(one for one in figures if isinstance(one, page.Absent))],
+    )
+
+
+def _title(results: Sequence[Result]) -> str:
+    """The trained models and the datasets: "gan and dbn on mnist"."""
+    models = dict.fromkeys(r.model for r in results if r.model not in DEFAULTS.references)
+    named = _listed([*models] or [*dict.fromkeys(r.model for r in results)], "models")
+    return f"{named} on {_listed([*dict.fromkeys(r.dataset for r in results)], 'datasets')}"
+
+
+def _listed(names: Sequence[str], what: str) -> str:
+    """A few names, or how many there are.
+
+    >>> _listed(["gan", "dbn", "kmeans"], "models")
+    'gan, dbn and kmeans'
+    """
+    if len(names) > 6:
+        return f"{len(names)} {what}"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _compared(results: Sequence[Result]) -> list[tuple[str, str]]:
+    """The facts at the top of the page."""
+    own = [result for result in results if not result.protocol]
+    failed = sum(result.status == "failed" for result in own)
+    metrics = {
+        f"{r.metric}, in {r.unit}, {'higher' if r.higher_is_better else 'lower'} is better": None
+        for r in own
+        if r.status == "done"
+    }
+    data = dict.fromkeys((r.dataset, r.caveat, r.digest) for r in own)
+    facts = {
+        "metric": "; ".join(metrics),
+        "datasets": "; ".join(
+            f"{name}, {caveat or 'canonical'} (sha256 {digest[:12]}…)"
+            for name, caveat, digest in data
+        ),
+        "presets": several(r.preset for r in own),
+        "seeds": several(r.seed for r in own),
+        "samples": several(f"{r.samples:,}" for r in own),
+        "runs": f"{len(own) - failed} done" + (f", {failed} failed" if failed else ""),
+    }
+    return [(term, text) for term, text in facts.items() if text]

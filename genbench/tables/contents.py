@@ -1,0 +1,93 @@
+"""What stands in each table of some results: cells, notes, signatures; and by other protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from genbench.comparing import robustness
+from genbench.comparing.robustness import Robustness
+from genbench.defaults import DEFAULTS
+from genbench.records import names
+from genbench.records.run import Result
+from genbench.records.store import Store
+from genbench.tables import cells, chosen, notes, signature
+from genbench.tables.cells import Cell
+from genbench.tables.centroids import on_centroids
+from genbench.tables.notes import Note
+from genbench.tables.signature import Signature
+from genbench.tables.speed import Asked, Records
+
+
+def records_of(results: Sequence[Result], store: Store) -> Records:
+    """By a result's key, the provenance of its stages."""
+    return {result.key: store.records(result) for result in results}
+
+
+def tables_of(
+    results: Sequence[Result], records: Records | None = None
+) -> list[tuple[str, list[Cell]]]:
+    """The title and the cells of each table; with the records of its results, their verdicts."""
+
+    def fields(result: Result) -> dict[str, str]:
+        return signature.fields(result, (records or {}).get(result.key, {}).get("score", {}))
+
+    known = fields if records is not None else None
+    return [
+        (title, cells.cells(group, chosen.is_current, known, chosen.older))
+        for title, group in cells.tables(results)
+    ]
+
+
+def notes_of(found: Sequence[Cell], store: Store, asked: Asked) -> list[Note]:
+    """The sentences under a table, but for its signatures."""
+    pair = DEFAULTS.centroids, DEFAULTS.training_images
+    current = [result for cell in found if not cell.stale for result in cell.results]
+    of_pair = on_centroids(current, store.per_example, *pair)
+    return notes.of_table(found, DEFAULTS.references, of_pair, asked)
+
+
+def signatures(found: Sequence[Cell], records: Records) -> dict[str, Signature]:
+    """By the head of its column, what fixes the meaning of a table's numbers."""
+    of: dict[str, Signature] = {}
+    for head in dict.fromkeys(cell.head for cell in found):
+        own = [r for cell in found if cell.head == head for r in cell.results if r.status == "done"]
+        if own:
+            of[head] = signature.of(own, records)
+    return of
+
+
+@dataclass(frozen=True)
+class ByProtocols:
+    """The robustness of one dataset, metric and kind of samples, under its title."""
+
+    title: str
+    dataset: str
+    found: Robustness
+
+
+def robustness_of(results: Sequence[Result], store: Store) -> list[ByProtocols]:
+    """What other protocols say of each dataset, metric and kind of samples with a trained row."""
+    every = []
+    for own in _alike(results):  # what no row was scored by has no column
+        protocols = sorted({result.protocol for result in own if result.protocol})
+        found = robustness.robustness(own, protocols, DEFAULTS.references, store.per_example)
+        if found is not None:
+            what = f"{own[0].metric} of {own[0].kind} samples on {names.head(own[0])}"
+            every.append(ByProtocols(f"{what}, by other protocols", own[0].dataset, found))
+    return every
+
+
+def _alike(results: Sequence[Result]) -> list[list[Result]]:
+    """The current results of each metric, kind of samples and dataset, in the order of a table."""
+    groups: dict[tuple[str, ...], list[Result]] = {}
+    for result in chosen.ordered(results):
+        if result.status == "done" and chosen.is_current(result):
+            of = (result.metric, result.kind, result.dataset, result.digest)
+            groups.setdefault(of, []).append(result)
+    return [*groups.values()]
+
+
+def of_first(found: Robustness, store: Store) -> list[Signature]:
+    """The signature of the column that the others are compared with; none of an empty one."""
+    return [signature.of(found.first, records_of(found.first, store))] if found.first else []

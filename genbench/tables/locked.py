@@ -1,0 +1,93 @@
+"""The rendered tables of a results lock: what they are now, and whether they are as locked.
+
+A lock keeps the arguments of `genbench table` that give a table; `parse` says what they mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from genbench.errors import UsageError
+from genbench.plugins import registry
+from genbench.records import files, lock
+from genbench.records.lock import Lock, Table
+from genbench.records.store import Store
+from genbench.tables import chosen, texts
+from genbench.tables.texts import FORMATS, Options
+
+Parse = Callable[[Sequence[str]], Options]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether a table holds, None where that cannot be told, and why in words."""
+
+    path: str
+    holds: bool | None
+    text: str
+
+
+def wanted(
+    results_dir: Path, before: Lock | None, added: Sequence[str], dropped: Sequence[str]
+) -> dict[str, list[str]]:
+    """The tables to render, by name, and their arguments; one for each dataset if none is named.
+
+    added: texts NAME=ARGUMENTS. Raises UsageError for one to drop that is not there.
+    """
+    found = {**(lock.definitions(before) if before else {}), **lock.named(added)}
+    if not found:
+        names = dict.fromkeys(result.dataset for result in Store(results_dir))
+        found = {name: ["--dataset", name] for name in names}
+    if not found:
+        raise UsageError(f"no results in {results_dir / 'runs'}; `genbench run` makes some")
+    for name in dropped:
+        if name not in found:
+            raise UsageError(f"no table {name!r} is locked; {registry.nearest(name, found)}")
+    return {name: found[name] for name in sorted(found) if name not in dropped}
+
+
+def write(
+    results_dir: Path, tables: Mapping[str, Sequence[str]], before: Lock | None, parse: Parse
+) -> Lock:
+    """Renders tables in every format and locks them with the records; drops the files of others.
+
+    Nothing is written where one of them cannot be rendered.
+    """
+    now = {
+        lock.path_of(name, form): rendered(results_dir, arguments, form, parse)
+        for name, arguments in tables.items()
+        for form in FORMATS
+    }
+    for path, (text, _) in now.items():
+        files.write_bytes(results_dir / path, text.encode())
+    for path in set(before.tables if before else ()) - now.keys():
+        files.remove(results_dir / path)
+    return lock.write(results_dir, {path: table for path, (_, table) in now.items()})
+
+
+def rendered(
+    results_dir: Path, arguments: Sequence[str], form: str, parse: Parse
+) -> tuple[str, Table]:
+    """What `genbench table ARGUMENTS --format FORM` prints now, and its entry in a lock."""
+    store, options = Store(results_dir), parse(arguments)
+    results = texts.results_of(store, options)
+    text = texts.rendered(results, form, store, options)
+    other = sorted(result.key[:12] for result in results if not chosen.is_current(result))
+    return text, Table([*arguments], form, hashlib.sha256(text.encode()).hexdigest(), other)
+
+
+def check(results_dir: Path, path: str, table: Table, parse: Parse) -> Check:
+    """Whether a table's file is as locked, and whether the records still give it."""
+    state = lock.changes(results_dir, Lock({}, {path: table}), [path])
+    if state:
+        return Check(path, False, f"{state[0].how}, by {lock.NAME}")
+    now = rendered(results_dir, table.arguments, table.form, parse)[1]
+    if now.sha256 == table.sha256:
+        return Check(path, True, "its records give it byte for byte")
+    if [*now.other_code] != [*table.other_code]:
+        text = "which of its rows are by the installed code has changed: genbench lock renders it"
+        return Check(path, None, text)
+    return Check(path, False, "its records give another table; genbench lock renders it")

@@ -1,0 +1,143 @@
+"""What `genbench table` prints: the tables of some results, or their robustness, in any format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from genbench.comparing import robustness
+from genbench.defaults import DEFAULTS
+from genbench.errors import UsageError
+from genbench.records.run import Result
+from genbench.records.store import Store
+from genbench.tables import chosen, contents, formats, frames
+from genbench.tables.cells import Cell
+from genbench.tables.contents import ByProtocols
+from genbench.tables.signature import Signature
+from genbench.tables.speed import Asked
+
+FORMATS = ("md", "latex", "csv", "html", "json")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is shown of a folder of results; of models and datasets, None is all."""
+
+    models: Sequence[str] | None = None
+    datasets: Sequence[str] | None = None
+    columns: Sequence[str] = ("ll",)
+    robustness: bool = False
+    quiet: bool = False
+
+
+def results_of(store: Store, options: Options) -> list[Result]:
+    """The results that a table is rendered from; raises UsageError where there are none."""
+    found = chosen.only(store, options.models, options.datasets)
+    return found if options.robustness else [result for result in found if not result.protocol]
+
+
+def rendered(results: Sequence[Result], form: str, store: Store, options: Options) -> str:
+    """What is printed of some results in one of FORMATS, to the last line break."""
+    show = _robustness if options.robustness else _scores
+    text = show(results, form, store, options)
+    return f"{text}\n" if form in ("md", "latex") else text
+
+
+def _scores(results: Sequence[Result], form: str, store: Store, options: Options) -> str:
+    results = [result for result in chosen.ordered(results) if not result.protocol]
+    asked = Asked(options.columns, contents.records_of(results, store))
+    if form == "json":
+        return formats.as_json(results, asked)
+    found = contents.tables_of(results, asked.records)
+    if form == "csv":
+        every = [cell for _, cells in found for cell in cells]
+        return formats.comma_separated(frames.numbers(every, asked))
+    return "\n".join(
+        _table(title, cells, form, store, asked, options.quiet) for title, cells in found
+    )
+
+
+def _table(
+    title: str, cells: Sequence[Cell], form: str, store: Store, asked: Asked, quiet: bool
+) -> str:
+    shown = frames.frame(cells, DEFAULTS.references, asked)
+    label = " ".join(filter(None, [cells[0].results[0].dataset, title]))
+    if quiet:
+        return _text(form, title, shown, [], label=label)
+    signatures = contents.signatures(cells, asked.records)
+    lines = [note.text for note in contents.notes_of(cells, store, asked)]
+    lines += [f"signature: {each.full}" for each in signatures.values()]
+    return _text(form, title, shown, lines, _caption(cells, signatures), label)
+
+
+def _caption(cells: Sequence[Cell], signatures: Mapping[str, Signature]) -> str:
+    """What is in the table, and the short signature of each of its columns."""
+    first = cells[0].results[0]
+    better = "higher" if first.higher_is_better else "lower"
+    sentence = f"{first.metric} on {', '.join(signatures)}, {better} is better"
+    return ". ".join([sentence, *(f"Signature: {one.short}" for one in signatures.values())])
+
+
+def _text(
+    form: str,
+    title: str,
+    shown: pd.DataFrame,
+    lines: Sequence[str],
+    caption: str = "",
+    label: str = "",
+) -> str:
+    """One table with what stands above and below it."""
+    if form == "md":
+        above = f"{formats.escape_markdown(title)}:\n\n" if title else ""
+        return above + formats.markdown(shown, lines)
+    caption = ". ".join(filter(None, (title, caption)))
+    if form == "html":
+        return formats.html(shown, lines, caption)
+    return formats.latex(shown, lines, caption, label)
+
+
+# --- by other protocols ---
+
+
+def _robustness(results: Sequence[Result], form: str, store: Store, options: Options) -> str:
+    every = contents.robustness_of(results, store)
+    if not every:
+        raise UsageError(
+            "no table of other protocols without a trained row by the installed code; "
+            "`genbench run` makes some"
+        )
+    if form == "csv":
+        return formats.comma_separated(_numbers(every))
+    if form == "json":
+        records = [_as_json(one, store) for one in every]
+        return json.dumps(records, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    return "\n".join(_robustness_table(one, form, store, options.quiet) for one in every)
+
+
+def _robustness_table(one: ByProtocols, form: str, store: Store, quiet: bool) -> str:
+    named = f'signature of "{robustness.FIRST}"'
+    signatures = [f"{named}: {each.full}" for each in contents.of_first(one.found, store)]
+    lines = [] if quiet else [*one.found.lines, *signatures]
+    shown, label = robustness.frame(one.found), f"{one.dataset}-robustness"
+    return _text(form, one.title, shown, lines, label=label)
+
+
+def _numbers(every: Sequence[ByProtocols]) -> pd.DataFrame:
+    """A row for each row of each table, every number unrounded."""
+    return pd.DataFrame(
+        [
+            {"table": one.title, "model": name}
+            | {column: values[name] for column, values in one.found.numbers.items()}
+            for one in every
+            for name in one.found.numbers[robustness.FIRST]
+        ]
+    )
+
+
+def _as_json(one: ByProtocols, store: Store) -> dict[str, Any]:
+    signatures = [each.full for each in contents.of_first(one.found, store)]
+    return {"table": one.title, **robustness.as_json(one.found), "signatures": signatures}

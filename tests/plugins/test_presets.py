@@ -1,0 +1,63 @@
+"""Whether a preset is legal hangs on what is registered, never on what else a command names."""
+
+from pathlib import Path
+
+import pytest
+
+from genbench.errors import UsageError
+from genbench.plugins import presets, recipe
+from genbench.records.run import Run
+from genbench.running import plan
+from genbench.running.plan import Question
+
+
+def planned(models: list[str], dataset: str, preset: str, tmp_path: Path) -> list[Run]:
+    return plan.plan(Question(models, [dataset], ["parzen"], preset=preset), tmp_path)
+
+
+@pytest.mark.parametrize("preset", ["smoke", "quick", "paper"])
+@pytest.mark.parametrize("model", ["gan", "gaussian", "kmeans", "replay", "dbn"])
+def test_the_usual_presets_may_be_asked_of_every_model(
+    model: str, preset: str, tmp_path: Path
+) -> None:
+    (run,) = planned([model], "mnist5k", preset, tmp_path)
+    assert run.preset == (preset if recipe.changes(model, "mnist5k", preset) else "paper")
+
+
+@pytest.mark.parametrize("preset", ["quick", "untuned", "sharp"])
+def test_a_run_is_the_same_whichever_models_are_named_beside_its_own(
+    preset: str, strangers: Path, tmp_path: Path
+) -> None:
+    (alone,) = planned(["gaussian"], "mnist5k", preset, tmp_path)
+    beside = planned(["gan", "walk", "gaussian"], "mnist5k", preset, tmp_path)
+    assert alone == beside[-1]
+    assert alone.preset == "paper"
+
+
+@pytest.mark.parametrize("models", [["deep_gsn"], ["gan", "deep_gsn"], ["gan"]])
+def test_a_preset_that_no_model_has_on_a_dataset_is_refused_there(
+    models: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"'released' changes nothing for .* on mnist5k"):
+        planned(models, "mnist5k", "released", tmp_path)
+
+
+def test_a_preset_that_one_model_has_on_a_dataset_is_legal_there_for_all() -> None:
+    assert presets.serves("released", "mnist")
+    assert not presets.serves("released", "mnist5k")
+
+
+def test_a_stranger_s_preset_is_known_and_none_of_an_unreadable_recipe(
+    strangers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {"selected", "sharp", "untuned", "released", "smoke"} <= presets.names()
+    read = recipe.read
+
+    def unreadable(model: str) -> dict:
+        if model == "walk":
+            raise UsageError("no TOML")
+        return read(model)
+
+    monkeypatch.setattr(recipe, "read", unreadable)
+    assert "selected" in presets.names()
+    assert not {"sharp", "untuned"} & presets.names()
