@@ -31,3 +31,9 @@ class AlteredError(StoreError):
     """A file of the results folder is not what was written."""
 
     exit_code = 3
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: an interrupt as Ctrl-C is, so that whoever lets the one through lets the other."""
+
+    exit_code = 143

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,18 +66,6 @@ def strangers(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return site
 
 
-class Inline(Executor):
-    """Does a job where it is submitted: the command without the cost of new processes."""
-
-    def __init__(self, workers: int, threads: int) -> None:
-        torch.set_num_threads(threads)
-
-    def submit(self, fn, /, *args, **kwargs):
-        future = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
 @dataclass
 class Ended:
     """How a command ended and what it printed."""
@@ -93,7 +80,8 @@ def genbench(strangers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     """The command, in this process and in a fresh folder: `genbench("run", ..., env={...})`."""
     threads = torch.get_num_threads()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(executors, "Spawned", Inline)
+    # without the cost of new processes
+    monkeypatch.setitem(executors.KINDS, "spawned", executors.KINDS["serial"])
     for name in [name for name in os.environ if name.startswith("GENBENCH_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CI", "true")

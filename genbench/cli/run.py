@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -38,7 +39,7 @@ from genbench.cli.options import (
     split,
     whole_numbers,
 )
-from genbench.errors import GenbenchError
+from genbench.errors import GenbenchError, Terminated
 from genbench.tables.chosen import edited_since, rendered
 
 if TYPE_CHECKING:
@@ -170,48 +171,30 @@ def work(
     quiet: bool,
 ) -> None:
     """Runs what is to be done and shows it; Ctrl-C and SIGTERM end the workers at once."""
-    from concurrent.futures import FIRST_COMPLETED, wait
-
     from genbench.records.store import Store
-    from genbench.running.executors import Spawned
+    from genbench.running.driving import work_on
+    from genbench.running.plan import by_training
     from genbench.running.progress import Watch
-    from genbench.running.runner import settle, submit_all
 
-    def stop(*_: object) -> NoReturn:
-        raise SystemExit(143)
-
-    live = is_live(console) and not quiet
-    executor = Spawned(environment.workers or 1, threads)
-    before = signal.signal(signal.SIGTERM, stop)
+    live, store = is_live(console) and not quiet, Store(environment.results_dir)
+    watch = Watch(by_training(todo), store, console, live, quiet)
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        futures = submit_all(todo, environment, executor)
-        store = Store(environment.results_dir)
-        with Watch(list(futures.values()), store, console, live, quiet) as watch:
-            waiting, errors = set(futures), []
-            while waiting:
-                done, waiting = wait(waiting, timeout=0.3, return_when=FIRST_COMPLETED)
-                watch.update()
-                for future in done:
-                    watch.finish(futures[future][0])
-                    try:
-                        settle(future, futures[future], environment)
-                    except GenbenchError as error:  # the others go on
-                        errors.append(error)
-        if errors:
-            raise errors[0]
-    except (KeyboardInterrupt, SystemExit):
-        executor.shutdown(cancel_futures=True)
+        work_on(todo, replace(environment, threads=threads), watch=watch)
+    except KeyboardInterrupt as stop:
         typer.echo(
             "Interrupted; the same command goes on from the last finished epoch.",
             err=True,
         )
-        raise
-    except BaseException:
-        executor.shutdown(cancel_futures=True)
+        if isinstance(stop, Terminated):
+            raise SystemExit(stop.exit_code) from None
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
-    executor.shutdown()
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise Terminated
 
 
 def print_outcomes(
@@ -219,6 +202,7 @@ def print_outcomes(
 ) -> None:
     """A line for each run that was worked on."""
     from genbench.records.names import label
+    from genbench.running.driving import remarks
     from genbench.words import duration
 
     for run in done:
@@ -239,6 +223,8 @@ def print_outcomes(
             text += f": {result.error}"
             if verbose:
                 text += "".join(f"\n    {line}" for line in record.get("traceback", []))
+        if verbose:
+            text += "".join(f"\n    {line}" for line in remarks(run, store))
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 

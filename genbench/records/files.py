@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from filelock import FileLock
@@ -233,6 +233,18 @@ def _lines(path: Path, seed: str) -> tuple[list[dict[str, Any]], str]:
 
 def _chained(before: str, record: Mapping[str, Any]) -> str:
     return sha256_of_json([before, dict(record)])
+
+
+def open_log(path: Path) -> TextIO:
+    """A log for what a program prints, written at its end line by line; it takes any text.
+
+    Raises StoreError where it cannot be opened.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -18,6 +18,14 @@ from genbench.records.run import Run
 from genbench.records.store import Store
 from genbench.words import duration
 
+_STAGES = {
+    "fit": "training",
+    "tune": "tuning",
+    "sample": "sampling",
+    "score": "scoring",
+    "end": "ending what it left behind",
+}
+
 
 class Watch:
     """Shows how far each training of a plan is; reads only what the workers logged."""
@@ -79,7 +87,8 @@ class Watch:
             )
 
     def finish(self, run: Run) -> None:
-        """Takes a finished training's bar away."""
+        """Takes a finished training's bar away; its log is looked at no more."""
+        self._groups.pop(run.fit_key, None)
         if run.fit_key in self._tasks:
             self._bars.remove_task(self._tasks[run.fit_key])
 
@@ -92,8 +101,7 @@ def _worth_a_line(event: dict) -> bool:
 def _state(last: dict, epochs: list[dict]) -> str:
     """Losses and time left while training, else the stage."""
     if "epoch" not in last:
-        named = {"fit": "training", "tune": "tuning", "sample": "sampling", "score": "scoring"}
-        return named.get(last.get("stage", ""), "")
+        return _STAGES.get(last.get("stage", ""), "")
     parts = [f"{name} {loss:.4g}" for name, loss in last["losses"].items()]
     recent = epochs[-5:]
     left = (last["of"] - last["epoch"]) * sum(e["seconds"] for e in recent) / len(recent)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
+import os
+import threading
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,20 +13,28 @@ import torch
 
 from genbench.errors import ModelError, StoreError, UsageError
 from genbench.precision import float32_products
-from genbench.records.run import Result, Run
+from genbench.records.run import Run
 from genbench.records.store import Store
-from genbench.running import provenance
+from genbench.running.conditions import logged, settled
+from genbench.running.failures import fail, is_interrupt
 from genbench.running.plan import by_training, pending
-from genbench.running.work import Work, registered_by
+from genbench.running.work import Work
 from genbench.timing import Clock, timed
+
+DEATH = (
+    "the worker process died (killed, out of memory, or a crash in native code); "
+    "the same command goes on from the last finished epoch"
+)
+_ALONE = threading.Lock()  # torch's generators and flags belong to the process
 
 
 @dataclass(frozen=True)
 class Environment:
     """Where and on what runs are executed; nothing in it changes a key.
 
-    workers: how many trainings there can be at a time, None if nobody knows; recorded, since they
-        slow each other.
+    Folders are made absolute: a model may change the working folder. workers: how many trainings
+    there can be at a time, None if nobody knows; recorded, since they slow each other. threads:
+    how many torch uses, None for as many as the process uses anyway.
     """
 
     results_dir: Path
@@ -34,6 +42,12 @@ class Environment:
     device: str = "auto"
     rerun: bool = False
     workers: int | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("results_dir", "data_dir"):
+            path = Path(os.path.abspath(getattr(self, name)))
+            object.__setattr__(self, name, path)  # the one way into a frozen dataclass
 
 
 def choose_device(name: str) -> torch.device:
@@ -56,40 +70,44 @@ def execute(runs: Sequence[Run], environment: Environment) -> list[str]:
     """Trains, samples and scores runs that share one training; returns their keys.
 
     What the store holds is not done again. An exception becomes the failed result of the runs it
-    kept from being done; the others go on. Raises StoreError where nothing can be kept.
+    kept from being done; the others go on. What is printed goes to the training's log. One call
+    works at a time in a process, which afterwards is as it was. Raises StoreError where nothing
+    can be kept.
     """
-    store = Store(environment.results_dir)
+    first, store = runs[0], Store(environment.results_dir)
     device = choose_device(environment.device)
-    with store.lock(runs[0]), float32_products():
+    with (
+        store.lock(first),
+        _ALONE,
+        logged(store.output(first)),
+        settled(environment.threads),
+        float32_products(),
+    ):
         todo = pending(runs, store, environment.rerun)
         for run in todo:
             store.sweep(run)
         known = environment.rerun, environment.workers
-        work = Work(runs[0], store, environment.data_dir, device, *known)
+        work = Work(first, store, environment.data_dir, device, *known)
         for run in todo:
-            clock = Clock()
-            try:
-                with timed(device, clock):
-                    work.score(run)
-            except StoreError:
-                raise
-            except Exception as error:  # whatever a model raises is this run's result
-                fail(store, run, error, clock.seconds)
+            _attempt(run, work, store, device)
     return [run.score_key for run in runs]
 
 
-def fail(store: Store, run: Run, error: BaseException, seconds: float | None) -> None:
-    """Records that a run failed, why, where (by file name, not by path) and after how long."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = [f"{Path(f.filename).name}:{f.lineno} in {f.name}" for f in frames]
-    message = f"{type(error).__name__}: {error}"
-    record = {
-        **provenance.machine(),
-        "registered_by": registered_by(run),
-        "seconds": {"until_failure": seconds},
-        "traceback": where,
-    }
-    store.put(Result(run, "failed", error=message), record)
+def _attempt(run: Run, work: Work, store: Store, device: torch.device) -> None:
+    """Does one run; what its parts raise is its result."""
+    clock = Clock()
+    try:
+        with timed(device, clock):
+            work.score(run)
+    except StoreError:
+        raise
+    except BaseException as error:  # a model may also raise SystemExit, or its own
+        if is_interrupt(error):
+            raise
+        fail(store, run, error, clock.seconds)
+
+
+# --- many trainings ---
 
 
 def submit_all(
@@ -103,15 +121,19 @@ def submit_all(
 
 
 def settle(future: Future[list[str]], group: Sequence[Run], environment: Environment) -> None:
-    """Records the runs of a worker that died as failed; raises what else went wrong in it."""
-    try:
-        future.result()
-    except BrokenProcessPool:
-        store = Store(environment.results_dir)
-        death = ModelError(
-            "the worker process died (killed, out of memory, or a crash in native code); "
-            "the same command goes on from the last finished epoch"
-        )
+    """Records what an executor says of a training: a failure, and what its process left behind.
+
+    Raises StoreError and UsageError, which are of no one training.
+    """
+    store = Store(environment.results_dir)
+    left = getattr(future, "left_behind", [])
+    if left:
+        store.log(group[0], {"stage": "end", "left_behind": left})
+    error = CancelledError() if future.cancelled() else future.exception()
+    if isinstance(error, (StoreError, UsageError)):
+        raise error
+    if error is not None:
+        told = ModelError(DEATH) if isinstance(error, BrokenExecutor) else error
         with store.lock(group[0]):
             for run in pending(group, store):
-                fail(store, run, death, None)
+                fail(store, run, told, None)

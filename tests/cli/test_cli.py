@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Executor
 from pathlib import Path
 
 import pytest
@@ -246,19 +247,16 @@ def test_no_option_of_run_is_untested_or_without_a_variable() -> None:
 
 
 def test_workers_share_the_cores(genbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from conftest import Inline
-
     from genbench.cli import run
     from genbench.running import executors
 
-    seen = []
+    seen, serial = [], executors.KINDS["serial"]
 
-    class Noted(Inline):
-        def __init__(self, workers: int, threads: int) -> None:
-            seen.append((workers, threads))
-            super().__init__(workers, threads)
+    def noted(workers: int, threads: int | None) -> Executor:
+        seen.append((workers, threads))
+        return serial(workers, threads)
 
-    monkeypatch.setattr(executors, "Spawned", Noted)
+    monkeypatch.setitem(executors.KINDS, "spawned", noted)
     monkeypatch.setattr(run, "cores", lambda: 8)
     genbench(*TINY, "--workers", "2", "--seeds", "0,1,2")
     genbench(*TINY, "--workers", "4", "--seeds", "3")  # not more threads because less is left

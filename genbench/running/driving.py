@@ -1,0 +1,68 @@
+"""A plan carried out: its trainings go to an executor, and each is settled when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import nullcontext
+
+from genbench.errors import GenbenchError
+from genbench.records.run import Run
+from genbench.records.store import Store
+from genbench.running import executors
+from genbench.running.progress import Watch
+from genbench.running.runner import Environment, settle, submit_all
+
+
+def work_on(
+    todo: Sequence[Run],
+    environment: Environment,
+    kind: str = "spawned",
+    watch: Watch | None = None,
+) -> None:
+    """Does runs by an executor of a kind, and lets somebody watch.
+
+    Whatever ends it early ends the workers at once. Raises the first StoreError or UsageError, when
+    the others are done.
+    """
+    executor = executors.open(kind, environment.workers or 1, environment.threads)
+    try:
+        with watch or nullcontext():
+            futures = submit_all(todo, environment, executor)
+            errors = _settle_all(futures, environment, watch)
+    except BaseException:
+        executor.shutdown(cancel_futures=True)
+        raise
+    executor.shutdown()
+    if errors:
+        raise errors[0]
+
+
+def _settle_all(
+    futures: dict[Future[list[str]], list[Run]], environment: Environment, watch: Watch | None
+) -> list[GenbenchError]:
+    """Settles each training when it is done; what is no run's failure is returned."""
+    waiting, errors = set(futures), []
+    while waiting:
+        done, waiting = wait(waiting, timeout=0.3, return_when=FIRST_COMPLETED)
+        for future in done:
+            try:
+                settle(future, futures[future], environment)
+            except GenbenchError as error:  # the others go on
+                errors.append(error)
+        if watch:
+            watch.update()
+            for future in done:
+                watch.finish(futures[future][0])
+    return errors
+
+
+def remarks(run: Run, store: Store) -> list[str]:
+    """What is to be said of a run beside its result: what it left behind, where it printed."""
+    last = store.events(run)[-1:]
+    left = [", ".join(event["left_behind"]) for event in last if event.get("left_behind")]
+    printed = store.output(run)
+    return [
+        *(f"left behind, and ended: {names}" for names in left),
+        *([f"what it printed is in {printed}"] if printed.exists() else []),
+    ]

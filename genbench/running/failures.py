@@ -1,0 +1,67 @@
+"""Whatever is raised -> the failed result of a run; and what is no failure but an interrupt."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+import unicodedata
+from pathlib import Path
+
+from genbench.records.run import Result, Run
+from genbench.records.store import Store
+from genbench.running import provenance, worker
+from genbench.running.work import registered_by
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether somebody wants the command to end, so that no run has failed.
+
+    Python raises Ctrl-C and SIGTERM in the main thread of the command's process. Workers ignore
+    Ctrl-C, and SIGTERM kills them. So a KeyboardInterrupt anywhere else is a model's own; one that
+    a model raises in the command's main thread cannot be told from Ctrl-C, and ends the command.
+    """
+    in_main = threading.current_thread() is threading.main_thread() and not worker.alone()
+    return isinstance(error, KeyboardInterrupt) and in_main
+
+
+def fail(store: Store, run: Run, error: BaseException, seconds: float | None) -> None:
+    """Records that a run failed, why, where (by file name, not by path) and after how long."""
+    record = {
+        **provenance.machine(),
+        "registered_by": registered_by(run),
+        "seconds": {"until_failure": seconds},
+        "traceback": places(error),
+    }
+    store.put(Result(run, "failed", error=reason(error)), record)
+
+
+def reason(error: BaseException) -> str:
+    """The type of an exception and its text, as any file and terminal can take them."""
+    name = type(error).__name__
+    try:
+        return _plain(f"{name}: {error}")
+    except BaseException as second:  # a stranger's __str__ may raise anything
+        if is_interrupt(second):
+            raise
+        return f"{name}: its text cannot be shown, str() raises {type(second).__name__}"
+
+
+def places(error: BaseException) -> list[str]:
+    """Where an exception was raised, outermost call first; empty where that cannot be told."""
+    try:
+        frames = [(f.f_code, line) for f, line in traceback.walk_tb(error.__traceback__)]
+    except Exception:  # a stranger's exception may have made an attribute of its own of it
+        return []
+    names = [(Path(code.co_filename).name, line, code.co_name) for code, line in frames]
+    return [_plain(f"{file}:{line} in {name}") for file, line, name in names]
+
+
+def _plain(text: str) -> str:
+    r"""A text with its control characters and lone surrogates escaped.
+
+    >>> print(_plain("10 \N{GREEK SMALL LETTER MU}m, \ud800, \x1b[31m"))
+    10 μm, \ud800, \x1b[31m
+    """
+    kept = "\n\t"
+    odd = {c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in kept}
+    return text.translate({ord(c): c.encode("unicode_escape").decode() for c in odd})

@@ -1,0 +1,423 @@
+"""Every executor gives the same bytes, and a cell leaves the process as it found it."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_runner import bytes_of, planned
+
+from genbench.errors import StoreError, UsageError
+from genbench.records.run import Result
+from genbench.records.store import Store
+from genbench.running import executors, worker
+from genbench.running.driving import work_on
+from genbench.running.failures import places, reason
+from genbench.running.plan import by_training
+from genbench.running.runner import Environment, execute, settle
+
+pytestmark = pytest.mark.usefixtures("strangers")
+
+
+def settings(tmp_path: Path, **more: Any) -> Environment:
+    return Environment(tmp_path, tmp_path, "cpu", **more)
+
+
+def results(runs: list, folder: Path) -> dict[str, Result]:
+    store = Store(folder)
+    return {run.model: result for run in runs if (result := store.result(run))}
+
+
+@contextmanager
+def fitted_by(extra: Any) -> Iterator[None]:
+    """Drift calls `extra` when it begins to train."""
+    from stranger.drift import Drift
+
+    fit = Drift.fit
+
+    def with_extra(self, train, valid):
+        extra()
+        yield from fit(self, train, valid)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Drift, "fit", with_extra)
+        yield
+
+
+# --- the same bytes ---
+
+
+@pytest.mark.parametrize(("kind", "workers"), [("spawned", 2), ("threads", 2)])
+def test_every_executor_gives_the_bytes_of_the_serial_one(
+    kind: str, workers: int, tmp_path: Path
+) -> None:
+    runs = planned(tmp_path, "drift", "walk", seeds=(0, 1))
+    for name, how, many in (("one", "serial", 1), ("two", kind, workers)):
+        work_on(runs, Environment(tmp_path / name, tmp_path, "cpu", False, many, 1), how)
+    one, two = bytes_of(tmp_path / "one"), bytes_of(tmp_path / "two")
+    assert len([path for path in one if path.endswith("result.json")]) == len(runs)
+    assert one == two
+
+
+def test_the_state_of_the_caller_changes_no_byte(tmp_path: Path) -> None:
+    runs = planned(tmp_path, "drift")
+    execute(runs, settings(tmp_path / "one", threads=1))
+    with unusual_state(tmp_path):
+        execute(runs, settings(tmp_path / "two", threads=1))
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+
+
+def test_an_unknown_kind_of_executor_is_answered_by_the_nearest_one() -> None:
+    with pytest.raises(UsageError, match="did you mean 'spawned'"):
+        executors.open("spawn", 1)
+
+
+def test_one_cell_works_at_a_time_in_a_process(tmp_path: Path) -> None:
+    busy, most = [], []
+
+    def count() -> None:
+        busy.append(1)
+        most.append(len(busy))
+        time.sleep(0.2)
+        busy.pop()
+
+    runs = planned(tmp_path, seeds=(0, 1, 2))
+    with fitted_by(count):
+        work_on(runs, settings(tmp_path, workers=3), "threads")
+    assert most == [1, 1, 1]
+
+
+# --- the state of the process ---
+
+
+def state() -> dict[str, Any]:
+    """What belongs to the process and a cell may change."""
+    return {
+        "threads": torch.get_num_threads(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "warns only": torch.is_deterministic_algorithms_warn_only_enabled(),
+        "fills": torch.utils.deterministic.fill_uninitialized_memory,
+        "measures": torch.backends.cudnn.benchmark,
+        "type": torch.get_default_dtype(),
+        "device": torch.get_default_device(),
+        "gradients": torch.is_grad_enabled(),
+        "environment": dict(os.environ),
+        "folder": os.getcwd(),
+        "streams": (sys.stdin, sys.stdout, sys.stderr),
+        "generator": torch.initial_seed(),
+    }
+
+
+def spoil(folder: Path) -> None:
+    """Changes all that `state` tells of."""
+    torch.set_num_threads(3)
+    torch.use_deterministic_algorithms(False)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    torch.backends.cudnn.benchmark = True
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    torch.set_grad_enabled(False)
+    torch.manual_seed(5)
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":0:0"
+    os.environ["LEFT"] = "behind"
+    os.environ.pop("COLUMNS", None)
+    os.chdir(folder)
+    sys.stdout = sys.stderr = sys.stdin = open(os.devnull)  # noqa: SIM115 it stays, as a model's
+
+
+@contextmanager
+def unusual_state(folder: Path) -> Iterator[dict[str, Any]]:
+    """A caller with a state of its own, whatever that is."""
+    before, streams = dict(os.environ), (sys.stdin, sys.stdout, sys.stderr)
+    here, threads = os.getcwd(), torch.get_num_threads()
+    spoil(folder)
+    torch.set_default_device(None)  # the planned data are on the CPU
+    try:
+        yield state()
+    finally:
+        torch.set_num_threads(threads)
+        torch.utils.deterministic.fill_uninitialized_memory = True
+        torch.backends.cudnn.benchmark = False
+        torch.set_default_dtype(torch.float32)
+        torch.set_grad_enabled(True)
+        os.environ.clear()
+        os.environ.update(before)
+        os.chdir(here)
+        sys.stdin, sys.stdout, sys.stderr = streams
+
+
+def test_whatever_a_cell_changes_of_the_process_is_as_it_was_afterwards(tmp_path: Path) -> None:
+    runs, before = planned(tmp_path), state()
+    with fitted_by(lambda: spoil(tmp_path)):
+        execute(runs, settings(tmp_path, threads=2))
+    assert state() == before
+
+
+def test_an_unusual_state_of_the_caller_is_as_it_was_afterwards(tmp_path: Path) -> None:
+    runs = planned(tmp_path)
+    with unusual_state(tmp_path) as before:
+        execute(runs, settings(tmp_path, threads=2))
+        after = state()
+    assert after == before
+
+
+def test_a_cell_works_with_its_threads_and_with_determinism(tmp_path: Path) -> None:
+    seen: list[dict[str, Any]] = []
+    with fitted_by(lambda: seen.append(state())):
+        execute(planned(tmp_path), settings(tmp_path, threads=2))
+    known = {"threads": 2, "deterministic": True, "warns only": True, "fills": False}
+    assert known.items() <= seen[0].items()
+    assert seen[0]["environment"]["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+def test_folders_are_absolute_before_a_model_can_go_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environment = Environment(Path("results"), Path("data"))
+    assert environment.results_dir == tmp_path / "results"
+    assert environment.data_dir == tmp_path / "data"
+
+
+# --- what is printed ---
+
+
+@pytest.mark.parametrize("kind", ["serial", "threads"])
+def test_what_a_model_prints_in_this_process_is_in_its_log_alone(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = planned(tmp_path)
+    with fitted_by(lambda: print("hello \ud800")):
+        work_on(runs, settings(tmp_path, workers=2), kind)
+    assert capsys.readouterr().out == ""
+    assert Store(tmp_path).output(runs[0]).read_text() == "hello \\ud800\n"
+
+
+def test_a_model_that_prints_nothing_has_no_log(tmp_path: Path) -> None:
+    runs = planned(tmp_path)
+    execute(runs, settings(tmp_path))
+    assert not Store(tmp_path).output(runs[0]).exists()
+
+
+# --- what fails ---
+
+
+class Own(BaseException):
+    """Somebody's own exception."""
+
+
+@pytest.mark.parametrize("raised", [SystemExit(0), Own("no"), GeneratorExit()])
+def test_whatever_a_model_raises_fails_its_own_cell(raised: BaseException, tmp_path: Path) -> None:
+    def throw() -> None:
+        raise raised
+
+    runs = planned(tmp_path, "drift", "gaussian")
+    with fitted_by(throw):
+        work_on(runs, settings(tmp_path), "serial")
+    found = results(runs, tmp_path)
+    assert (found["drift"].status, found["gaussian"].status) == ("failed", "done")
+    assert found["drift"].error.startswith(type(raised).__name__)
+
+
+def test_an_interrupt_in_a_thread_of_its_own_is_the_models(tmp_path: Path) -> None:
+    def throw() -> None:
+        raise KeyboardInterrupt
+
+    runs = planned(tmp_path)
+    with fitted_by(throw):
+        work_on(runs, settings(tmp_path), "threads")
+    assert results(runs, tmp_path)["drift"].error == "KeyboardInterrupt: "
+
+
+def test_an_interrupt_in_the_main_thread_ends_the_command(tmp_path: Path) -> None:
+    def throw() -> None:
+        raise KeyboardInterrupt
+
+    runs = planned(tmp_path)
+    with fitted_by(throw), pytest.raises(KeyboardInterrupt):
+        work_on(runs, settings(tmp_path), "serial")
+    assert results(runs, tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (BrokenExecutor("gone"), "ModelError: the worker process died"),
+        (BrokenProcessPool("gone"), "ModelError: the worker process died"),
+        (RuntimeError("a link broke"), "RuntimeError: a link broke"),
+        (SystemExit(0), "SystemExit: 0"),
+        (KeyboardInterrupt(), "KeyboardInterrupt: "),
+        (None, "CancelledError: "),
+    ],
+)
+def test_every_failure_of_an_executor_is_a_failed_cell(
+    error: BaseException | None, told: str, tmp_path: Path
+) -> None:
+    runs, future = planned(tmp_path), Future()
+    if error is None:
+        future.cancel()
+    else:
+        future.set_exception(error)
+    settle(future, by_training(runs)[0], settings(tmp_path))
+    found = [Store(tmp_path).result(run) for run in runs]
+    assert all(result and result.error.startswith(told) for result in found)
+
+
+@pytest.mark.parametrize("error", [StoreError("no room"), UsageError("no such device")])
+def test_what_is_of_no_one_cell_is_for_the_command_to_report(
+    error: Exception, tmp_path: Path
+) -> None:
+    runs, future = planned(tmp_path), Future()
+    future.set_exception(error)
+    with pytest.raises(type(error)):
+        settle(future, by_training(runs)[0], settings(tmp_path))
+    assert results(runs, tmp_path) == {}
+
+
+class Silent(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(0)
+
+
+class Rootless(Exception):
+    @property
+    def __traceback__(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        raise RuntimeError("none")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("a \ud800 b"), r"ValueError: a \ud800 b"),
+        (ValueError("\x1b[31mred\0"), r"ValueError: \x1b[31mred\x00"),
+        (ValueError("naïve, σ\n\tand more"), "ValueError: naïve, σ\n\tand more"),
+        (Silent(), "Silent: its text cannot be shown, str() raises SystemExit"),
+    ],
+)
+def test_the_text_of_an_exception_can_be_stored_whatever_it_holds(
+    error: Exception, text: str, tmp_path: Path
+) -> None:
+    def throw() -> None:
+        raise error
+
+    runs = planned(tmp_path)
+    with fitted_by(throw):
+        execute(runs, settings(tmp_path))
+    assert reason(error) == text
+    assert results(runs, tmp_path)["drift"].error == text
+
+
+def test_a_traceback_that_cannot_be_read_is_left_out() -> None:
+    with pytest.raises(ValueError, match="plain") as plain:
+        raise ValueError("plain")
+    assert [place.split(":")[0] for place in places(plain.value)] == ["test_executors.py"]
+    with pytest.raises(Rootless) as rootless:
+        raise Rootless
+    assert places(rootless.value) == []
+
+
+# --- spawned processes ---
+
+
+def leave_a_thread() -> str:
+    threading.Thread(target=time.sleep, args=(600,), name="endless").start()
+    return "done"
+
+
+def leave_a_child() -> int:
+    import subprocess
+
+    return subprocess.Popen(["sleep", "600"]).pid
+
+
+def leave_a_distant_child() -> int:
+    import subprocess
+
+    return subprocess.Popen(["sleep", "600"], start_new_session=True).pid
+
+
+def give_what_cannot_be_sent() -> Any:
+    return threading.Lock()
+
+
+def leave() -> None:
+    raise SystemExit(0)
+
+
+def die() -> None:
+    os._exit(0)
+
+
+def alone() -> tuple[bool, bool]:
+    return worker.alone(), os.getpgid(0) == os.getpid()
+
+
+@pytest.fixture(scope="module")
+def spawned() -> Iterator[executors.Spawned]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(executors, "GRACE", 3.0)
+        with executors.Spawned(4, threads=1) as executor:
+            yield executor
+
+
+def lives(pid: int) -> bool:
+    return bool(worker.living(worker.family(pid)))
+
+
+def test_a_worker_leads_a_group_of_its_own_and_this_process_does_not(
+    spawned: executors.Spawned,
+) -> None:
+    assert spawned.submit(alone).result() == (True, True)
+    assert not worker.alone()
+    with ThreadPoolExecutor(1) as threads:
+        assert not threads.submit(worker.alone).result()
+
+
+def test_what_a_job_leaves_behind_is_named_and_ended(spawned: executors.Spawned) -> None:
+    thread = spawned.submit(leave_a_thread)
+    children = [
+        spawned.submit(leave_a_child),
+        spawned.submit(leave_a_distant_child),
+    ]
+    assert thread.result() == "done"
+    assert thread.left_behind == ["thread endless"]
+    for child in children:
+        assert not lives(child.result())
+        assert child.left_behind == ["process sleep"]
+
+
+def test_a_job_that_ends_as_it_should_leaves_nothing_behind(spawned: executors.Spawned) -> None:
+    future = spawned.submit(os.getpid)
+    assert not lives(future.result())
+    assert future.left_behind == []
+
+
+def test_a_job_that_ends_otherwise_breaks_its_own_future_only(
+    spawned: executors.Spawned,
+) -> None:
+    kinds = {leave: SystemExit, die: BrokenProcessPool, give_what_cannot_be_sent: RuntimeError}
+    broken = {spawned.submit(job): kind for job, kind in kinds.items()}
+    sound = spawned.submit(alone)
+    for future, kind in broken.items():
+        assert type(future.exception()) is kind
+    assert sound.result()[0]
+
+
+def test_a_shutdown_that_cancels_kills_what_is_at_work() -> None:
+    executor = executors.Spawned(1, threads=1)
+    busy, waiting = executor.submit(time.sleep, 600), executor.submit(time.sleep, 600)
+    while not executor._processes:
+        time.sleep(0.01)
+    begun = time.monotonic()
+    executor.shutdown(cancel_futures=True)
+    assert time.monotonic() - begun < 60
+    assert isinstance(busy.exception(), (BrokenProcessPool, CancelledError))
+    assert waiting.cancelled()
