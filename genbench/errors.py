@@ -1,4 +1,11 @@
-"""What can go wrong on a user's side; `exit_code` is what the command line returns for it."""
+"""What can go wrong on a user's side; `exit_code` is what the command line returns for it.
+
+And what a stranger's exception says, whatever it is made of.
+"""
+
+from __future__ import annotations
+
+import unicodedata
 
 
 class GenbenchError(Exception):
@@ -37,3 +44,24 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: an interrupt as Ctrl-C is, so that whoever lets the one through lets the other."""
 
     exit_code = 143
+
+
+def reason(error: BaseException) -> str:
+    """The type of an exception and its text, as any file and terminal can take them."""
+    name = type(error).__name__
+    try:
+        return plain(f"{name}: {error}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as second:  # a stranger's __str__ may raise anything
+        return f"{name}: its text cannot be shown, str() raises {type(second).__name__}"
+
+
+def plain(text: str) -> str:
+    r"""A text with its control characters and lone surrogates escaped.
+
+    >>> print(plain("10 \N{GREEK SMALL LETTER MU}m, \ud800, \x1b[31m"))
+    10 μm, \ud800, \x1b[31m
+    """
+    odd = {c for c in text if unicodedata.category(c) in ("Cc", "Cs")} - {"\n", "\t"}
+    return text.translate({ord(c): c.encode("unicode_escape").decode() for c in odd})

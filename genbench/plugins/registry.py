@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
+from contextlib import chdir, redirect_stdout
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, entry_points
 from typing import Any
 
-from genbench.errors import UsageError
+from genbench.errors import UsageError, reason
 
 SUITE = "genbench"
 KINDS = ("model", "dataset", "metric")
@@ -92,12 +93,18 @@ def owner(entry: EntryPoint) -> str:
 
 
 def load(kind: str, name: str) -> Any:
-    """Imports what `name` stands for; raises UsageError where its module cannot be imported."""
+    """Imports what `name` stands for; raises UsageError where its module cannot be imported.
+
+    What the module prints meanwhile goes to stderr, and the working folder stays what it is.
+    """
     entry = find(kind, name)
     try:
-        return entry.load()
-    except Exception as error:  # a stranger's module may raise anything while it is imported
+        with redirect_stdout(sys.stderr), chdir("."):
+            return entry.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's module may raise anything, also SystemExit
         raise UsageError(
             f"{kind} {entry.name!r} ({owner(entry)}) cannot be imported from {entry.value}: "
-            f"{type(error).__name__}: {error}"
+            f"{reason(error)}"
         ) from error

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import traceback
-import unicodedata
 from pathlib import Path
 
+from genbench.errors import plain, reason
 from genbench.records.run import Result, Run
 from genbench.records.store import Store
 from genbench.running import provenance, worker
@@ -35,17 +35,6 @@ def fail(store: Store, run: Run, error: BaseException, seconds: float | None) ->
     store.put(Result(run, "failed", error=reason(error)), record)
 
 
-def reason(error: BaseException) -> str:
-    """The type of an exception and its text, as any file and terminal can take them."""
-    name = type(error).__name__
-    try:
-        return _plain(f"{name}: {error}")
-    except BaseException as second:  # a stranger's __str__ may raise anything
-        if is_interrupt(second):
-            raise
-        return f"{name}: its text cannot be shown, str() raises {type(second).__name__}"
-
-
 def places(error: BaseException) -> list[str]:
     """Where an exception was raised, outermost call first; empty where that cannot be told."""
     try:
@@ -53,15 +42,4 @@ def places(error: BaseException) -> list[str]:
     except Exception:  # a stranger's exception may have made an attribute of its own of it
         return []
     names = [(Path(code.co_filename).name, line, code.co_name) for code, line in frames]
-    return [_plain(f"{file}:{line} in {name}") for file, line, name in names]
-
-
-def _plain(text: str) -> str:
-    r"""A text with its control characters and lone surrogates escaped.
-
-    >>> print(_plain("10 \N{GREEK SMALL LETTER MU}m, \ud800, \x1b[31m"))
-    10 μm, \ud800, \x1b[31m
-    """
-    kept = "\n\t"
-    odd = {c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in kept}
-    return text.translate({ord(c): c.encode("unicode_escape").decode() for c in odd})
+    return [plain(f"{file}:{line} in {name}") for file, line, name in names]
