@@ -31,6 +31,17 @@ BROKEN = {
     "raises": "Raises",
     "dies": "Dies",
 }
+MISBEHAVING = {
+    "exits": "Exits",
+    "interrupts": "Interrupts",
+    "raises_its_own": "RaisesItsOwn",
+    "unsayable": "Unsayable",
+    "says_nothing": "SaysNothing",
+    "leaves_things": "LeavesThings",
+    "dies_and_leaves_things": "DiesAndLeavesThings",
+    "lasts": "Lasts",
+    "prints": "Prints",
+}
 
 
 def install(site: Path, name: str, **entries: dict[str, str]) -> None:
@@ -50,8 +61,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(Path(__file__).parent / "stranger", folder / "stranger")
     models = {name: f"stranger.broken:{cls}" for name, cls in BROKEN.items()}
+    models |= {name: f"stranger.misbehaving:{cls}" for name, cls in MISBEHAVING.items()}
     models |= {"drift": "stranger.drift:Drift", "walk": "stranger.walk:Walk"}
     models["unimportable"] = "stranger.unimportable:Model"
+    models["exits_at_import"] = "stranger.exits_at_import:Model"
     metrics = {"nearness": "stranger.nearness:Nearness"}
     datasets = {"tiny": "stranger.tiny:Tiny", "faulty": "stranger.faulty:Faulty"}
     install(folder, "stranger", models=models, datasets=datasets, metrics=metrics)
