@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -140,8 +142,9 @@ def run(
         minutes=positive(minutes),
     )
     environment = Environment(results_dir, data_folder(data_dir), device, rerun, workers)
-    runs = plan(question, environment.data_dir)
-    store = Store(results_dir)
+    with redirect_stdout(sys.stderr):  # what a stranger's dataset prints is no table
+        runs = plan(question, environment.data_dir)
+    store = Store(environment.results_dir)
     todo = pending(runs, store, rerun)
     if dry_run:
         _print_cost(runs, todo, environment)
@@ -158,7 +161,7 @@ def run(
         edited = edited_since(results, store)
         if edited:
             console.print(f"note: {edited}", highlight=False, markup=False, soft_wrap=True)
-        console.print(f"everything is in {store.runs}", highlight=False, markup=False)
+        console.print(f"everything is in {results_dir / 'runs'}", highlight=False, markup=False)
     if len(results) < len(runs) or any(result.status == "failed" for result in results):
         raise typer.Exit(1)
 
