@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import nullcontext
+from dataclasses import replace
 
 from genbench.errors import GenbenchError
 from genbench.records.run import Run
@@ -26,6 +27,8 @@ def work_on(
     the others are done.
     """
     executor = executors.open(kind, environment.workers or 1, environment.threads)
+    if kind != "spawned":  # in one process, one training works at a time
+        environment = replace(environment, workers=1)
     try:
         with watch or nullcontext():
             futures = submit_all(todo, environment, executor)

@@ -143,8 +143,9 @@ def _outcome(receiver: Connection, process: Any) -> worker.Outcome:
 
 def _ended(process: Any, threads: list[str]) -> list[str]:
     """Ends a process and its family; names what of it was still there after the grace."""
-    known, polls = worker.family(process.pid), round(GRACE / _POLL)
+    known = worker.family(process.pid)
     process.join(GRACE)
+    polls = 0 if process.is_alive() else round(GRACE / _POLL)  # its children have their own
     while (left := worker.living(known | worker.family(process.pid))) and polls > 0:
         time.sleep(_POLL)
         polls -= 1
