@@ -187,21 +187,6 @@ def _run(
     metric: str,
 ) -> Run:
     """One cell of the plan, with the digests of the code that would fill it."""
-    selection: dict[str, Any] = {}
-    if chosen.runner.get("select"):  # an empty name turns it off in a preset
-        selection = {
-            "metric": registry.find("metric", chosen.runner["select"]).name,
-            "every": chosen.runner.get("select_every", 1),
-            "samples": chosen.runner.get("select_samples", 10_000),
-        }
-    tuning: dict[str, Any] = {}
-    if chosen.runner.get("tune"):
-        tuning = {
-            "name": chosen.runner["tune"],
-            "values": chosen.runner["tune_values"],
-            "metric": registry.find("metric", chosen.runner["tune_by"]).name,
-            "samples": chosen.runner.get("tune_samples", 10_000),
-        }
     values = recipe.values(model, data.name, chosen.preset)
     label = set_by_user(question, model)
     label |= {f"{metric}.{key}": v for key, v in question.overrides.get(metric, {}).items()}
@@ -221,13 +206,38 @@ def _run(
         revisions=stage_revisions(),
         recipe=dict(chosen.written),
         sampling=tuple(getattr(registry.load("model", model), "sampling", ())),
-        selection=selection,
-        tuning=tuning,
+        selection=_selection(chosen),
+        tuning=_tuning(chosen),
         holds_out=any(values.get(key) for key in HOLD_OUT),
         uses_validation=chosen.runner.get("uses_validation", False),
         minutes=minutes,
         overrides=label,
     )
+
+
+def _selection(chosen: recipe.Recipe) -> dict[str, Any]:
+    """How the epoch is chosen; empty where it is not, as an empty name in a preset says."""
+    said = chosen.runner
+    if not said.get("select"):
+        return {}
+    return {
+        "metric": registry.find("metric", said["select"]).name,
+        "every": said.get("select_every", 1),
+        "samples": said.get("select_samples", 10_000),
+    }
+
+
+def _tuning(chosen: recipe.Recipe) -> dict[str, Any]:
+    """What of sampling is chosen after training, of what and by what; empty where nothing is."""
+    said = chosen.runner
+    if not said.get("tune"):
+        return {}
+    return {
+        "name": said["tune"],
+        "values": said["tune_values"],
+        "metric": registry.find("metric", said["tune_by"]).name,
+        "samples": said.get("tune_samples", 10_000),
+    }
 
 
 def by_training(runs: Sequence[Run]) -> list[list[Run]]:
