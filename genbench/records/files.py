@@ -30,9 +30,12 @@ from safetensors.numpy import save
 from genbench.errors import AlteredError, StoreError
 
 _CHECKSUM = "sha256"
+_TORN = object()  # stands for a line that is not whole
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # what numpy's readers raise for a file that is damaged, encrypted or oddly compressed
 _BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, SyntaxError)
 _BROKEN += (zipfile.BadZipFile, zlib.error, tokenize.TokenError, struct.error, OverflowError)
+_BROKEN += (MemoryError,)  # a header that asks for more than there is
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -81,10 +84,10 @@ def remove(path: Path) -> None:
 
 
 def move(path: Path, place: Path) -> None:
-    """Renames a file or folder; raises StoreError where that cannot be done."""
+    """Renames a file or folder, over a file that is there; raises StoreError if it cannot."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(path, place)
+        os.replace(path, place)
     except OSError as error:
         raise StoreError(f"cannot move {path} to {place}: {error.strerror or error}") from error
 
@@ -147,7 +150,7 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
             about = json.loads((file.metadata() or {})["genbench"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 no mapping
         intact = about[_CHECKSUM] == sha256_of_arrays(arrays, about["note"])
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, *_BROKEN) as error:
         raise _altered(path) from error
     if not intact:
         raise _altered(path)
@@ -169,6 +172,8 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], Any]:
     """Arrays and note of `write_arrays`, never unpickled; raises AlteredError if they changed."""
     try:
         with np.load(path, allow_pickle=False) as file:
+            if any(part.compress_type not in _PACKED for part in file.zip.infolist()):
+                raise _altered(path)  # what else could unpack it may raise anything
             arrays = {name: file[name] for name in file.files}
         about = json.loads(str(arrays.pop("genbench")))
         intact = about[_CHECKSUM] == sha256_of_arrays(arrays, about["note"])
@@ -194,8 +199,7 @@ def append_line(path: Path, record: Mapping[str, Any], seed: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        before = _lines(path, seed)[1]
-        line = json.dumps({**record, _CHECKSUM: _chained(before, record)})
+        line = json.dumps({**record, _CHECKSUM: _chained(_last(path, seed), record)})
         with path.open("ab+") as file:
             whole = file.tell() == 0 or file.seek(-1, os.SEEK_END) < 0 or file.read(1) == b"\n"
             file.write((b"" if whole else b"\n") + line.encode() + b"\n")
@@ -208,27 +212,47 @@ def read_lines(path: Path, seed: str) -> list[dict[str, Any]]:
 
     Raises AlteredError where a line is not as it was written, or not of this log.
     """
-    return _lines(path, seed)[0]
-
-
-def _lines(path: Path, seed: str) -> tuple[list[dict[str, Any]], str]:
-    """The records of a log, and the checksum that the next one follows."""
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return [], seed
     records, last = [], seed
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:  # torn, or the empty text after the last line
+    for record in map(_whole, _lines(path)):
+        if record is _TORN:
             continue
-        checksum = record.pop(_CHECKSUM, None) if isinstance(record, dict) else None
-        if checksum is None or checksum != _chained(last, record):
+        try:
+            checksum = record.pop(_CHECKSUM)
+            intact = checksum == _chained(last, record)
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise _altered(path) from error
+        if not intact:
             raise _altered(path)
         records.append(record)
         last = checksum
-    return records, last
+    return records
+
+
+def _last(path: Path, seed: str) -> str:
+    """The checksum that the next line of a log follows: that of the last whole line."""
+    for line in reversed(_lines(path)):
+        record = _whole(line)
+        if record is not _TORN:
+            checksum = record.get(_CHECKSUM) if isinstance(record, dict) else None
+            if checksum is None:
+                raise _altered(path)
+            return checksum
+    return seed
+
+
+def _lines(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+
+
+def _whole(line: bytes) -> Any:
+    """What a line of a log says, or `_TORN`; so is the empty text after the last line."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return _TORN
 
 
 def _chained(before: str, record: Mapping[str, Any]) -> str:

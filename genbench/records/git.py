@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 _OFF = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.attributesFile=/dev/null")
-_OFF += ("safe.bareRepository=explicit", "core.untrackedCache=false", "protocol.allow=never")
+_OFF += ("safe.bareRepository=explicit", "core.untrackedCache=false")
 
 
 def git(folder: Path, *arguments: str, seconds: float = 60) -> bytes | None:
@@ -24,7 +24,8 @@ def git(folder: Path, *arguments: str, seconds: float = 60) -> bytes | None:
     options = [part for setting in _OFF for part in ("-c", setting)]
     where = ["--git-dir", str(top / ".git"), "--work-tree", str(top), "-C", str(folder)]
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    own["GIT_NO_LAZY_FETCH"] = "1"
+    own["GIT_NO_LAZY_FETCH"] = "1"  # older versions of git do not know it
+    own["GIT_ALLOW_PROTOCOL"] = ""  # none, whatever a repository's settings allow
     try:
         done = subprocess.run(
             ["git", *options, *where, "--no-optional-locks", *arguments],

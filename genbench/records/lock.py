@@ -11,10 +11,11 @@ checkout it lists what git keeps or would keep, so that it holds in a clone too.
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 
 from genbench.errors import AlteredError, UsageError
 from genbench.records import files
@@ -24,6 +25,7 @@ from genbench.records.store import KEPT
 NAME = "lock.json"
 FORMS = {"md": "md", "latex": "tex", "csv": "csv", "html": "html", "json": "json"}  # form -> suffix
 _CHUNK = 1 << 20
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # what a table may be called: its files are
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,31 @@ def read(results_dir: Path) -> Lock | None:
         tables = {name: Table(**table) for name, table in record["tables"].items()}
         lock = Lock(record["files"], tables)
         for name in [*lock.files, *lock.tables]:
-            _check_inside(name)
+            check_inside(path, name)
+        for name, table in lock.tables.items():
+            stem = PurePosixPath(name).stem
+            if not (_PLAIN.fullmatch(stem) and name == path_of(stem, table.form)):
+                raise AlteredError(f"{path} names {name!r}, which is no place of a table")
     except (KeyError, TypeError, AttributeError) as error:
         raise AlteredError(f"{path} is no results lock: {error}") from error
     return lock
 
 
-def _check_inside(path: str) -> None:
-    """Raises AlteredError for a path that leaves the folder of results."""
+def check_inside(by: Path, path: str) -> None:
+    """Raises AlteredError where a file names a path that leaves the folder of results.
+
+    So does, on some system, one with a backslash, a drive or a NUL; no record of ours has any.
+    """
     inside = PurePosixPath(path)
-    if inside.is_absolute() or ".." in inside.parts or PureWindowsPath(path).drive:
-        raise AlteredError(f"the lock names {path}, which is outside the folder of results")
+    if inside.is_absolute() or ".." in inside.parts or any(odd in path for odd in "\\:\0"):
+        raise AlteredError(f"{by} names {path!r}, which is outside the folder of results")
+
+
+def check_tables(results_dir: Path) -> None:
+    """Raises AlteredError where tables would be written outside the folder, through a link."""
+    inside, place = results_dir.resolve(), (results_dir / "tables").resolve()
+    if inside not in place.parents:
+        raise AlteredError(f"{results_dir / 'tables'} leads out of the folder, to {place}")
 
 
 def write(results_dir: Path, tables: Mapping[str, Table]) -> Lock:

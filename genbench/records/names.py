@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 from genbench.errors import AlteredError, UsageError
 from genbench.plugins import recipe, registry
@@ -34,11 +35,11 @@ def head(result: Result) -> str:
     return f"{result.dataset} ({result.caveat})" if result.caveat else result.dataset
 
 
-def check(run: Run) -> None:
-    """Raises AlteredError for a record whose names could lead out of the folder of results."""
+def check(run: Run, path: Path) -> None:
+    """Raises AlteredError for a record in `path` whose names could lead out of its folder."""
     named = {"model": run.model, "dataset": run.data.name, "metric": run.metric}
     try:
         for kind, name in named.items():
             registry.check_name(kind, name)
     except UsageError as error:
-        raise AlteredError(f"a record names {error}") from error
+        raise AlteredError(f"{path} names {error}") from error

@@ -8,10 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from genbench.errors import AlteredError
 from genbench.records import files
+from genbench.records.lock import check_inside
 
 NAME = "rekeyed.json"
+_KEYS, _PLACES = TypeAdapter(dict[str, str]), TypeAdapter(dict[str, dict[str, str]])
 
 
 def read(results_dir: Path) -> dict[str, Any]:
@@ -20,9 +24,14 @@ def read(results_dir: Path) -> dict[str, Any]:
     if not path.exists():
         return {"keys": {}, "files": {}}
     found = files.read_json(path)
-    if not all(isinstance(found.get(name), dict) for name in ("keys", "files")):
-        raise AlteredError(f"{path} does not say which keys became which")
-    return found
+    try:
+        keys = _KEYS.validate_python(found["keys"], strict=True)
+        places = _PLACES.validate_python(found["files"], strict=True)
+        for name in [*places, *(place["now"] for place in places.values())]:
+            check_inside(path, name)
+    except (ValidationError, KeyError) as error:
+        raise AlteredError(f"{path} does not say which keys became which") from error
+    return {"keys": keys, "files": places}
 
 
 def now(results_dir: Path, target: str) -> list[str]:

@@ -23,6 +23,7 @@ from genbench.records.run import Data, Result, Run
 from genbench.records.store import Store
 
 BEFORE = "runs.before"
+_NEW = ".rekeyed"
 OLD_LOCK = "lock.before.json"
 _STAGE_ROLES = {"fit": ("model", "select"), "sample": ("model", "tune"), "score": ("metric",)}
 _ASKED = ("keys", "seed", "sample_set", "protocol", "preset", "overrides", "hyperparameters")
@@ -43,40 +44,74 @@ def rekey(results_dir: Path) -> dict[str, Any]:
     """Gives every older result of a folder its new keys; returns what `rekeyed.json` says.
 
     Raises UsageError where there is none, or an earlier `runs.before` is in the way, AlteredError
-    for a record that is not as it was written.
+    for a record that is not as it was written; then nothing has changed. If it is killed, the next
+    call goes on. Results that have new keys already stay, in place of older ones with the same key.
     """
+    new = results_dir / _NEW
+    if not (new / rekeyed.NAME).exists():  # else a kill came between: all is written
+        _write(results_dir, new)
+    return _swap(results_dir, new)
+
+
+def _write(results_dir: Path, new: Path) -> None:
+    """Writes every older result under its new keys, beside those that are there; then says so."""
     runs, before = results_dir / "runs", results_dir / BEFORE
     older = list(_older(runs))
     if not older:
         raise UsageError(f"no result in {runs} was written before results had revisions")
     if before.exists():
         raise UsageError(f"{before} is in the way: it holds the results of an earlier `rekey`")
-    store = Store(results_dir / ".rekeyed")
-    known = rekeyed.read(results_dir)
+    files.remove_folder(new)  # half of it, if a kill came before
+    store, known = Store(new), rekeyed.read(results_dir)
+    first: dict[str, tuple[Result, Path]] = {}
     for old in older:
-        moved = _carried(old, store)
-        known["keys"][old.answer["key"]] = old.run.score_key
-        for path, now in moved.items():
+        result, values = _answered(old)
+        other, folder = first.setdefault(result.key, (result, old.folder))
+        if other != result:
+            both = f"{folder} and {old.folder}"
+            raise AlteredError(f"{both} give two answers to one question: delete one of them")
+        known["keys"][old.answer["key"]] = result.key
+        for path, now in _carried(old, result, values, store).items():
             place = path.relative_to(runs).as_posix()
             there = now.relative_to(store.runs).as_posix()
             known["files"][f"runs/{place}"] = {
                 "sha256": lock.sha256_of(path),
                 "now": f"runs/{there}",
             }
-    for folder in [path for path in runs.glob("*/*/*") if _is_new(path)]:
-        files.move(folder, store.runs / folder.relative_to(runs))
-    files.move(runs, before)
-    files.move(store.runs, runs)
-    files.remove_folder(results_dir / ".rekeyed")
+    files.write_json(new / rekeyed.NAME, known)
+
+
+def _swap(results_dir: Path, new: Path) -> dict[str, Any]:
+    """Puts what was written in the place of what was there; may be killed and called again."""
+    runs, before, known = results_dir / "runs", results_dir / BEFORE, rekeyed.read(new)
+    if (new / "runs").exists():
+        if not before.exists():
+            files.move(runs, before)
+        elif runs.exists():  # a kill came between, and then new runs were made
+            _merge(runs, new / "runs")
+        files.move(new / "runs", runs)
+    for training in filter(_is_new, sorted(before.glob("*/*/*"))):
+        _merge(training, runs / training.relative_to(before))
     files.write_json(results_dir / rekeyed.NAME, known)
     if (results_dir / lock.NAME).exists() and not (results_dir / OLD_LOCK).exists():
         files.write_bytes(results_dir / OLD_LOCK, (results_dir / lock.NAME).read_bytes())
+    files.remove_folder(new)
     return known
 
 
 def _is_new(training: Path) -> bool:
-    """Whether a training's folder has results in the layout of now."""
-    return any(training.rglob("run.json"))
+    """Whether a training's folder is in the layout of now: by a question, or by its log."""
+    if any(training.rglob("run.json")):
+        return True
+    events = training / "events.jsonl"
+    return events.exists() and b'"sha256"' in events.read_bytes().partition(b"\n")[0]
+
+
+def _merge(folder: Path, place: Path) -> None:
+    """Moves every file below a folder to below a place; what is there gives way."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        files.move(path, place / path.relative_to(folder))
+    files.remove_folder(folder)
 
 
 def _older(runs: Path) -> Iterator[Old]:
@@ -100,7 +135,8 @@ def _asked(folder: Path, answer: Mapping[str, Any], about: Mapping[str, Any]) ->
         run = _rebuilt(answer, about)
         for holds_out in (False, True):  # which was not recorded: it is in the key
             run = replace(run, holds_out=holds_out)
-            if _old_keys(run, answer["code"]) == about["keys"]:
+            keys = _old_keys(run, answer["code"])
+            if keys == about["keys"] and keys["score"] == answer["key"]:
                 return run
     except (KeyError, TypeError) as error:
         raise StoreError(f"{folder} does not say {error}") from error
@@ -202,7 +238,17 @@ def _old_keys(run: Run, code: Mapping[str, str]) -> dict[str, str]:
 # --- what is carried over ---
 
 
-def _carried(old: Old, store: Store) -> dict[Path, Path]:
+def _answered(old: Old) -> tuple[Result, Any]:
+    """A result as it reads now, and the scores of the single test rows, or None."""
+    answer = {name: old.answer[name] for name in vars(Result(old.run, "")) if name in old.answer}
+    rows, values = old.folder / "per_example.npz", None
+    if rows.exists():
+        values = _arrays(rows, old.about["keys"]["score"])[0]["values"]
+        answer["per_example"] = sha256_of_arrays({"values": values})
+    return Result(**{**answer, "run": old.run}), values
+
+
+def _carried(old: Old, result: Result, values: Any, store: Store) -> dict[Path, Path]:
     """Writes what hangs on a result under its new keys; each older file and where it is now."""
     run, moved = old.run, {}
     training, draw = old.folder.parent.parent, old.folder.parent
@@ -213,14 +259,9 @@ def _carried(old: Old, store: Store) -> dict[Path, Path]:
         moved |= _training(old, training, fit)
     if not sample.exists():
         moved |= _samples(old, draw, sample)
-    answer = {name: old.answer[name] for name in vars(Result(run, "")) if name in old.answer}
-    rows, values = old.folder / "per_example.npz", None
-    if rows.exists():
-        values = _arrays(rows, old.about["keys"]["score"])[0]["values"]
-        answer["per_example"] = sha256_of_arrays({"values": values})
-        moved[rows] = score / rows.name
+    if values is not None:
+        moved[old.folder / "per_example.npz"] = score / "per_example.npz"
     about = {name: value for name, value in old.about.items() if name not in _ASKED}
-    result = Result(**{**answer, "run": run})
     store.put(result, {**about, "code": _code(old, "score")}, values)
     name = "result.json" if result.status == "done" else "failed.json"
     moved |= {old.folder / name: score / name}

@@ -14,9 +14,10 @@ error that names both places, and no number is read twice.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -59,13 +60,17 @@ class Store:
         return self._result(run.folder).status == "done"
 
     def prepare(self) -> None:
-        """Makes the folder and proves that it can be written; raises UsageError if not."""
+        """Makes the folder and proves that it can be written; raises UsageError if not.
+
+        Raises StoreError for results of before revisions: they would be made again beside.
+        """
         try:
             probe = self.runs / f".writable-{os.getpid()}"
             files.write_bytes(probe, b"")
             files.remove(probe)
         except (StoreError, OSError) as error:
             raise UsageError(f"{error}; --results-dir names another folder") from error
+        self.check_layout(self.folders())
 
     def lock(self, run: Run) -> AbstractContextManager[None]:
         """Held by the one process that works on what shares this run's training."""
@@ -74,15 +79,16 @@ class Store:
     def sweep(self, run: Run) -> None:
         """Removes what a killed process left half done; call it under the lock.
 
-        Besides half-written files that is the checkpoint of a training whose weights were written
-        just before it was killed.
+        Besides half-written files that is what only a training in progress needs, if its weights
+        were written just before it was killed.
         """
         for folder in (run.fit_folder, run.sample_folder, run.folder):
             files.sweep(self.runs / folder)
-        if not (self.runs / run.fit_folder / CHECKPOINT).exists():
+        place = self.runs / run.fit_folder
+        if not any((place / name).exists() for name in (CHECKPOINT, BEST)):
             return
         finished, checkpoint = self.weights(run), self.checkpoint(run)
-        if finished and checkpoint and checkpoint[1]["done"] >= finished[1]["epochs"]:
+        if finished and (not checkpoint or checkpoint[1]["done"] >= finished[1]["epochs"]):
             self.drop_checkpoint(run)
 
     # --- training ---
@@ -104,7 +110,7 @@ class Store:
         if not path.exists():
             return None
         arrays, about = files.read_tensors(path)
-        return arrays, _own(path, about, run.fit_key)["note"]
+        return arrays, _own(path, about, run.fit_key).get("note")
 
     def put_checkpoint(self, run: Run, state: Mapping[str, np.ndarray], note: Any) -> None:
         """Keeps the state after an epoch, in place of the one before."""
@@ -153,7 +159,8 @@ class Store:
         if not path.exists():
             return None
         arrays, about = files.read_arrays(path)
-        return arrays["samples"], _own(path, about, run.sample_key)["note"]
+        note = _own(path, about, run.sample_key).get("note")
+        return _only(path, arrays, "samples"), note
 
     def keeps_samples(self, run: Run) -> bool:
         """Whether the samples of a run are there."""
@@ -187,8 +194,7 @@ class Store:
 
     def result(self, run: Run) -> Result | None:
         """The result of a run, done or failed, or None."""
-        there = any((self.runs / run.folder / name).exists() for name in (DONE, FAILED))
-        return self._result(run.folder) if there else None
+        return self._result(run.folder) if self.is_answered(self.runs / run.folder) else None
 
     def per_example(self, result: Result) -> np.ndarray | None:
         """Scores of the single test rows (n_test,), float64, in the test set's order, or None.
@@ -205,7 +211,7 @@ class Store:
         _own(path, about, result.key)
         if files.sha256_of_arrays(arrays) != result.per_example:
             raise AlteredError(f"{path} holds other values than those of {DONE}")
-        return arrays["values"]
+        return _only(path, arrays, "values")
 
     # --- what is there ---
 
@@ -224,6 +230,19 @@ class Store:
         asked = {path.parent for path in self.runs.rglob(RUN)}
         return sorted(asked - set(self.folders()))
 
+    def is_answered(self, folder: Path) -> bool:
+        """Whether there is a result, done or failed, in a folder below `runs`."""
+        return any((folder / name).exists() for name in (DONE, FAILED))
+
+    def check_layout(self, folders: Iterable[Path]) -> None:
+        """Raises StoreError where an older version wrote one of the results in these folders."""
+        for folder in folders:
+            if self.is_answered(folder) and not (folder / RUN).exists():
+                with suppress(AlteredError):  # whoever reads that result is told of it
+                    path, answer = _answer(folder)
+                    if _is_older(answer):
+                        raise _of_another_layout(path)
+
     def read(self, folder: Path) -> Result:
         """The result in a folder below `runs`; raises AlteredError where it does not belong there.
 
@@ -234,26 +253,28 @@ class Store:
     def _result(self, folder: Path) -> Result:
         """A result as it was written; `folder` is relative to `runs`."""
         place = self.runs / folder
-        path = place / (DONE if (place / DONE).exists() else FAILED)
-        answer = files.read_json(path)
+        path, answer = _answer(place)
         if not (place / RUN).exists():
-            raise _of_another_layout(path) if "model" in answer else _missing(place / RUN)
+            raise _of_another_layout(path) if _is_older(answer) else _missing(place / RUN)
         try:
             run = _runs().validate_python(files.read_json(place / RUN))
             key = answer.pop("key")
             result = _results().validate_python({**answer, "run": run})
+            names.check(run, place / RUN)
+            own = run.score_key
         except (ValidationError, KeyError) as error:
             raise StoreError(
                 f"{path} was written by another version of genbench: {error}"
             ) from error
-        names.check(run)
-        if key != run.score_key:
-            raise AlteredError(f"{path} does not answer {place / RUN}: its key is {key[:12]}…")
+        if key != own:
+            raise AlteredError(f"{path} does not answer {place / RUN}: its key is {key!s:.12}…")
         if run.folder != folder:
             raise AlteredError(
                 f"{place} holds a record that belongs in {self.runs / run.folder}: "
                 "move it there or delete it"
             )
+        if result.status == "done" and not _is_number(result.value):
+            raise AlteredError(f"{path} is of a run that is done, and gives no number")
         return result
 
     # --- provenance ---
@@ -300,6 +321,28 @@ def _own(path: Path, about: Any, key: str) -> Any:
     if not isinstance(about, dict) or about.get("key") != key:
         raise AlteredError(f"{path} is not of this run: its key is not {key[:12]}…; delete it")
     return about
+
+
+def _answer(place: Path) -> tuple[Path, dict[str, Any]]:
+    """What stands in the file that makes a folder a result; a done one hides a failure."""
+    path = place / (DONE if (place / DONE).exists() else FAILED)
+    return path, files.read_json(path)
+
+
+def _is_older(answer: Mapping[str, Any]) -> bool:
+    """Whether a result holds its question itself, as it did before there were revisions."""
+    return "model" in answer
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _only(path: Path, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """The array that a file is kept for."""
+    if name not in arrays:
+        raise AlteredError(f"{path} holds no {name}; delete it and run the same command again")
+    return arrays[name]
 
 
 def _missing(path: Path) -> AlteredError:

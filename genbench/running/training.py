@@ -54,6 +54,7 @@ def train(bench: Bench) -> None:
     """
     run, store = bench.run, bench.store
     bench.check_unchanged(run)
+    store.events(run)  # an edited log is refused before the work, not after it
     split = bench.split(run.data.fold)
     rows, looked_at = bench.rows_of_training(split)
     model, clock = bench.build(), Clock()

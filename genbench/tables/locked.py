@@ -54,8 +54,9 @@ def write(
 ) -> Lock:
     """Renders tables in every format and locks them with the records; drops the files of others.
 
-    Nothing is written where one of them cannot be rendered.
+    Nothing is written where one of them cannot be rendered, or a link leads out of the folder.
     """
+    lock.check_tables(results_dir)
     now = {
         lock.path_of(name, form): rendered(results_dir, arguments, form, parse)
         for name, arguments in tables.items()

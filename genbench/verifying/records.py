@@ -52,15 +52,22 @@ def find(results_dir: Path, target: str) -> list[Path]:
     """The folders of the results that a key, its beginning, a folder or a file stands for.
 
     An older key finds the result that was given a new one. A folder whose question has no answer
-    is among them. Raises UsageError where there is none, or a key's beginning is that of several.
+    is among them. Raises UsageError where there is none, or a key's beginning is that of several,
+    and StoreError where an older version wrote one.
     """
     store = Store(results_dir)
     every = sorted({*store.folders(), *store.unanswered()})
-    if target == "all":
-        if not every:
-            raise UsageError(f"no results in {store.runs}; `genbench run` makes some")
-        return every
-    found = [folder for folder in every if target and _is_in(folder, Path(target), store.runs)]
+    if target == "all" and not every:
+        raise UsageError(f"no results in {store.runs}; `genbench run` makes some")
+    found = every if target == "all" else _named(results_dir, target, every)
+    store.check_layout(found)
+    return found
+
+
+def _named(results_dir: Path, target: str, every: Sequence[Path]) -> list[Path]:
+    """The folders that a path or a key stands for."""
+    runs = results_dir / "runs"
+    found = [folder for folder in every if target and _is_in(folder, Path(target), runs)]
     if not found and len(target) >= SHORTEST:
         found = _by_key(results_dir, every, target.lower())
     if not found:
@@ -97,15 +104,15 @@ def _is_in(folder: Path, target: Path, runs: Path) -> bool:
 def read(results_dir: Path, folder: Path) -> Record:
     """A result as it was written; raises AlteredError where file, folder and keys disagree."""
     store = Store(results_dir)
-    if folder in store.unanswered():
+    if not store.is_answered(folder):
         raise AlteredError(
             f"{folder} holds a question and no answer: result.json was deleted, or the run was "
             "killed there; the same `genbench run` makes it"
         )
     result = store.read(folder)
     stages = store.records(result)
-    needed = STAGES if result.status == "done" else ("score",)  # it may have failed before
-    missing = [stage for stage in needed if not stages[stage]]
+    made = STAGES if result.status == "done" else ("score",)  # a failure may have ended the others
+    missing = [stage for stage in made if not stages[stage]]
     if missing:
         raise AlteredError(f"{folder}: the provenance.json of its {missing[0]} is missing")
     return Record(folder, result, stages)

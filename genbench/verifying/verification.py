@@ -31,6 +31,7 @@ from genbench.verifying.records import Record
 
 HOLDS, DIFFERS, UNSURE = "holds", "differs", "cannot be told"
 TOLERANCE = 0.01  # nats: what float32 products may differ by from one machine to another
+_REFUSED = (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError)
 _MACHINE = ("cpu", "cpu_capability", "gpus", "cuda", "precision", "threads", "device")
 
 
@@ -96,7 +97,7 @@ def rescored(
     source_of(record, sources)
     try:
         score = _scored_again(record.run, kept[0], sources, device)
-    except (TypeError, ValueError, ArithmeticError) as error:  # settings or samples are refused
+    except _REFUSED as error:  # settings or samples, by the metric or by torch
         return _verdict(record, UNSURE, f"the installed {record.result.metric} says: {error}")
     rows = None if score.per_example is None else score.per_example.cpu().numpy()
     limit = TOLERANCE if tolerance is None else tolerance
@@ -205,9 +206,8 @@ def _equal(record: Record, again: Again) -> bool:
 
 
 def _difference(result: Result, again: Again) -> float:
-    assert result.value is not None
-    assert result.stderr is not None
-    return max(abs(result.value - again.value), abs(result.stderr - again.stderr))
+    pairs = ((result.value, again.value), (result.stderr, again.stderr))
+    return max(abs(then - now) for then, now in pairs if then is not None)
 
 
 def _compared(
