@@ -128,7 +128,8 @@ def settle(future: Future[list[str]], group: Sequence[Run], environment: Environ
     store = Store(environment.results_dir)
     left = getattr(future, "left_behind", [])
     if left:
-        store.log(group[0], {"stage": "end", "left_behind": left})
+        with store.lock(group[0]):
+            store.log(group[0], {"stage": "end", "left_behind": left})
     error = CancelledError() if future.cancelled() else future.exception()
     if isinstance(error, (StoreError, UsageError)):
         raise error

@@ -11,8 +11,10 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from stores import answers_of
 
@@ -60,8 +62,20 @@ def killed(process: subprocess.Popen, results: Path, lines: int, delay: float) -
     while process.poll() is None and logged(results) < lines:
         time.sleep(0.001)
     time.sleep(delay)
-    os.killpg(process.pid, signal.SIGKILL)  # a worker is of its command's group
+    workers = children(process.pid)  # each leads a group of its own
+    os.killpg(process.pid, signal.SIGKILL)
+    for worker in workers:
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
     process.communicate()
+
+
+def children(pid: int) -> list[psutil.Process]:
+    """The processes that a process started, and theirs; none if it has ended."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def moment(seed: int, lines: int) -> tuple[int, float]:
