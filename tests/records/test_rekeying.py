@@ -363,7 +363,7 @@ def test_a_model_that_is_no_longer_registered_is_named(results: Path, genbench) 
 WRITES = ("write_bytes", "append_line", "move", "remove_folder")
 
 
-class Killed(BaseException):
+class Killed(KeyboardInterrupt):
     """What nothing may catch."""
 
 
