@@ -235,7 +235,7 @@ def _files(
     runs = [] if alone else _reference_runs(found, how, environment)
     if pending(runs, store):
         store.prepare()  # before any work, where the folder cannot be written
-    samples = dict(zip(_names(found, paths), found, strict=True))
+    samples = list(zip(_names(found, paths), found, strict=True))
     judged = []
     for one in _judged(samples, how, source, environment, quiet):
         judged.append(one)
@@ -277,7 +277,7 @@ def _reference_runs(
 
 
 def _judged(
-    samples: Mapping[str, Samples],
+    samples: Sequence[tuple[str, Samples]],
     how: Scoring,
     source: Any,
     environment: Environment,
@@ -292,7 +292,7 @@ def _judged(
         judging.metric_with(how.metric, how.settings),
         choose_device(environment.device),
     )
-    for name, one in samples.items():
+    for name, one in samples:
         if not quiet:
             say(new_console(), f"scoring {name}")
         with settled(environment.threads):

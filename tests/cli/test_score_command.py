@@ -248,6 +248,12 @@ def test_a_failed_reference_row_leaves_the_files_row_and_ends_in_1(
         assert any(line.startswith(f"| {name}") and "±" in line for line in done.stdout.split("\n"))
 
 
+def test_a_file_that_is_given_twice_is_scored_twice(ours, genbench, tmp_path: Path) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    shown = genbench("score", "x.npy", "x.npy", *ALONE).stdout
+    assert shown.count("\n| x.npy [50 samples]") == 2
+
+
 def test_files_with_other_numbers_of_samples_have_reference_rows_of_their_own(
     ours, genbench, tmp_path: Path
 ) -> None:
