@@ -29,7 +29,7 @@ Robustness = Annotated[
     bool, switch("The models by other protocols, and whether their order holds.", "--robustness")
 ]
 
-_OF_THE_LOCK = {"form": "--format", "results_dir": "--results-dir", "help": "--help"}
+_OF_THE_LOCK = ("form", "results_dir")
 _WRONG: Any = typer.BadParameter.__mro__[1]  # any wrong argument: typer keeps its own click
 
 
@@ -81,8 +81,8 @@ def _options(
 def parsed(arguments: Sequence[str]) -> Options:
     """What `genbench table ARGUMENTS` shows, whatever the caller's environment variables are.
 
-    Raises UsageError where the arguments are not those of a table, and for a format or a folder,
-    which a lock has of its own.
+    A format or a folder among them is left out, since a lock has its own. Raises UsageError where
+    the arguments are not those of a table.
     """
     command: Any = typer.main.get_command(app)
     command = command.commands["table"]
@@ -92,7 +92,6 @@ def parsed(arguments: Sequence[str]) -> Options:
         given, more, _ = parser.parse_args(list(arguments))
     except _WRONG as error:
         raise UsageError(f"{said}: {error}") from error
-    refused = [*more, *(option for name, option in _OF_THE_LOCK.items() if name in given)]
-    if refused:
-        raise UsageError(f"{said}: a locked table takes no {refused[0]}")
-    return _options(**given)
+    if more or "help" in given:
+        raise UsageError(f"{said}: a locked table takes no {more[0] if more else '--help'}")
+    return _options(**{name: given[name] for name in given if name not in _OF_THE_LOCK})

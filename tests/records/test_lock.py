@@ -168,7 +168,10 @@ def test_tables_are_locked_by_the_arguments_they_were_made_with(locked: Path, ge
 
 @pytest.mark.parametrize(
     "text",
-    ["nothing", "../up=-d mnist5k", "=-d mnist5k", "a b=", "x=--no-such-option", "x=-d moon"],
+    [
+        *("nothing", "../up=-d mnist5k", "=-d mnist5k", "a b=", "x=--no-such-option"),
+        *("x=-d moon", "x=--help", "x=mnist5k"),
+    ],
 )
 def test_a_table_that_cannot_be_made_is_refused_and_nothing_is_written(
     text: str, locked: Path, genbench
@@ -178,6 +181,16 @@ def test_a_table_that_cannot_be_made_is_refused_and_nothing_is_written(
     assert done.returncode == 2
     assert done.stderr.startswith("Error: ")
     assert {path: path.read_bytes() for path in locked.rglob("*") if path.is_file()} == before
+
+
+def test_a_format_and_a_folder_among_the_arguments_are_those_of_the_lock(
+    locked: Path, genbench
+) -> None:
+    arguments = "x=-m gan --format csv --results-dir elsewhere"
+    done = genbench("lock", "--table", arguments)
+    assert done.returncode == 0, done.stderr
+    assert (locked / "tables" / "x.md").read_text().startswith("| model")
+    assert check(genbench)[0] == 0
 
 
 def test_the_environment_changes_no_rendered_table(locked: Path, genbench) -> None:
