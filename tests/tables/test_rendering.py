@@ -101,6 +101,15 @@ def check_latex(text: str) -> None:
     assert len(columns) == 1
 
 
+@pytest.mark.parametrize(
+    ("label", "safe"), [("fashion_mnist", "fashion_mnist"), ("a}\\input{b", "a-input-b")]
+)
+def test_a_label_is_plain_text_that_can_be_referred_to(label: str, safe: str) -> None:
+    text = formats.latex(*rows_of(GAN), caption="x", label=label)
+    assert f"\\label{{tab:{safe}}}\n" in text
+    assert "\\label" not in formats.latex(*rows_of(GAN), caption="", label=label)
+
+
 def test_the_latex_check_bites() -> None:
     shown, lines = rows_of(GAN)
     for wrong in (r"\input{x}", "50% more", "{", "é"):
