@@ -1,3 +1,4 @@
+# pyright: strict
 """What people bring: datasets, models, metrics; and what passes between them.
 
 One tensor convention: flat rows `(n, d)`, float32, in the dataset's declared range. Models and
@@ -6,12 +7,22 @@ metrics are structural: a class with these members, registered by an entry point
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
+
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
+Points: TypeAlias = "Sequence[tuple[float, float]]"
+Best: TypeAlias = 'Literal["high", "low", "real"] | float'
+
+BY_SAMPLES = "score by samples"  # the curve of what parts of the samples score
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,21 @@ class Split:
     valid_labels: Tensor | None = None
     test_labels: Tensor | None = None
 
+    def to(self, device: torch.device | str) -> Split:
+        """The same fold on another device, its labels too."""
+        rows = (part.to(device) for part in (self.train, self.valid, self.test))
+        labels = (self.train_labels, self.valid_labels, self.test_labels)
+        return Split(*rows, *(part if part is None else part.to(device) for part in labels))
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of one fold, int64 `(n,)` each; `train` as the model saw them, -1 where hidden."""
+
+    train: Tensor
+    valid: Tensor
+    test: Tensor
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -35,21 +61,67 @@ class Epoch:
 
     index: int
     total: int
-    losses: Mapping[str, float] = field(default_factory=dict)
+    losses: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+class NotFinite(ValueError):
+    """A score that is no number."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """A number and its error.
+    """A number and its error; raises ValueError for what cannot be one.
 
-    `per_example` is float64 `(n_test,)` in the order of the test rows, for paired tests, or None.
-    `details` is JSON-able; `details["warnings"]` is a list of sentences shown under the table.
+    stderr: a standard error, or None where none is known.
+    per_example: float64 `(n_test,)` in the order of the test rows, for paired tests, or None; the
+        value is its mean.
+    curves: by name, points (x, y). "score by sigma: grid" and "score by sigma: chosen" are drawn
+        in one panel, y over x; a curve of one point is a mark. `BY_SAMPLES` names what parts of the
+        samples score, which tables of robustness show.
+    warnings: sentences that stand under the table.
+    notes: whatever else the metric says, JSON-able. What in it is one number or word is shown by
+        its name under the table; nobody else reads it by name.
     """
 
     value: float
-    stderr: float
+    stderr: float | None = None
     per_example: Tensor | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    curves: Mapping[str, Points] = field(default_factory=dict[str, Points])
+    warnings: Sequence[str] = ()
+    notes: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise NotFinite(f"a score must be a finite number, got {self.value}")
+        if self.stderr is not None and not math.isfinite(self.stderr):
+            raise NotFinite(f"a standard error must be finite, or None, got {self.stderr}")
+        if self.stderr is not None and self.stderr < 0:
+            raise ValueError(f"a standard error must be at least 0, or None, got {self.stderr}")
+        if self.per_example is not None:
+            mean = float(self.per_example.double().mean())
+            if not math.isclose(mean, self.value, rel_tol=1e-6, abs_tol=1e-6):
+                raise ValueError(f"the mean of per_example is {mean}, the value {self.value}")
+        for name, points in self.curves.items():
+            if not all(len(point) == 2 and all(map(math.isfinite, point)) for point in points):
+                raise ValueError(f"curve {name!r} must be of points (x, y), finite numbers each")
+        if isinstance(self.warnings, str) or {*map(type, self.warnings)} - {str}:
+            raise ValueError(f"warnings must be a list of sentences, got {self.warnings!r}")
+        try:
+            json.dumps(self.notes, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"notes must be JSON-able: {error}") from error
+
+
+class Density(Protocol):
+    """The distribution that a dataset was drawn from, where it is known."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log density, nats, `(n,)`, of rows x `(n, d)` in the data's units."""
+        ...
+
+    def draw(self, n: int) -> Tensor:
+        """n independent rows `(n, d)`, float32, from torch's global generator."""
+        ...
 
 
 class Dataset(Protocol):
@@ -60,6 +132,7 @@ class Dataset(Protocol):
     levels: how many values a pixel of the file can take (256), or None for continuous data;
         samples of such data are rounded to k / (levels - 1) before they are scored.
     folds: how many splits there are.
+    Optional `density`: a `Density`, the distribution of the rows.
     """
 
     shape: tuple[int, ...]
@@ -94,8 +167,19 @@ class GenerativeModel(Protocol):
     `start`, where there is one, is "noise", or "data" for training images; `reconstruct`, if true,
     means training images encoded and decoded, and no chain.
     Optional `range`: the only range of data that it can model, such as (0.0, 1.0).
-    Optional `interpolate(n, steps)`: rows (n steps, d), line by line, what `steps` points evenly
-    along each of n lines between two random codes decode to.
+    Optional `levels`, a parameter of the constructor: is told the dataset's.
+    What else a model can do, it has; `abilities` reads it off the class:
+        log_prob(x) -> (n,): log density or log mass, nats, of rows x (n, d).
+        prior(n) -> (n, c), decode(z) -> (n, d), encode(x) -> (n, c): codes, rows of codes, and
+            codes of rows.
+        classify(x) -> (n, classes): log probabilities or logits; the greatest is the class.
+        discriminate(x) -> (n,): a critic's logit, greater for rows that it takes for data.
+        inpaint(x, known) -> (n, d): x with what `known` (n, d), bool, leaves out filled in.
+        interpolate(n, steps) -> (n steps, d), line by line: what `steps` points evenly along each
+            of n lines between two random codes decode to.
+        labelled = True: fit(train, valid, labels), labels int64 (n,) of the training rows, -1
+            where hidden. The recipe's `labels = 100` shows that many, the others are hidden.
+        conditional = True: sample(n, labels), int64 (n,): a row of each label.
     Optional `notes()`: JSON-able values that the model chose, for the record.
     Optional `revision`: an integer literal in the class's own body, raised whenever the numbers
     that the class gives change. It is read from the source without an import, so an inherited one
@@ -129,7 +213,12 @@ class GenerativeModel(Protocol):
 class Metric(Protocol):
     """Built as `Metric(**settings)`; settings have defaults that are JSON-able.
 
-    A metric whose `__call__` has a parameter `train` is also given the training rows.
+    best: "high" or "low"; a number, which the value should be near to; or "real", near to the value
+        of held-out data.
+    `__call__` takes, by name, any of NEEDS, and is given its own copies; a parameter with a default
+    is given what is there. Where a model or a dataset does not meet a need, the cell stays empty
+    and gives the reason. A metric without `samples` scores the trained model; nothing is drawn.
+    Optional `requires`: abilities of the model, such as ("log_prob",), see `GenerativeModel`.
     Optional static `protocols(levels, kind)`: settings by name, other ways to score samples of that
     kind, "mean" or "binary"; how far a table's order depends on the way is what
     `genbench table --robustness` shows.
@@ -139,8 +228,89 @@ class Metric(Protocol):
     """
 
     unit: str
-    higher_is_better: bool
+    best: Best
 
-    def __call__(self, samples: Tensor, valid: Tensor, test: Tensor) -> Score:
-        """Scores samples (m, d) against test (n, d); tunes itself on `valid` only."""
-        ...
+    __call__: Callable[..., Score]
+    """Scores by what it takes of NEEDS, and returns a Score; it tunes itself on `valid` only.
+
+    samples (m, d), valid, test, train (n, d): float32. labels: `Labels`. sample_labels: int64 (m,).
+    model: the trained model. density: the dataset's `Density`. features: a callable
+    (rows, shape) -> (n, width).
+    """
+
+
+NEEDS = (
+    "samples",
+    "valid",
+    "test",
+    "train",
+    "labels",
+    "sample_labels",
+    "model",
+    "density",
+    "features",
+)
+_METHODS = (
+    "log_prob",
+    "prior",
+    "decode",
+    "encode",
+    "classify",
+    "discriminate",
+    "inpaint",
+    "interpolate",
+)
+_FLAGS = ("labelled", "conditional")
+
+
+def abilities(cls: type) -> frozenset[str]:
+    """What a model class can do beside `fit` and `sample`.
+
+    >>> class Flow:
+    ...     labelled = True
+    ...     def log_prob(self, x): ...
+    >>> sorted(abilities(Flow))
+    ['labelled', 'log_prob']
+    """
+    methods = {name for name in _METHODS if callable(getattr(cls, name, None))}
+    return frozenset(methods | {name for name in _FLAGS if getattr(cls, name, False) is True})
+
+
+def needs(metric: type) -> dict[str, bool]:
+    """What a metric class takes, by name, and whether it cannot do without.
+
+    >>> class Gap:
+    ...     def __call__(self, model, test, train=None): ...
+    >>> needs(Gap)
+    {'model': True, 'test': True, 'train': False}
+    """
+    parameters = list(inspect.signature(metric.__call__).parameters.values())[1:]
+    return {p.name: p.default is p.empty for p in parameters if p.kind is not p.VAR_KEYWORD}
+
+
+def goodness(best: Best, value: float, real: float | None = None) -> float:
+    """How good a value is by a metric's `best`: greater is better; NaN where nobody can tell.
+
+    real: the value of held-out data, for `best = "real"`.
+
+    >>> goodness("low", 3.0), goodness(0.5, 0.75), goodness("real", 3.0)
+    (-3.0, -0.25, nan)
+    """
+    if best == "high":
+        return value
+    if best == "low":
+        return -value
+    aim = real if best == "real" else best
+    return math.nan if aim is None else -abs(value - aim)
+
+
+def better(best: Best) -> str:
+    """What is better, in words.
+
+    >>> better("high"), better(0.5), better("real")
+    ('higher is better', 'nearer to 0.5 is better', "nearer to held-out data's is better")
+    """
+    if best == "high" or best == "low":
+        return "higher is better" if best == "high" else "lower is better"
+    what = "held-out data's" if best == "real" else f"{best:g}"
+    return f"nearer to {what} is better"

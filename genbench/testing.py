@@ -6,7 +6,6 @@ which they were tried; the first that does not raises CheckError with the reason
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -20,8 +19,9 @@ from torch import Tensor
 from genbench.errors import DataError, GenbenchError
 from genbench.plugins import recipe, registry
 from genbench.plugins.settings import constructor, defaults
-from genbench.protocols import Epoch, Score
+from genbench.protocols import Epoch, Score, Split, goodness
 from genbench.running import training
+from genbench.samples import judging
 from genbench.seeding import seeded
 
 SHAPES = ((1, 4, 4), (1, 5, 6))
@@ -295,15 +295,13 @@ def _metric_claims(cls: Any) -> Iterator[str]:
 
     def scored(samples: Tensor, test: Tensor) -> Score:
         with seeded("score"):
-            if "train" in inspect.signature(metric.__call__).parameters:
-                return metric(samples, valid, test, train=valid)
-            return metric(samples, valid, test)
+            return judging.scored(metric, judging.Given(Split(valid, valid, test), samples))
 
     score = scored(samples, test)
-    finite = math.isfinite(score.value) and math.isfinite(score.stderr) and score.stderr >= 0
-    yield _require(finite, "value and stderr are numbers", f"{score.value} ± {score.stderr}")
     yield _require(isinstance(metric.unit, str), "unit is a word", f"got {metric.unit!r}")
-    yield _require(_is_json(dict(score.details)), "details are JSON-able", f"{score.details}")
+    aim = metric.best
+    known = aim in ("high", "low", "real") or (isinstance(aim, int | float) and math.isfinite(aim))
+    yield _require(known, "says what is best: high, low, real or a number", f"got {aim!r}")
     same = all(map(torch.equal, (samples, valid, test), originals))
     yield _require(same, "it leaves its input alone", "it changed its input")
     again = scored(samples, test)
@@ -322,5 +320,5 @@ def _metric_claims(cls: Any) -> Iterator[str]:
         )
         yield _require(follows, "per_example keeps the order of the test rows", "it does not")
     worse = scored(pictures(shape, 80, 3), test)
-    falls = worse.value < score.value if metric.higher_is_better else worse.value > score.value
+    falls = goodness(aim, worse.value) < goodness(aim, score.value) or aim == "real"
     yield _require(falls, "samples of other data score worse", f"{worse.value} and {score.value}")

@@ -9,14 +9,18 @@ from typing import Any
 MISSING = "–"
 
 
-def value_and_error(value: float, error: float) -> str:
-    """Both rounded to the error's second digit, never beyond the units.
+def value_and_error(value: float, error: float | None) -> str:
+    """Both rounded to the error's second digit, never beyond the units; alone where none is known.
 
     >>> value_and_error(241.1892, 2.1314)
     '241.2 ± 2.1'
     >>> value_and_error(-2057.3, 26.4)
     '-2057 ± 26'
+    >>> value_and_error(0.53125, None)
+    '0.5312'
     """
+    if error is None:
+        return f"{value:.4g}"
     if not math.isfinite(error) or error <= 0:
         return f"{value:.2f}" if error == 0 else f"{value:.2f} ± ?"
     if not 1e-9 < error < 1e9:

@@ -7,11 +7,14 @@ exceed `NOTICED` paired standard errors.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from genbench.auditing.scores import NOTICED, Audit, Gap, Row
 from genbench.auditing.subjects import FOLD
-from genbench.words import value_and_error
+from genbench.protocols import better
+from genbench.words import MISSING, value_and_error
 
 COPIES = ("shifted", "blurred", "binarised", "linear", "centroids")
 CONTROLS = ("repeated", "noise")
@@ -27,7 +30,7 @@ def verdict(audit: Audit) -> list[str]:
         *_real(audit),
         *_fitted(audit),
         *_junk(audit),
-        *_edges(audit),
+        *_warned(audit),
     ]
     return [*said, _overall(audit)]
 
@@ -144,11 +147,13 @@ def _not_below(audit: Audit) -> list[Row]:
     return [row for row in _of(audit, *CONTROLS) if row.gaps and row.sign >= 0]
 
 
-def _edges(audit: Audit) -> list[str]:
-    """Rows whose width is not known to be the best one."""
-    found = [f"{row.name} (sigma {row.sigma:.4g})" for row in audit.rows if row.edge]
-    where = "at the edge of its grid, so that a better one may lie outside"
-    return [f"sigma is {where}: {', '.join(found)}"] if found else []
+def _warned(audit: Audit) -> list[str]:
+    """What the metric warns of, and of which rows."""
+    by_text: dict[str, list[str]] = {}
+    for row in audit.rows:
+        for text in row.warnings:
+            by_text.setdefault(text, []).append(row.name)
+    return [f"{text}: {', '.join(names)}" for text, names in by_text.items()]
 
 
 def _overall(audit: Audit) -> str:
@@ -166,8 +171,8 @@ def _overall(audit: Audit) -> str:
     if wrong:
         quality = f"a measure of sample quality on {audit.dataset}"
         return f"verdict: {audit.metric} is not to be trusted as {quality}: {'; '.join(wrong)}"
-    edge = any(row.edge for row in _of(audit, "images"))
-    but = ", but sigma is at the edge of its grid for the data themselves" if edge else ""
+    warned = any(row.warnings for row in _of(audit, "images"))
+    but = f", but {audit.metric} warns of the data themselves" if warned else ""
     unsure = [row.name for row in _not_below(audit)]
     but += f", but not shown to score less: {', '.join(unsure)}" if unsure else ""
     return f"verdict: no defect of {audit.metric} found on {audit.dataset} ({found}){but}"
@@ -187,12 +192,24 @@ def frame(audit: Audit) -> pd.DataFrame:
             f"{audit.metric}, {audit.unit}": [
                 value_and_error(row.value, row.error) for row in audit.rows
             ],
-            "sigma": ["–" if row.sigma is None else f"{row.sigma:.4g}" for row in audit.rows],
+            **_noted(audit.rows),
             "better by": [_better_by(row) for row in audit.rows],
         }
     )
     shown.attrs["untrained"] = 0
     return shown
+
+
+def _noted(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """A column for each note of the metric that is one number or word."""
+    names = dict.fromkeys(name for row in rows for name in row.notes)
+    return {name: [_plain(row.notes.get(name)) for row in rows] for name in names}
+
+
+def _plain(value: float | str | None) -> str:
+    if value is None:
+        return MISSING
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _better_by(row: Row) -> str:
@@ -201,8 +218,8 @@ def _better_by(row: Row) -> str:
 
 def notes(audit: Audit) -> list[str]:
     """How the numbers came about."""
-    better = "higher" if audit.higher_is_better else "lower"
-    lines = [f"{audit.metric} in {audit.unit}, {better} is better; ± standard error over test rows"]
+    aim = better(audit.best)
+    lines = [f"{audit.metric} in {audit.unit}, {aim}; ± standard error over test rows"]
     if audit.folds > 1:
         lines.append(f"fold {FOLD} of {audit.folds} folds")
     lines.append(

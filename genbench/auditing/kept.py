@@ -53,7 +53,7 @@ def finished(
         folds=asked.data.folds,
         metric=asked.metric,
         unit=metric.unit,
-        higher_is_better=metric.higher_is_better,
+        best=metric.best,
         examples=examples(source.shape),
         rows=tuple(rows),
         remarks=tuple(remarks),
@@ -76,7 +76,8 @@ def from_json(record: Mapping[str, Any]) -> Audit:
 
 
 def _row(record: Mapping[str, Any]) -> Row:
-    return Row(**{**record, "gaps": tuple(Gap(**gap) for gap in record["gaps"])})
+    gaps = tuple(Gap(**gap) for gap in record["gaps"])
+    return Row(**{**record, "warnings": tuple(record["warnings"]), "gaps": gaps})
 
 
 def place(results_dir: Path, dataset: str, metric: str = "") -> Path:

@@ -40,7 +40,7 @@ def made(asked: Asked, source: Dataset, device: torch.device, path: Path, watch:
     before = kept.known(path, key)
     done: list[Scored] = []
     kept.keep(path, key, before)  # before any work, where the folder cannot be written
-    plan, remarks = subjects.subjects(asked, source, metric, device, watch.step)
+    plan, remarks = subjects.subjects(asked, source, device, watch.step)
     watch.plan(plan, len(before))
     for one in scores.rows(plan, asked, source, metric, device, before):
         done.append(one)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from genbench.auditing.subjects import FOLD, Asked, Subject
 from genbench.comparing import estimates
 from genbench.errors import GenbenchError
 from genbench.precision import float32_products
-from genbench.protocols import Dataset, Split
+from genbench.protocols import Best, Dataset, Split
 from genbench.samples import judging, pixels
 from genbench.seeding import seeded
 
@@ -45,8 +45,8 @@ class Row:
 
     kind: what they are; of COPIES, CONTROLS, or "images", "all", "held_out", "as_many",
     "covariance". count, distinct: how many they are and how many of them differ. error: standard
-    error over the test rows. sigma: the width that the metric chose, None where it has none; edge:
-    whether it is the least or greatest of those tried. gaps: to other rows, the first of them to
+    error over the test rows, None where none is known. notes: what the metric noted in one number
+    or word each; warnings: its own. gaps: to other rows, the first of them to
     what the samples are made of or compare with; none where test rows have no scores of their own.
     """
 
@@ -55,9 +55,9 @@ class Row:
     count: int
     distinct: int
     value: float
-    error: float
-    sigma: float | None
-    edge: bool
+    error: float | None
+    notes: Mapping[str, float | str] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
     gaps: Sequence[Gap] = ()
 
     @property
@@ -80,7 +80,7 @@ class Audit:
     folds: int
     metric: str
     unit: str
-    higher_is_better: bool
+    best: Best
     examples: str
     rows: Sequence[Row]
     remarks: Sequence[str] = ()
@@ -130,32 +130,32 @@ def _scored(
     with seeded(*stream), float32_products():
         kept = pixels.as_stored(subject.make().clamp(*source.range), source)
     try:
-        score = judging.score(subject.name, metric, kept, source, split, stream)
+        score = judging.score(subject.name, metric, judging.given(kept, source, split), stream)
     except ValueError as error:
         raise GenbenchError(f"{subject.name} cannot be scored: {error}") from error
-    sigma = score.details.get("sigma")
-    tried = [point[0] for point in score.details.get("curve", [])]
+    said = judging.fold_score(FOLD, score)
     single = None if score.per_example is None else score.per_example.cpu().double().numpy()
     row = Row(
         kind=subject.kind,
         name=subject.name,
         count=len(kept),
         distinct=len(set(pixels.digests(kept))),
-        value=float(score.value),
-        error=float(score.stderr),
-        sigma=None if sigma is None else float(sigma),
-        edge=len(tried) > 2 and sigma in (min(tried), max(tried)),
-        gaps=_gaps(single, [found[name] for name in subject.against], metric.higher_is_better),
+        value=said.value,
+        error=said.stderr,
+        notes={k: v for k, v in said.notes.items() if isinstance(v, int | float | str)},
+        warnings=said.warnings,
+        gaps=_gaps(single, [found[name] for name in subject.against], metric.best),
     )
     return Scored(row, single)
 
 
-def _gaps(
-    ours: np.ndarray | None, others: Sequence[Scored], higher_is_better: bool
-) -> tuple[Gap, ...]:
-    """The paired differences to other rows, positive where ours are better."""
-    sign, gaps = 1 if higher_is_better else -1, []
-    for other in others:
+def _gaps(ours: np.ndarray | None, others: Sequence[Scored], best: Best) -> tuple[Gap, ...]:
+    """The paired differences to other rows, positive where ours are better.
+
+    None where what is best is no direction: single rows have no distance to it.
+    """
+    sign, gaps = 1 if best == "high" else -1, []
+    for other in others if best in ("high", "low") else []:
         if ours is not None and other.per_example is not None:
             difference, error = estimates.paired_difference(ours, other.per_example)
             gaps.append(Gap(other.row.name, sign * difference, error))

@@ -22,6 +22,7 @@ from genbench.precision import float32_products
 from genbench.protocols import Dataset, Split
 from genbench.records.run import Data
 from genbench.running import training
+from genbench.running.data import TUNING_ROWS
 from genbench.seeding import seeded
 
 FOLD = 0  # the only one that is looked at
@@ -68,7 +69,6 @@ def examples(shape: Sequence[int]) -> str:
 def subjects(
     asked: Asked,
     source: Dataset,
-    metric: Any,
     device: torch.device,
     watch: Callable[[int, int], None] = lambda step, steps: None,
 ) -> tuple[list[Subject], list[str]]:
@@ -84,7 +84,7 @@ def subjects(
     found = [Subject("images", first, lambda: train[:m], valid)]
     if m < n:
         found.append(Subject("all", whole, lambda: train, valid, (first,), n / m))
-    real, remarks = _held_out(split, metric, called)
+    real, remarks = _held_out(split, called)
     copies, omitted = _copies(source, train[:m], valid, first, called)
     found += [*real, *copies]
 
@@ -103,19 +103,19 @@ def subjects(
     return found, [*remarks, *omitted]
 
 
-def _held_out(split: Split, metric: Any, called: str) -> tuple[list[Subject], list[str]]:
-    """Real rows that no one trained on or chose sigma on, and as many training rows beside them.
+def _held_out(split: Split, called: str) -> tuple[list[Subject], list[str]]:
+    """Real rows that no one trained on or tuned on, and as many training rows beside them.
 
     Where the metric chooses on most validation rows, it is given every second of them only. The
     training rows are evenly spaced, since some files are sorted.
     """
     valid, train = split.valid, split.train
-    chose = min(getattr(metric, "n_valid", len(valid)), len(valid))
-    choosing, others, remarks = valid, valid[chose:], []
-    if len(others) < chose:
+    choosing, others = valid[:TUNING_ROWS], valid[TUNING_ROWS:]
+    remarks = []
+    if len(others) < len(choosing):
         choosing, others = valid[::2], valid[1::2]
         remarks = [
-            f"held-out {called}: the {len(valid):,} validation rows are too few to choose sigma "
+            f"held-out {called}: the {len(valid):,} validation rows are too few to tune on "
             "and to be samples, so that every second one chooses and the others are scored"
         ]
     count = min(len(others), len(train))

@@ -322,5 +322,5 @@ def _row(one: Judgement) -> FileRow:
         one.error,
         one.over,
         one.unit,
-        one.higher_is_better,
+        one.best,
     )

@@ -25,6 +25,7 @@ import pandas as pd
 from genbench.comparing import estimates
 from genbench.comparing.estimates import METHODS, MODELS, SAMPLES, Estimate
 from genbench.errors import UsageError
+from genbench.protocols import Best, better
 from genbench.records.names import label
 from genbench.records.run import Result
 from genbench.words import p_text, value_and_error
@@ -55,7 +56,7 @@ class Comparison:
     ours: str
     theirs: str
     unit: str
-    higher_is_better: bool
+    best: Best
     differences: Mapping[str, Difference]
 
 
@@ -120,7 +121,7 @@ def _compare(ours: _Row, theirs: _Row, per_example: PerExample) -> Comparison:
             p = estimates.p_value(estimate)
             differences[level] = Difference(estimate, p, p)
     first = ours[1][0]
-    return Comparison(ours[0], theirs[0], first.unit, first.higher_is_better, differences)
+    return Comparison(ours[0], theirs[0], first.unit, first.best, differences)
 
 
 def check(ours: _Row, theirs: _Row) -> None:
@@ -249,12 +250,12 @@ def verdict(comparison: Comparison) -> str:
     found = difference.estimate
     value, low, high = _rounded(found)
     more = "more" if found.value > 0 else "less"
-    better = "" if comparison.higher_is_better else ", and less is better"
+    aim = "" if comparison.best == "high" else f" ({better(comparison.best)})"
     gap = f"{value.lstrip('-')} {comparison.unit} {more}".replace("  ", " ")
     interval = f"95 % interval {low} to {high}, {p_text(difference.corrected)}{_after(difference)}"
     about = _holds_for(found)
     if difference.shown:
-        said = f"{comparison.ours} scores {gap} than {comparison.theirs} ({interval}){better}; "
+        said = f"{comparison.ours} scores {gap} than {comparison.theirs} ({interval}){aim}; "
         said += f"this holds for {about}"
     else:
         said = f"{comparison.ours} and {comparison.theirs} are not shown to differ: "
@@ -339,7 +340,7 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
         "ours": comparison.ours,
         "theirs": comparison.theirs,
         "unit": comparison.unit,
-        "higher_is_better": comparison.higher_is_better,
+        "best": comparison.best,
         "levels": [_level(found) for found in comparison.differences.values()],
         "verdict": verdict(comparison),
     }

@@ -21,6 +21,7 @@ import pandas as pd
 
 from genbench.comparing import estimates
 from genbench.comparing.comparison import matrix
+from genbench.protocols import BY_SAMPLES, goodness
 from genbench.records.names import label
 from genbench.records.run import Result
 from genbench.words import MISSING
@@ -96,10 +97,10 @@ def robustness(
     columns = {
         column: {name: by_row[name][column] for name in rows} for column in by_row[next(iter(rows))]
     }
-    sign = 1 if results[0].higher_is_better else -1
+    aim = results[0].best
     first = columns[FIRST]
     trained = [name for name in rows if name not in untrained and first[name] is not None]
-    order = sorted(trained, key=lambda name: -sign * (first[name] or 0.0))
+    order = sorted(trained, key=lambda name: -goodness(aim, first[name] or 0.0))
     tau = {column: _tau(first, columns[column], trained) for column in columns if column != FIRST}
     first_sets = {name: min(r.sample_set for r in own) for name, own in rows.items()}
     shown = [r for name in rows for r in _whole(rows[name], shared[0], first_sets[name])]
@@ -131,13 +132,13 @@ def _row(
     others = sorted({result.seed for result in found} - {seeds[0]})
     of = partial(_whole, found)
     own = of(seeds[0], sets[0])
-    counts = [result.details.get("by_count", []) for result in own]
+    counts = [result.curves.get(BY_SAMPLES, []) for result in own]
     halves = [_halves(per_example(result), result.value) for result in own]
     return {
         FIRST: _mean([result.value for result in own]),
         **{p: _mean([r.value for r in of(seeds[0], sets[0], p)]) for p in protocols},
-        "m / 4": _mean([count[0][2] if len(count) > 2 else None for count in counts]),
-        "m / 2": _mean([count[1][2] if len(count) > 2 else None for count in counts]),
+        "m / 4": _mean([count[0][1] if len(count) > 2 else None for count in counts]),
+        "m / 2": _mean([count[1][1] if len(count) > 2 else None for count in counts]),
         "first half of the test rows": _mean([half[0] for half in halves]),
         "second half": _mean([half[1] for half in halves]),
         "second sample set": _mean([r.value for r in of(seeds[0], sets[1])] if sets[1:] else []),

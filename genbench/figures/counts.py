@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import (
@@ -26,6 +25,8 @@ from genbench.figures.traces import (
     lines_of,
     traced,
 )
+from genbench.protocols import BY_SAMPLES
+from genbench.records.run import Result
 from genbench.tables.cells import Cell
 from genbench.tables.published import Published
 
@@ -35,7 +36,7 @@ def count(found: Found, references: Sequence[str]) -> Drawn:
 
     Raises UsageError if no result was scored at several m.
     """
-    drawn = traced(found, lambda result: _by_count(result.details))
+    drawn = traced(found, _by_count)
     if not drawn:
         raise UsageError("no result has a score at several numbers of samples")
     looks = rows.looks(found, references)
@@ -57,8 +58,8 @@ def count(found: Found, references: Sequence[str]) -> Drawn:
     return Drawn("count", figure, _count_alt(drawn), style.sentences(said))
 
 
-def _by_count(details: Mapping[str, Any]) -> Points:
-    points = sorted((m, value) for m, _, value in details.get("by_count", []))
+def _by_count(result: Result) -> Points:
+    points = sorted(result.curves.get(BY_SAMPLES, []))
     return points if len(points) > 1 else []
 
 

@@ -127,7 +127,7 @@ def _sheet(
 def _said(cell: Cell, result: Result) -> list[str]:
     """Which of a row's samples these are, and whether a sample hangs on the one before it."""
     said = [f"seed {result.seed}, {result.kind} samples"]
-    chains = result.details.get("sampling", {}).get("chains")
+    chains = result.sampling.get("chains")
     if chains:
         said.append(f"the samples are the states of {chains} Markov chains, step by step")
     if cell.stale:

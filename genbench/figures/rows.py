@@ -16,6 +16,7 @@ from matplotlib.text import Annotation, Text
 from scipy.optimize import isotonic_regression
 
 from genbench.figures import style
+from genbench.protocols import better
 from genbench.records.run import Result
 from genbench.tables import cells
 from genbench.tables.cells import Cell
@@ -43,8 +44,7 @@ class Panel:
     @property
     def axis(self) -> str:
         """What the axis of the score says."""
-        better = "higher" if self.first.higher_is_better else "lower"
-        return style.line(f"{self.first.metric}, {self.first.unit} ({better} is better)", 60)
+        return style.line(f"{self.first.metric}, {self.first.unit} ({better(self.first.best)})", 60)
 
 
 @dataclass(frozen=True)

@@ -75,15 +75,13 @@ def epochs(found: Found, references: Sequence[str], events: Events) -> Drawn:
 
 
 def _by_epoch(result: Result) -> Points:
-    curve = result.details.get("training", {}).get("curve", [])
-    points = [(epoch, value) for epoch, value in curve if value is not None]
+    points: Points = [(epoch, value) for epoch, value in result.training.curve if value is not None]
     return points if len(points) > 1 else []
 
 
 def _kept(result: Result) -> Points:
     """The epoch whose weights were kept, and its score."""
-    kept = result.details.get("training", {}).get("epoch")
-    return [point for point in _by_epoch(result) if point[0] == kept]
+    return [point for point in _by_epoch(result) if point[0] == result.training.epoch]
 
 
 def _losses(cell: Cell, events: Events) -> dict[str, list[Points]]:

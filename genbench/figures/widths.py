@@ -29,6 +29,7 @@ from genbench.figures.traces import (
 )
 from genbench.records.run import Result
 
+BY = "validation score by sigma"
 _ROOM = 0.6  # of the spread of the rows' best scores, that is shown below the least of them
 
 
@@ -37,7 +38,7 @@ def sigma(found: Found, references: Sequence[str]) -> Drawn:
 
     Raises UsageError if no result has such a curve.
     """
-    drawn = traced(found, lambda result: _tried(result.details), _chosen)
+    drawn = traced(found, _tried, _chosen)
     if not drawn:
         raise UsageError("no result has a score at several sigma")
     looks = rows.looks(found, references)
@@ -69,15 +70,15 @@ def sigma(found: Found, references: Sequence[str]) -> Drawn:
     return Drawn("sigma", figure, _sigma_alt(drawn), style.sentences(said))
 
 
-def _tried(details: Mapping[str, Any]) -> Points:
+def _tried(result: Result) -> Points:
     """(sigma, score), by sigma; none where fewer than two were tried."""
-    points = {(s, v) for s, v in [*details.get("curve", []), *details.get("between", [])]}
+    names = [f"{BY}: {part}" for part in ("grid", "between its points")]
+    points = {(s, v) for name in names for s, v in result.curves.get(name, [])}
     return sorted(points) if len(points) > 1 else []
 
 
 def _chosen(result: Result) -> Points:
-    sigma, value = result.details.get("sigma"), result.details.get("valid")
-    return [(sigma, value)] if sigma is not None and value is not None else []
+    return list(result.curves.get(f"{BY}: chosen", []))
 
 
 def _sigma_panel(
@@ -96,7 +97,7 @@ def _sigma_panel(
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("sigma, in units of the data (logarithmic)")
     ax.set_ylabel(f"validation {panel.axis}")
-    if panel.first.higher_is_better:
+    if panel.first.best == "high":
         ax.set_ylim(_bottom(traces), None)
     rows.finish(ax, panel)
 

@@ -17,12 +17,14 @@ from genbench.errors import UsageError
 from genbench.plugins import registry
 from genbench.plugins.code import source
 from genbench.plugins.settings import check_values, constructor, defaults
+from genbench.protocols import abilities
 
 PAPER = "paper"
 RUNNER_KEYS: dict[str, Any] = {
     "select": str,  # the metric, as it is by default, that chooses the epoch, on validation rows
     "select_every": int,  # epochs between two looks
     "select_samples": int,
+    "labels": int,  # how many training rows keep their label, of a model that is given labels
     "uses_validation": bool,  # whether fit is given the validation rows
     "tune": str,  # a sampling hyperparameter that is chosen after training, on the same rows
     "tune_values": list,  # what it may be
@@ -123,9 +125,11 @@ def _check_runner(model: str, cls: type, runner: Mapping[str, Any]) -> dict[str,
 
     Raises UsageError where they contradict the model or themselves.
     """
-    counts = ("select_every", "select_samples", "tune_samples")
+    counts = ("select_every", "select_samples", "tune_samples", "labels")
     if any(runner.get(key, 1) < 1 for key in counts):
         raise UsageError(f"{model}: {', '.join(counts)} must be at least 1")
+    if "labels" in runner and "labelled" not in abilities(cls):
+        raise UsageError(f"{model}: labels = {runner['labels']}, and the model is given none")
     chooses = runner.get("select") or runner.get("tune")
     if chooses and runner.get("uses_validation"):
         raise UsageError(f"{model}: with uses_validation no rows are left to select or tune on")

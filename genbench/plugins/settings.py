@@ -20,17 +20,25 @@ _OURS = {"metric", "d", "m", "s", "sets", "seeds", "genbench"}  # fields that no
 _OURS |= {"folds", "rows", "sel", "tune", "chain"}
 
 
+TOLD = ("shape", "levels")  # of the data: what a constructor that names it is told
+
+
 def constructor(cls: type) -> dict[str, Any]:
-    """Names and types of what a class is built from, `shape` aside."""
+    """Names and types of what a class is built from, what it is told of the data aside."""
     parameters = list(inspect.signature(cls).parameters.values())
     hints = get_type_hints(cls.__init__)
-    return {p.name: hints.get(p.name, Any) for p in parameters if p.name not in ("self", "shape")}
+    return {p.name: hints.get(p.name, Any) for p in parameters if p.name not in ("self", *TOLD)}
+
+
+def told(cls: type, levels: int | None) -> dict[str, Any]:
+    """What a model class is told of the data by name, beside their shape: `levels` if it asks."""
+    return {"levels": levels} if "levels" in inspect.signature(cls).parameters else {}
 
 
 def defaults(cls: type) -> dict[str, Any]:
     """The default settings of a class, by name."""
-    parameters = inspect.signature(cls).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
+    own = (p for p in inspect.signature(cls).parameters.values() if p.name not in TOLD)
+    return {p.name: p.default for p in own if p.default is not p.empty}
 
 
 def check_values(

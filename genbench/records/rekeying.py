@@ -17,7 +17,7 @@ from typing import Any
 from genbench.errors import AlteredError, StoreError, UsageError
 from genbench.plugins import registry
 from genbench.plugins.code import Part, stage_revisions
-from genbench.records import files, lock, rekeyed
+from genbench.records import files, lock, rekeyed, upgrading
 from genbench.records.files import sha256_of_arrays, sha256_of_json
 from genbench.records.run import Data, Result, Run
 from genbench.records.store import Store
@@ -51,6 +51,11 @@ def rekey(results_dir: Path) -> dict[str, Any]:
     if not (new / rekeyed.NAME).exists():  # else a kill came between: all is written
         _write(results_dir, new)
     return _swap(results_dir, new)
+
+
+def has_older(results_dir: Path) -> bool:
+    """Whether a folder of results holds any of before revisions, or a half-done `rekey`."""
+    return (results_dir / _NEW).exists() or any(_older(results_dir / "runs"))
 
 
 def _write(results_dir: Path, new: Path) -> None:
@@ -240,7 +245,8 @@ def _old_keys(run: Run, code: Mapping[str, str]) -> dict[str, str]:
 
 def _answered(old: Old) -> tuple[Result, Any]:
     """A result as it reads now, and the scores of the single test rows, or None."""
-    answer = {name: old.answer[name] for name in vars(Result(old.run, "")) if name in old.answer}
+    now = upgrading.upgraded(old.answer, old.run.metric)
+    answer = {name: now[name] for name in vars(Result(old.run, "")) if name in now}
     rows, values = old.folder / "per_example.npz", None
     if rows.exists():
         values = _arrays(rows, old.about["keys"]["score"])[0]["values"]

@@ -9,19 +9,23 @@ sentences and labels are not in them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from genbench.plugins.code import Part
 from genbench.records.files import sha256_of_json
+from genbench.records.observed import Mixing, Training, Tuned
 
 
 @dataclass(frozen=True)
 class Data:
-    """Which rows a run sees: sha256 of each part, and what a table must say of the dataset."""
+    """Which rows a run sees: sha256 of each part, and what a table must say of the dataset.
+
+    labels: sha256 of the labels of "train", "valid" and "test", where there are some.
+    """
 
     name: str
     fold: int
@@ -32,6 +36,7 @@ class Data:
     digest: str
     caveat: str
     levels: int | None
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,11 @@ class Run:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     sample_set: int = 0
     protocol: str = ""
+    fit_reads: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    sample_reads: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    score_reads: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    draws: bool = True
+    unmet: str = ""
 
     @cached_property
     def fit_key(self) -> str:
@@ -91,6 +101,7 @@ class Run:
                 "selection": dict(self.selection),
                 "select": _said(self.parts.get("select")),
                 "minutes": self.minutes,
+                **_told(self.fit_reads),
             }
         )
 
@@ -119,6 +130,7 @@ class Run:
                 "tuning": tuned,
                 "levels": self.data.levels,
                 "set": self.sample_set,
+                **_told(self.sample_reads),
             }
         )
 
@@ -129,7 +141,7 @@ class Run:
         return sha256_of_json(
             {
                 "scoring": self.revisions["scoring"],
-                "sample": self.sample_key,
+                **({"sample": self.sample_key} if self.draws else {"fit": self.fit_key}),
                 "metric": _said(self.parts["metric"]),
                 "settings": dict(self.settings),
                 "fold": [data.fold, data.folds],
@@ -138,6 +150,7 @@ class Run:
                 "overrides": dict(self.overrides),
                 "recipe": dict(self.recipe),
                 "protocol": self.protocol,
+                **_told(self.score_reads),
             }
         )
 
@@ -155,8 +168,9 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where the score is kept, inside the samples' folder."""
-        return self.sample_folder / f"{self.metric}-fold-{self.data.fold}-{self.score_key[:12]}"
+        """Where the score is kept: inside the folder of what it is a score of."""
+        of = self.sample_folder if self.draws else self.fit_folder
+        return of / f"{self.metric}-fold-{self.data.fold}-{self.score_key[:12]}"
 
 
 def _said(part: Part | None) -> list[Any]:
@@ -164,14 +178,25 @@ def _said(part: Part | None) -> list[Any]:
     return [part.distribution, part.name, part.revision, part.digest] if part else []
 
 
+def _told(reads: Mapping[str, Any]) -> dict[str, Any]:
+    """What a key says of what a stage is told; nothing where it is nothing."""
+    return {"reads": dict(reads)} if reads else {}
+
+
+# --- the answer ---
+
+
 @dataclass(frozen=True)
 class Result:
     """The answer to a run: a function of its keys on one machine and thread count.
 
-    status: "done" or "failed"; then `value` and `stderr` are None and `error` says why.
-    kind: "mean" or "binary", what the samples are. scored: how many samples there were.
-    cut: whether a time budget ended the training. per_example: sha256 of the scores of the single
-    test rows, empty where the metric gives none.
+    status: "done"; "failed" or "unmet", when `value` is None and `error` says why. stderr: None
+    where none is known. best: of the metric, see `protocols.Metric`. kind: "mean" or "binary",
+    what the samples are. scored: how many samples there were, `distinct` of them different. cut:
+    whether a time budget ended the training. What the runner observed: `training`; `sampling`, the
+    hyperparameters that only sampling reads; `tuned`, `mixing`; `model_notes`, the model's own.
+    What the metric said: `curves`, `warnings`, `notes`. per_example: sha256 of the scores of the
+    single test rows, empty where the metric gives none.
     """
 
     run: Run
@@ -179,12 +204,20 @@ class Result:
     value: float | None = None
     stderr: float | None = None
     unit: str = ""
-    higher_is_better: bool = True
+    best: Literal["high", "low", "real"] | float = "high"
     kind: str = ""
     scored: int = 0
+    distinct: int = 0
     cut: bool = False
     error: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    training: Training = field(default_factory=Training)
+    sampling: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    tuned: Tuned | None = None
+    mixing: Mixing | None = None
+    model_notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     per_example: str = ""
 
     # What was asked is read off a result so often that it has names here.
@@ -257,6 +290,13 @@ _ASKED += ("recipe", "digest", "caveat", "sample_set", "protocol", "key")
 def flat(result: Result) -> dict[str, Any]:
     """A result as one JSON object: what was asked, its key, the answer."""
     asked = {name: getattr(result, name) for name in _ASKED}
-    answer = {name: value for name, value in vars(result).items() if name != "run"}
+    answer = answered(result)
     parts = {role: asdict(part) for role, part in result.run.parts.items()}
     return {**asked, **answer, "parts": parts, "revisions": dict(result.run.revisions)}
+
+
+def answered(result: Result) -> dict[str, Any]:
+    """The answer alone, as plain data."""
+    every = {name: value for name, value in vars(result).items() if name != "run"}
+    plain = {n: asdict(v) for n, v in every.items() if isinstance(v, Training | Tuned | Mixing)}
+    return {**every, **plain}

@@ -27,8 +27,8 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from genbench.errors import AlteredError, StoreError, UsageError
-from genbench.records import files, names
-from genbench.records.run import Result, Run
+from genbench.records import files, names, upgrading
+from genbench.records.run import Result, Run, answered
 
 WEIGHTS, EVENTS, PROVENANCE, LOG = (
     "weights.safetensors",
@@ -37,14 +37,16 @@ WEIGHTS, EVENTS, PROVENANCE, LOG = (
     "output.log",
 )
 CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"  # only while it trains
-SAMPLES, RUN, DONE, FAILED, PER_EXAMPLE = (
+SAMPLES, RUN, DONE, FAILED, UNMET, PER_EXAMPLE = (
     "samples.npz",
     "run.json",
     "result.json",
     "failed.json",
+    "unmet.json",
     "per_example.npz",
 )
-KEPT = (WEIGHTS, EVENTS, PROVENANCE, SAMPLES, RUN, DONE, FAILED, PER_EXAMPLE)  # what a lock lists
+ANSWERS = {"done": DONE, "failed": FAILED, "unmet": UNMET}  # by status; the first there counts
+KEPT = (WEIGHTS, EVENTS, PROVENANCE, SAMPLES, RUN, *ANSWERS.values(), PER_EXAMPLE)  # in a lock
 STAGES = ("fit", "sample", "score")
 
 
@@ -55,9 +57,10 @@ class Store:
         self.runs = results_dir / "runs"
 
     def __contains__(self, run: Run) -> bool:
-        if not (self.runs / run.folder / DONE).exists():
-            return False
-        return self._result(run.folder).status == "done"
+        folder = self.runs / run.folder
+        if run.unmet:
+            return (folder / UNMET).exists() and self._result(run.folder).error == run.unmet
+        return (folder / DONE).exists() and self._result(run.folder).status == "done"
 
     def prepare(self) -> None:
         """Makes the folder and proves that it can be written; raises UsageError if not.
@@ -162,17 +165,28 @@ class Store:
         note = _own(path, about, run.sample_key).get("note")
         return _only(path, arrays, "samples"), note
 
+    def sample_labels(self, run: Run) -> np.ndarray | None:
+        """The labels (m,) that stored samples were asked for, int64, or None."""
+        path = self.runs / run.sample_folder / SAMPLES
+        return files.read_arrays(path)[0].get("labels") if path.exists() else None
+
     def keeps_samples(self, run: Run) -> bool:
         """Whether the samples of a run are there."""
         return (self.runs / run.sample_folder / SAMPLES).exists()
 
     def put_samples(
-        self, run: Run, rows: np.ndarray, note: Any, provenance: Mapping[str, Any]
+        self,
+        run: Run,
+        rows: np.ndarray,
+        note: Any,
+        provenance: Mapping[str, Any],
+        labels: np.ndarray | None = None,
     ) -> None:
-        """Keeps samples (m, d), deflated."""
+        """Keeps samples (m, d), deflated, and the labels (m,) that were asked for, if any."""
         self._put_provenance(run, "sample", provenance)
         about = {"key": run.sample_key, "note": note}
-        files.write_arrays(self.runs / run.sample_folder / SAMPLES, {"samples": rows}, about)
+        arrays = {"samples": rows} | ({} if labels is None else {"labels": labels})
+        files.write_arrays(self.runs / run.sample_folder / SAMPLES, arrays, about)
 
     # --- scores ---
 
@@ -186,11 +200,12 @@ class Store:
         if per_example is not None:
             about = {"key": run.score_key, "note": None}
             files.write_arrays(folder / PER_EXAMPLE, {"values": per_example}, about)
-        answer = {k: v for k, v in vars(result).items() if k != "run"}
-        name = DONE if result.status == "done" else FAILED
+        answer = answered(result)
+        name = ANSWERS[result.status]
         files.write_json(folder / name, {**answer, "key": run.score_key})
-        if name == DONE:
-            files.remove(folder / FAILED)
+        for other in ANSWERS.values():
+            if other not in (name, DONE):
+                files.remove(folder / other)
 
     def result(self, run: Run) -> Result | None:
         """The result of a run, done or failed, or None."""
@@ -221,8 +236,8 @@ class Store:
             yield self._result(folder.relative_to(self.runs))
 
     def folders(self) -> list[Path]:
-        """The folder of every result, done or failed, sorted."""
-        found = {path.parent for name in (DONE, FAILED) for path in self.runs.rglob(name)}
+        """The folder of every result, whatever its status, sorted."""
+        found = {path.parent for name in ANSWERS.values() for path in self.runs.rglob(name)}
         return sorted(found)
 
     def unanswered(self) -> list[Path]:
@@ -232,15 +247,15 @@ class Store:
 
     def is_answered(self, folder: Path) -> bool:
         """Whether there is a result, done or failed, in a folder below `runs`."""
-        return any((folder / name).exists() for name in (DONE, FAILED))
+        return any((folder / name).exists() for name in ANSWERS.values())
 
     def check_layout(self, folders: Iterable[Path]) -> None:
         """Raises StoreError where an older version wrote one of the results in these folders."""
         for folder in folders:
-            if self.is_answered(folder) and not (folder / RUN).exists():
+            if self.is_answered(folder):
                 with suppress(AlteredError):  # whoever reads that result is told of it
                     path, answer = _answer(folder)
-                    if _is_older(answer):
+                    if upgrading.is_old(answer) or _is_older(answer):
                         raise _of_another_layout(path)
 
     def read(self, folder: Path) -> Result:
@@ -256,6 +271,8 @@ class Store:
         path, answer = _answer(place)
         if not (place / RUN).exists():
             raise _of_another_layout(path) if _is_older(answer) else _missing(place / RUN)
+        if upgrading.is_old(answer):
+            raise _of_another_layout(path)
         try:
             run = _runs().validate_python(files.read_json(place / RUN))
             key = answer.pop("key")
@@ -324,8 +341,8 @@ def _own(path: Path, about: Any, key: str) -> Any:
 
 
 def _answer(place: Path) -> tuple[Path, dict[str, Any]]:
-    """What stands in the file that makes a folder a result; a done one hides a failure."""
-    path = place / (DONE if (place / DONE).exists() else FAILED)
+    """What stands in the file that makes a folder a result; a done one hides the others."""
+    path = next((place / n for n in ANSWERS.values() if (place / n).exists()), place / DONE)
     return path, files.read_json(path)
 
 
@@ -351,6 +368,6 @@ def _missing(path: Path) -> AlteredError:
 
 def _of_another_layout(path: Path) -> StoreError:
     return StoreError(
-        f"{path} was written before results had revisions; `genbench rekey` gives all results of "
-        "the folder the keys that they have now, and trains nothing again"
+        f"{path} was written by an older version; `genbench rekey` gives all results of the folder "
+        "the form and the keys that they have now, and trains nothing again"
     )

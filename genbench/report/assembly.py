@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from genbench.defaults import DEFAULTS
+from genbench.protocols import better
 from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.report import cell, page, scores, sections
@@ -60,9 +61,7 @@ def _compared(results: Sequence[Result]) -> list[tuple[str, str]]:
     own = [result for result in results if not result.protocol]
     failed = sum(result.status == "failed" for result in own)
     metrics = {
-        f"{r.metric}, in {r.unit}, {'higher' if r.higher_is_better else 'lower'} is better": None
-        for r in own
-        if r.status == "done"
+        f"{r.metric}, in {r.unit}, {better(r.best)}": None for r in own if r.status == "done"
     }
     data = dict.fromkeys((r.dataset, r.caveat, r.digest) for r in own)
     facts = {

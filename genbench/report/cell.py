@@ -11,6 +11,7 @@ from genbench.plugins.code import Part
 from genbench.records.run import Result
 from genbench.report import page
 from genbench.tables.cells import OVER, Cell
+from genbench.tables.frames import noted
 from genbench.tables.speed import Records, timed_on
 from genbench.verifying import commands
 from genbench.words import several
@@ -67,6 +68,7 @@ def _commit(score: Mapping[str, Any]) -> str:
 def _runs(cell: Cell, records: Records) -> page.Table:
     """A line for each run: its number, its epochs, its seconds, its key."""
     sets = any(result.sample_set for result in cell.results)
+    names = [*noted(cell)]
 
     def row(result: Result) -> page.Row:
         name = [f"seed {result.seed}"]
@@ -75,15 +77,15 @@ def _runs(cell: Cell, records: Records) -> page.Table:
         values = [
             result.status if result.value is None else f"{result.value:.2f}",
             _number(result.stderr, ".2f"),
-            _number(result.details.get("sigma"), ".4g"),
-            _number(result.details.get("training", {}).get("epochs"), "d"),
+            *(_noted(result.notes.get(name)) for name in names),
+            _number(result.training.epochs or None, "d"),
             *(_number(seconds, ".3g") for seconds in _seconds(records.get(result.key, {}))),
             result.key,
         ]
         *numbers, key = values
         return page.Row(", ".join(name), [*map(page.cell, numbers), page.Cell(key)])
 
-    numbers = ("value", "standard error", "sigma", "epochs", "training, s", "sampling, s")
+    numbers = ("value", "standard error", *names, "epochs", "training, s", "sampling, s")
     return page.Table(
         f"Runs of {cell.label} on {cell.head}",
         "run",
@@ -103,6 +105,11 @@ def _number(value: Any, form: str) -> str:
     """A number, or a dash where there is none."""
     known = isinstance(value, int | float) and math.isfinite(value)
     return format(value, form) if known else "–"
+
+
+def _noted(value: Any) -> str:
+    """What a metric noted, or a dash."""
+    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _machine(score: Mapping[str, Any]) -> dict[str, Any]:

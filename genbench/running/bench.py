@@ -12,10 +12,13 @@ from torch import Tensor
 
 from genbench.errors import DataError, UsageError
 from genbench.plugins import code, recipe, registry
+from genbench.plugins.settings import told
 from genbench.protocols import Split
+from genbench.records import observed
+from genbench.records.observed import Training
 from genbench.records.run import Run
 from genbench.records.store import Store
-from genbench.running import provenance
+from genbench.running import labels, provenance
 from genbench.running.data import Sources, carved
 from genbench.seeding import seeded
 
@@ -39,13 +42,27 @@ class Bench:
         return self.sources.dataset(self.run.data.name)
 
     def split(self, fold: int) -> Split:
-        """The rows of a fold, on the device; labels stay behind."""
-        split = self.sources.split(self.run.data.name, fold)
-        return Split(*(rows.to(self.device) for rows in (split.train, split.valid, split.test)))
+        """The rows of a fold and their labels, on the device."""
+        return self.sources.split(self.run.data.name, fold).to(self.device)
 
     def rows_of_training(self, split: Split) -> tuple[Tensor, Tensor]:
         """The rows that train, and those that select epochs and tune sampling."""
         return carved(split.train) if self.run.carves else (split.train, split.valid)
+
+    def labels_of_training(self, split: Split) -> Tensor | None:
+        """The labels of the rows that train, as the model sees them; None where it sees none."""
+        reads = {**self.run.fit_reads, **self.run.sample_reads}
+        if "labels" not in reads or split.train_labels is None:
+            return None
+        known = carved(split.train_labels)[0] if self.run.carves else split.train_labels
+        return labels.shown(known, reads.get("shown"), (self.run.data.name, self.run.seed))
+
+    @property
+    def pool(self) -> Tensor | None:
+        """The labels that samples are asked for like; None of a model that is asked for none."""
+        if "labels" not in self.run.sample_reads:
+            return None
+        return self.labels_of_training(self.split(self.run.data.fold))
 
     @property
     def stream(self) -> tuple[str, str, int]:
@@ -56,15 +73,16 @@ class Bench:
         """An untrained model, with some hyperparameters changed."""
         with seeded(*self.stream, "build"), self.device:
             cls = registry.load("model", self.run.model)
-            return cls(tuple(self.dataset.shape), **{**self.run.hyperparameters, **changed})
+            values = {**self.run.hyperparameters, **changed}
+            return cls(tuple(self.dataset.shape), **values, **told(cls, self.dataset.levels))
 
-    def loaded(self, **changed: Any) -> tuple[Any, dict[str, Any]]:
+    def loaded(self, **changed: Any) -> tuple[Any, Training]:
         """The finished model from the store, and what its training noted."""
         stored = self.store.weights(self.run)
         assert stored is not None
         model = self.build(**changed)
         model.load_state_dict(self.tensors(stored[0]))
-        return model, stored[1]
+        return model, observed.training(stored[1])
 
     def tensors(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
         """A stored state on the device."""

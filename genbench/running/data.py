@@ -15,7 +15,7 @@ from genbench.protocols import Split
 from genbench.records.files import sha256_of_arrays
 from genbench.records.run import Data
 
-SIGMA_ROWS = 1000  # validation rows that choose sigma; those after them choose the epoch
+TUNING_ROWS = 1000  # validation rows that tune a metric; those after them choose the epoch
 
 
 class Sources:
@@ -80,6 +80,11 @@ class Sources:
             digest=source.digest,
             caveat=source.caveat,
             levels=source.levels,
+            labels={
+                name: sha256_of_arrays({"labels": labels.numpy()})
+                for name in ("train", "valid", "test")
+                if (labels := getattr(split, f"{name}_labels")) is not None
+            },
         )
 
 
@@ -102,8 +107,8 @@ def _digest(rows: Tensor) -> str:
 def carved(train: Tensor) -> tuple[Tensor, Tensor]:
     """Training rows, and those at their end that select epochs and tune sampling instead.
 
-    A tenth, at most twice as many as choose sigma.
+    Or their labels. A tenth, at most twice as many as tune a metric.
     """
-    held_out = min(2 * SIGMA_ROWS, len(train) // 10)
+    held_out = min(2 * TUNING_ROWS, len(train) // 10)
     kept = len(train) - held_out
     return train[:kept], train[kept:]

@@ -2,70 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genbench.errors import ModelError
+from genbench.protocols import Split
 from genbench.records.files import sha256_of_json
+from genbench.records.observed import Drawn, Mixing, Tuned, as_note
 from genbench.records.run import Run
 from genbench.running import provenance, training
 from genbench.running.bench import Bench
-from genbench.running.rows import checked
+from genbench.running.labels import asked
+from genbench.running.rows import kept_of, sampled
 from genbench.samples import chains, judging
 from genbench.seeding import seeded
 from genbench.timing import Clock, timed
 
-Tuned = dict[str, dict[str, Any]]  # what was chosen, by what it was chosen for
+Chosen = dict[str, Tuned | None]  # what was chosen, by what it was chosen for
 
 
-def draw(bench: Bench, run: Run, tuned: Tuned) -> tuple[np.ndarray, dict[str, Any]]:
+def draw(bench: Bench, run: Run, tuned: Chosen) -> tuple[np.ndarray, Drawn]:
     """Draws a run's samples from the stored weights and keeps them; returns them and their note.
 
     tuned: what was chosen before for other runs of this training; takes what is chosen now.
     """
     chosen = _tune(bench, run, tuned)
-    changed = {chosen["name"]: chosen["value"]} if chosen else {}
+    changed = {chosen.name: chosen.value} if chosen else {}
     model, trained = bench.loaded(**changed)
     bench.store.log(run, {"stage": "sample"})
     provenance.forget_peak(bench.device)
     clock, further = Clock(), [run.sample_set] if run.sample_set else []
+    wanted = asked_for(bench, run)
     with seeded(*bench.stream, "sample", *further), bench.device, timed(bench.device, clock):
-        rows = model.sample(run.samples)
+        rows = sampled(model, run.samples, wanted)
     record = {**bench.spent("sample", clock.seconds), "code": bench.code("model", "tune")}
-    kept = checked(run, rows, bench.dataset)
-    if len(kept) > run.samples:
-        raise ModelError(f"{run.model} gave {len(kept)} samples where {run.samples} were asked for")
+    kept = kept_of(run, rows, bench.dataset, run.samples, wanted)
     record |= provenance.of_draw(len(kept), clock.seconds)
     notes = model.notes() if hasattr(model, "notes") else {}
-    note = {"kind": model.samples, "notes": notes, "training": trained, "tuned": chosen}
-    note["mixing"] = _mixing(bench, run, chosen, kept)
-    bench.store.put_samples(run, kept, note, record)
-    return kept, note
+    mixing = _mixing(bench, run, chosen, kept)
+    found = Drawn(model.samples, trained, notes, chosen, mixing)
+    labels = None if wanted is None else wanted.cpu().numpy()
+    bench.store.put_samples(run, kept, as_note(found), record, labels)
+    return kept, found
 
 
-def _tune(bench: Bench, run: Run, tuned: Tuned) -> dict[str, Any]:
+def asked_for(bench: Bench, run: Run) -> Tensor | None:
+    """The labels that a run's samples are asked for; None where none are."""
+    pool = bench.pool
+    if pool is None:
+        return None
+    return asked(pool, run.samples, (run.data.name, run.seed, run.sample_set))
+
+
+def _tune(bench: Bench, run: Run, tuned: Chosen) -> Tuned | None:
     """Tries the values of a sampling hyperparameter, each with the same seed, from noise."""
     chosen = run.tuning
     if not chosen or _stands_still(run):
-        return {}
-    asked = sha256_of_json([dict(chosen), settings(run, {})])
-    if asked in tuned:
-        return tuned[asked]
+        return None
+    question = sha256_of_json([dict(chosen), settings(run, None)])
+    if question in tuned:
+        return tuned[question]
     train, rows = bench.rows_of_training(bench.split(run.data.fold))
+    split = Split(train, *training.halves(rows))
     start = {"start": "noise"} if "start" in run.sampling else {}
     curve = []
     for value in chosen["values"]:
         model, _ = bench.loaded(**{chosen["name"]: value, **start})
         with seeded(*bench.stream, "tune"):
-            curve.append([value, training.judged(bench, model, train, rows, chosen)])
+            curve.append([value, training.judged(bench, model, split, chosen)])
         bench.store.log(run, {"stage": "tune", chosen["name"]: value, "value": curve[-1][1]})
     found = training.best(curve, chosen)[0]
-    tuned[asked] = {"name": chosen["name"], "value": found, "curve": curve}
-    return tuned[asked]
+    tuned[question] = Tuned(chosen["name"], found, curve)
+    return tuned[question]
 
 
 def _stands_still(run: Run) -> bool:
@@ -73,21 +83,21 @@ def _stands_still(run: Run) -> bool:
     return "reconstruct" in run.sampling and run.hyperparameters["reconstruct"] is True
 
 
-def settings(run: Run, tuned: Mapping[str, Any]) -> dict[str, Any]:
+def settings(run: Run, tuned: Tuned | None) -> dict[str, Any]:
     """The hyperparameters that only sampling reads, the tuned one as it was chosen."""
     if _stands_still(run):
         return {"reconstruct": True}
-    chosen = {tuned["name"]: tuned["value"]} if tuned else {}
+    chosen = {tuned.name: tuned.value} if tuned else {}
     return {name: run.hyperparameters[name] for name in run.sampling} | chosen
 
 
-def _mixing(bench: Bench, run: Run, tuned: Mapping[str, Any], kept: np.ndarray) -> dict[str, Any]:
+def _mixing(bench: Bench, run: Run, tuned: Tuned | None, kept: np.ndarray) -> Mixing | None:
     """Which training images the samples are near to, and how chains moved among them.
 
     Nothing of data that are no images; the same for all folds.
     """
     if len(bench.dataset.shape) < 2:
-        return {}
+        return None
     sampling = settings(run, tuned)
     steps: tuple[int | None, int] = None, 1
     if {"chains", "thinning"} <= sampling.keys():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, product
 from pathlib import Path
@@ -12,13 +12,16 @@ from typing import Any
 from genbench.errors import DataError, UsageError
 from genbench.plugins import presets, recipe, registry
 from genbench.plugins.code import identities, stage_revisions, unfollowed
-from genbench.plugins.settings import check_values, constructor, defaults
+from genbench.plugins.settings import check_values, constructor, defaults, told
+from genbench.protocols import abilities, needs
 from genbench.records.run import Data, Result, Run
 from genbench.records.standing import standing
 from genbench.records.store import Store
 from genbench.running.data import Sources
+from genbench.running.needs import unmet
 
 MOST_CHAINS, LEAST_STATES = 100, 100  # of chains that start at training images
+ALL = "all"
 HOLD_OUT = ("select", "tune")  # keys of a recipe that need rows which no one trains on
 
 
@@ -51,7 +54,7 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
     models = [registry.find("model", name).name for name in question.models]
     _check_options(question, models)
     asked, models = models, list(dict.fromkeys([*models, *question.references]))
-    metrics = list(dict.fromkeys(registry.find("metric", name).name for name in question.metrics))
+    metrics = metrics_of(question.metrics)
     known = presets.names()
     if question.preset not in known:
         hint = registry.nearest(question.preset, known)
@@ -76,11 +79,19 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
             sets = range(question.sample_sets if model in asked else 1)
             for which, data, metric in product(sets, folds, metrics):
                 run = _run(question, recipes[model], model, seed, data, metric)
-                runs.append(replace(run, sample_set=which))
+                if which == 0 or run.draws:
+                    lacks = unmet(metric, model, sources.dataset(dataset), data)
+                    runs.append(replace(run, sample_set=which, unmet=lacks))
     for run in runs:
         _check_chains(run)
     _warn_of_unfollowed(runs)
     return runs
+
+
+def metrics_of(names: Sequence[str]) -> list[str]:
+    """The registered metrics of these names, each once; "all" is all of them."""
+    every = [m for name in names for m in (registry.names("metric") if name == ALL else [name])]
+    return list(dict.fromkeys(registry.find("metric", name).name for name in every))
 
 
 def _check_options(question: Question, models: Sequence[str]) -> None:
@@ -190,6 +201,7 @@ def _run(
     values = recipe.values(model, data.name, chosen.preset)
     label = set_by_user(question, model)
     label |= {f"{metric}.{key}": v for key, v in question.overrides.get(metric, {}).items()}
+    takes, can = needs(registry.load("metric", metric)), abilities(registry.load("model", model))
     minutes = question.minutes if "epochs" in chosen.hyperparameters else None
     if minutes is not None:
         label["minutes"] = minutes
@@ -212,7 +224,30 @@ def _run(
         uses_validation=chosen.runner.get("uses_validation", False),
         minutes=minutes,
         overrides=label,
+        fit_reads=_fit_reads(model, can, data, chosen),
+        sample_reads=_shown(data, chosen) if "conditional" in can else {},
+        score_reads=_score_reads(takes, data),
+        draws="samples" in takes,
     )
+
+
+def _fit_reads(
+    model: str, can: Collection[str], data: Data, chosen: recipe.Recipe
+) -> dict[str, Any]:
+    """What a training is told beside rows and hyperparameters, as its key says it."""
+    labels = _shown(data, chosen) if "labelled" in can else {}
+    return told(registry.load("model", model), data.levels) | labels
+
+
+def _shown(data: Data, chosen: recipe.Recipe) -> dict[str, Any]:
+    """The labels of the training rows, and how many of them are shown; None: all."""
+    return {"labels": data.labels.get("train", ""), "shown": chosen.runner.get("labels")}
+
+
+def _score_reads(takes: Collection[str], data: Data) -> dict[str, Any]:
+    """What a metric takes beside rows, as its key says it; sample labels are in another."""
+    said = {"labels": dict(data.labels), "density": data.digest, "model": True}
+    return {name: said[name] for name in said if name in takes}
 
 
 def _selection(chosen: recipe.Recipe) -> dict[str, Any]:

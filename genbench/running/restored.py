@@ -9,6 +9,7 @@ import torch
 
 from genbench.errors import UsageError
 from genbench.plugins import registry
+from genbench.plugins.settings import told
 from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.seeding import seeded
@@ -39,7 +40,8 @@ def model(store: Store, result: Result, shape: tuple[int, ...]) -> Any:
     cls = registry.load("model", result.model)
     try:
         with seeded(result.model, result.dataset, result.seed, "build"):
-            found = cls(shape, **result.run.hyperparameters)
+            of_data = told(cls, result.run.data.levels)
+            found = cls(shape, **result.run.hyperparameters, **of_data)
         found.load_state_dict({k: torch.from_numpy(np.array(a)) for k, a in kept[0].items()})
     except (TypeError, ValueError, KeyError, RuntimeError) as error:
         raise UsageError(

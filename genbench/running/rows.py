@@ -11,7 +11,32 @@ from torch import Tensor
 
 from genbench.errors import ModelError
 from genbench.records.run import Run
+from genbench.running.labels import asked
 from genbench.samples.pixels import as_stored
+
+
+def drawn(
+    run: Run, model: Any, n: int, dataset: Any, pool: Tensor | None
+) -> tuple[np.ndarray, Tensor | None]:
+    """n samples of a model as they are kept, and the labels that were asked for, if any.
+
+    pool: labels that those asked for are as frequent as; None where none are asked for.
+    """
+    wanted = None if pool is None else asked(pool, n, (run.data.name, run.seed, run.sample_set))
+    return kept_of(run, sampled(model, n, wanted), dataset, n, wanted), wanted
+
+
+def sampled(model: Any, n: int, wanted: Tensor | None) -> Any:
+    """What `sample` gives, of the wanted labels where there are some."""
+    return model.sample(n) if wanted is None else model.sample(n, wanted)
+
+
+def kept_of(run: Run, rows: Any, dataset: Any, n: int, wanted: Tensor | None) -> np.ndarray:
+    """Samples as they are kept; raises ModelError where they are too many, or not one a label."""
+    kept = checked(run, rows, dataset)
+    if len(kept) > n or (wanted is not None and len(kept) < n):
+        raise ModelError(f"{run.model} gave {len(kept)} samples where {n} were asked for")
+    return kept
 
 
 def checked(run: Run, samples: Any, dataset: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ import torch
 
 from genbench.errors import ModelError, StoreError, UsageError
 from genbench.precision import float32_products
-from genbench.records.run import Run
+from genbench.records.run import Result, Run
 from genbench.records.store import Store
 from genbench.running.conditions import logged, settled
 from genbench.running.failures import fail, is_interrupt
@@ -96,6 +96,9 @@ def execute(runs: Sequence[Run], environment: Environment) -> list[str]:
 def _attempt(run: Run, work: Work, store: Store, device: torch.device) -> None:
     """Does one run; what its parts raise is its result."""
     clock = Clock()
+    if run.unmet:
+        store.put(Result(run, "unmet", error=run.unmet), {})
+        return
     try:
         with timed(device, clock):
             work.score(run)

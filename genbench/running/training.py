@@ -11,12 +11,12 @@ from torch import Tensor
 
 from genbench.errors import ModelError
 from genbench.plugins import registry
-from genbench.protocols import Epoch, Split
+from genbench.protocols import Epoch, NotFinite, Split, goodness
 from genbench.records.run import Run
 from genbench.running import provenance
 from genbench.running.bench import Bench
-from genbench.running.data import SIGMA_ROWS
-from genbench.running.rows import checked
+from genbench.running.data import TUNING_ROWS
+from genbench.running.rows import drawn
 from genbench.samples import judging
 from genbench.seeding import seeded
 from genbench.timing import Clock, timed
@@ -31,12 +31,15 @@ def epochs(
     stream: tuple[str | int, ...],
     done: int = 0,
     clock: Clock | None = None,
+    labels: Tensor | None = None,
 ) -> Iterator[Epoch]:
     """The epochs of `fit`, those after the first `done`, each with its own random stream.
 
+    labels: of the training rows, for a model that is given them.
     clock: has the seconds of the epoch that was made last.
     """
-    running, device = model.fit(train, valid), train.device
+    told = () if labels is None else (labels,)
+    running, device = model.fit(train, valid, *told), train.device
     clock = clock or Clock()
     while True:
         done += 1
@@ -63,12 +66,13 @@ def train(bench: Bench) -> None:
     store.log(run, {**start, **bench.settings()})
     provenance.forget_peak(bench.device)
     cut, valid = False, split.valid if run.uses_validation else split.valid[:0]
-    for epoch in epochs(model, rows, valid, bench.stream, note["done"], clock):
+    labels = bench.labels_of_training(split) if "labels" in run.fit_reads else None
+    for epoch in epochs(model, rows, valid, bench.stream, note["done"], clock, labels):
         losses = _losses(run, epoch)
         note["done"] += 1
         note["seconds"] += clock.seconds
         if run.selection and note["done"] % run.selection["every"] == 0:
-            _look(bench, model, rows, looked_at, note)
+            _look(bench, model, Split(rows, *halves(looked_at)), note)
         store.put_checkpoint(run, arrays(run, model.state_dict()), note)
         event = {"epoch": epoch.index, "of": epoch.total, "losses": losses}
         store.log(run, {**event, "seconds": clock.seconds})
@@ -99,11 +103,11 @@ def _resumed(bench: Bench, model: Any) -> dict[str, Any] | None:
     return note
 
 
-def _look(bench: Bench, model: Any, train: Tensor, rows: Tensor, note: dict[str, Any]) -> None:
+def _look(bench: Bench, model: Any, split: Split, note: dict[str, Any]) -> None:
     """Scores the epoch on rows that are not test rows and keeps it if it is the best so far."""
     chosen = bench.run.selection
     with seeded(*bench.stream, "select", note["done"]):
-        value = judged(bench, model, train, rows, chosen)
+        value = judged(bench, model, split, chosen)
     note["curve"].append([note["done"], value])
     found = best(note["curve"], chosen)
     if found != note["best"]:
@@ -111,23 +115,27 @@ def _look(bench: Bench, model: Any, train: Tensor, rows: Tensor, note: dict[str,
         bench.store.put_best(bench.run, arrays(bench.run, _finished(model.state_dict())), found)
 
 
-def judged(
-    bench: Bench, model: Any, train: Tensor, rows: Tensor, chosen: Mapping[str, Any]
-) -> float | None:
+def halves(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows that are no test rows: those that tune the metric, and those that it scores."""
+    half = TUNING_ROWS if len(rows) >= 2 * TUNING_ROWS else len(rows) // 2
+    return rows[:half], rows[half:]
+
+
+def judged(bench: Bench, model: Any, split: Split, chosen: Mapping[str, Any]) -> float | None:
     """What a model's samples score on rows that are no test rows; None if it is no number."""
     metric = registry.load("metric", chosen["metric"])()
-    half = SIGMA_ROWS if len(rows) >= 2 * SIGMA_ROWS else len(rows) // 2
     with bench.device:
-        kept = checked(bench.run, model.sample(chosen["samples"]), bench.dataset)
-        split = Split(train, rows[:half], rows[half:])
-        value = judging.scored(metric, judging.as_given(kept, bench.dataset, bench.device), split)
-    return value.value if math.isfinite(value.value) else None
+        kept, _ = drawn(bench.run, model, chosen["samples"], bench.dataset, bench.pool)
+        try:
+            return judging.scored(metric, judging.given(kept, bench.dataset, split)).value
+        except NotFinite:
+            return None
 
 
 def best(curve: list[list[Any]], chosen: Mapping[str, Any]) -> list[Any]:
     """The best point of [what was tried, its value]; of equals the first."""
-    sign = 1 if registry.load("metric", chosen["metric"]).higher_is_better else -1
-    return max(curve, key=lambda point: -math.inf if point[1] is None else sign * point[1])
+    aim = registry.load("metric", chosen["metric"]).best
+    return max(curve, key=lambda p: -math.inf if p[1] is None else goodness(aim, p[1]))
 
 
 def _finish(bench: Bench, model: Any, note: dict[str, Any], cut: bool) -> None:

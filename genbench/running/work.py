@@ -10,13 +10,17 @@ import torch
 
 from genbench.plugins import registry
 from genbench.plugins.settings import of_settings
+from genbench.protocols import Score, needs
+from genbench.records import observed
 from genbench.records.files import sha256_of_arrays
+from genbench.records.observed import Drawn
 from genbench.records.run import Result, Run
 from genbench.records.store import Store
 from genbench.running import drawing, provenance, training
 from genbench.running.bench import Bench
 from genbench.running.data import Sources
 from genbench.samples import judging
+from genbench.samples.judging import Given
 from genbench.samples.pixels import digests
 from genbench.timing import Clock, timed
 
@@ -41,7 +45,7 @@ class Work:
         self.broken: BaseException | None = None  # what ended the training, for all that need it
         self._fits_again, self._draws_again = rerun, rerun
         self._drawn: set[str] = set()  # keys of the samples that were drawn again
-        self._tuned: drawing.Tuned = {}
+        self._tuned: drawing.Chosen = {}
 
     def trained(self) -> None:
         """Sees to it that the store holds the finished weights."""
@@ -55,47 +59,40 @@ class Work:
             self.broken = error
             raise
 
-    def samples(self, run: Run) -> tuple[np.ndarray, dict[str, Any]]:
-        """The samples of a run as they are kept (m, d), drawn now if need be, and their note."""
+    def samples(self, run: Run) -> tuple[np.ndarray, Drawn]:
+        """The samples of a run as they are kept (m, d), drawn now if need be, and what of them."""
         again = self._draws_again and run.sample_key not in self._drawn
         stored = None if again else self.bench.store.samples(run)
         if stored is None:
             self.trained()
-            stored = drawing.draw(self.bench, run, self._tuned)
+            found = drawing.draw(self.bench, run, self._tuned)
             self._drawn.add(run.sample_key)
-        return stored
+            return found
+        return stored[0], observed.drawn(stored[1])
+
+    def _drawn_or_trained(self, run: Run) -> tuple[np.ndarray | None, Drawn]:
+        """What is scored: samples, or of a metric that takes none the training alone."""
+        if run.draws:
+            return self.samples(run)
+        self.trained()
+        model, trained = self.bench.loaded()
+        notes = model.notes() if hasattr(model, "notes") else {}
+        return None, Drawn("", trained, notes)
 
     def score(self, run: Run) -> None:
         """Scores a run's samples and keeps the result."""
         bench = self.bench
-        kept, note = self.samples(run)
+        kept, drawn = self._drawn_or_trained(run)
         bench.check_unchanged(run)
-        split = bench.split(run.data.fold)
         metric = registry.load("metric", run.metric)(**run.settings)
         bench.store.log(run, {"stage": "score", "metric": run.metric, "fold": run.data.fold})
         provenance.forget_peak(bench.device)
         clock, stream = Clock(), (*bench.stream, "score", run.metric, run.data.fold)
         with timed(bench.device, clock):
-            score = judging.score(run.model, metric, kept, bench.dataset, split, stream)
+            score = judging.score(run.model, metric, given(bench, run, kept), stream)
         spent = {**bench.spent("score", clock.seconds), "code": bench.code("metric")}
-        details = {**score.details, "distinct": len(set(digests(kept)))}
-        details |= {"training": note["training"], "model": note["notes"]}
-        details["sampling"] = drawing.settings(run, note["tuned"])
-        details |= {name: note[name] for name in ("tuned", "mixing") if note[name]}
         rows = None if score.per_example is None else score.per_example.cpu().numpy()
-        result = Result(
-            run,
-            "done",
-            value=float(score.value),
-            stderr=float(score.stderr),
-            unit=metric.unit,
-            higher_is_better=metric.higher_is_better,
-            kind=note["kind"],
-            scored=len(kept),
-            cut=note["training"]["cut"],
-            details=details,
-            per_example="" if rows is None else sha256_of_arrays({"values": rows}),
-        )
+        result = _result(run, metric, score, drawn, kept, rows)
         bench.store.put(result, self._record(run, spent), rows)
 
     def _record(self, run: Run, spent: dict[str, Any]) -> dict[str, Any]:
@@ -105,6 +102,53 @@ class Work:
         record = provenance.of_stages(fit=fit, sample=sample, score=spent)
         signature = of_settings(run.metric, run.settings, run.data.levels)
         return {**record, "signature": signature, "registered_by": registered_by(run)}
+
+
+def given(bench: Bench, run: Run, kept: np.ndarray | None) -> Given:
+    """What the metric of a run is given: a fold, its labels, samples and theirs, the model."""
+    split = bench.split(run.data.fold)
+    takes, more = needs(registry.load("metric", run.metric)), {}
+    if "model" in takes:
+        more["model"] = bench.loaded()[0]
+    if "sample_labels" in takes:
+        asked = bench.store.sample_labels(run)
+        more["sample_labels"] = None if asked is None else torch.from_numpy(asked).to(bench.device)
+    if "labels" in takes:
+        more["labels"] = judging.labels_of(split, bench.labels_of_training(split))
+    return judging.given(kept, bench.dataset, split, **more)
+
+
+def _result(
+    run: Run,
+    metric: Any,
+    score: Score,
+    drawn: Drawn,
+    kept: np.ndarray | None,
+    rows: np.ndarray | None,
+) -> Result:
+    """The answer to a run: what the metric says, and what was observed on the way."""
+    said = judging.fold_score(run.data.fold, score)
+    return Result(
+        run,
+        "done",
+        value=said.value,
+        stderr=said.stderr,
+        unit=metric.unit,
+        best=metric.best,
+        kind=drawn.kind,
+        scored=0 if kept is None else len(kept),
+        distinct=0 if kept is None else len(set(digests(kept))),
+        cut=drawn.training.cut,
+        training=drawn.training,
+        sampling=drawing.settings(run, drawn.tuned) if run.draws else {},
+        tuned=drawn.tuned,
+        mixing=drawn.mixing,
+        model_notes=drawn.notes,
+        curves=said.curves,
+        warnings=said.warnings,
+        notes=said.notes,
+        per_example="" if rows is None else sha256_of_arrays({"values": rows}),
+    )
 
 
 def registered_by(run: Run) -> dict[str, str]:

@@ -12,10 +12,12 @@ A report describes; it judges nothing.
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import Tensor
+
+from genbench.records.observed import Mixing
 
 LOOKED_AT = 2000  # samples, in whole chains
 HELD_OUT = 500  # real rows that say how near a row that was not trained on lies
@@ -30,7 +32,7 @@ def report(
     train: Tensor,
     labels: Tensor | None,
     held_out: Tensor,
-) -> dict[str, Any]:
+) -> Mixing:
     """What the samples are near to: the training row nearest to each of at most LOOKED_AT states.
 
     Args:
@@ -39,7 +41,7 @@ def report(
         labels: int64 `(n,)` of `train`; None, or any of them negative, for unknown classes.
 
     Returns:
-        JSON-able values; those of classes are None where classes are unknown.
+        Of its fields those of classes are None where classes are unknown.
         looked_at, chains, steps: how many samples and chains, and steps between kept states; the
             last two None without chains.
         class_transitions_per_100_steps: see `transitions`; None where chains kept one state.
@@ -53,28 +55,29 @@ def report(
     _check(samples, chains, thinning, train, labels, held_out)
     states = looked_at(samples, chains or len(samples)).float()
     rows, distances = nearest(states.flatten(0, 1), train)
-    return {
-        "looked_at": len(rows),
-        "chains": states.shape[1] if chains else None,
-        "steps": thinning if chains else None,
-        "distinct_nearest": len(rows.unique()),
-        "near_copies": near_copies(distances, train, held_out[:HELD_OUT].to(states)),
-        **_classes(rows.view(states.shape[:2]), labels, thinning),
-    }
+    found = Mixing(
+        looked_at=len(rows),
+        chains=states.shape[1] if chains else None,
+        steps=thinning if chains else None,
+        distinct_nearest=len(rows.unique()),
+        near_copies=near_copies(distances, train, held_out[:HELD_OUT].to(states)),
+    )
+    return _with_classes(found, rows.view(states.shape[:2]), labels, thinning)
 
 
-def _classes(rows: Tensor, labels: Tensor | None, thinning: int) -> dict[str, Any]:
-    """What is said of the classes of the training rows (t, c) that the chains visited."""
+def _with_classes(found: Mixing, rows: Tensor, labels: Tensor | None, thinning: int) -> Mixing:
+    """With the classes of the training rows (t, c) that the chains visited, where all are known."""
     if labels is None or bool((labels < 0).any()):
-        return dict.fromkeys(("class_transitions_per_100_steps", "classes", "class_entropy"))
+        return found
     visited = labels.to(rows.device)[rows]
     values, counts = visited.unique(return_counts=True)
     shares = (counts.double() / visited.numel()).tolist()
-    return {
-        "class_transitions_per_100_steps": transitions(visited, thinning),
-        "classes": dict(zip(map(str, values.tolist()), shares, strict=True)),
-        "class_entropy": sum(p * math.log(1 / p) for p in shares),
-    }
+    return replace(
+        found,
+        class_transitions_per_100_steps=transitions(visited, thinning),
+        classes=dict(zip(map(str, values.tolist()), shares, strict=True)),
+        class_entropy=sum(p * math.log(1 / p) for p in shares),
+    )
 
 
 def looked_at(samples: Tensor, chains: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,16 +16,45 @@ from genbench.errors import ModelError, UsageError
 from genbench.plugins import registry
 from genbench.plugins.settings import check_values, constructor
 from genbench.precision import float32_products
-from genbench.protocols import Dataset, Score, Split
+from genbench.protocols import NEEDS, Best, Dataset, Labels, NotFinite, Score, Split, needs
 from genbench.samples.pixels import LARGEST, Deferred, as_scored, as_stored, digests, levels_of
 from genbench.seeding import seeded
 
 
-def scored(metric: Any, samples: Tensor, split: Split) -> Score:
-    """What a metric says; one that asks for the training rows is given them."""
-    wants_train = "train" in inspect.signature(metric.__call__).parameters
-    more = {"train": split.train} if wants_train else {}
-    return metric(samples, split.valid, split.test, **more)
+@dataclass(frozen=True)
+class Given:
+    """What a metric may be given, by the names of `protocols.NEEDS`; None where there is none."""
+
+    split: Split
+    samples: Tensor | None = None
+    sample_labels: Tensor | None = None
+    labels: Labels | None = None
+    model: Any = None
+    density: Any = None
+    features: Any = None
+
+
+def given(kept: np.ndarray | None, dataset: Dataset, split: Split, **more: Any) -> Given:
+    """What there is to judge kept rows (m, d) by, on one fold, on the device that scores.
+
+    more: fields of `Given` beside.
+    """
+    samples = None if kept is None else as_given(kept, dataset, split.test.device)
+    density = getattr(dataset, "density", None)
+    return Given(split, samples, **{"labels": labels_of(split), "density": density, **more})
+
+
+def labels_of(split: Split, seen: Tensor | None = None) -> Labels | None:
+    """The labels of a fold, None where a part has none; `seen`: of the first training rows.
+
+    Rows beyond those that a model saw the label of are hidden.
+    """
+    train, valid, test = split.train_labels, split.valid_labels, split.test_labels
+    if train is None or valid is None or test is None:
+        return None
+    if seen is not None:
+        train = torch.cat([seen, torch.full_like(train[len(seen) :], -1)])
+    return Labels(train, valid, test)
 
 
 def as_given(kept: np.ndarray, dataset: Dataset, device: torch.device) -> Tensor:
@@ -35,27 +63,75 @@ def as_given(kept: np.ndarray, dataset: Dataset, device: torch.device) -> Tensor
     return Deferred(stored, levels) if stored.numel() > LARGEST else as_scored(stored, levels)
 
 
-def score(
-    name: str,
-    metric: Any,
-    kept: np.ndarray,
-    dataset: Dataset,
-    split: Split,
-    stream: Sequence[str | int],
-) -> Score:
-    """What a metric says of kept rows (m, d) called `name`, drawing from the named stream.
+def scored(metric: Any, given: Given) -> Score:
+    """What a metric says of its own copies of what it takes.
 
-    split: one fold, on the device that scores. Raises ModelError where it gives no number.
+    Raises UsageError where it takes what nobody gives, and ModelError where what it gives back is
+    no score, or has not one value for each test row.
     """
-    samples = as_given(kept, dataset, split.test.device)
-    with seeded(*stream), float32_products():
-        found = scored(metric, samples, split)
-    if not (math.isfinite(found.value) and math.isfinite(found.stderr)):
-        raise ModelError(f"{name} scored {found.value} ± {found.stderr}, which is not a number")
+    split = given.split
+    known = {**vars(given), "train": split.train, "valid": split.valid, "test": split.test}
+    found = metric(**arguments(metric, {name: known[name] for name in NEEDS}))
+    name = type(metric).__name__
+    if not isinstance(found, Score):
+        raise ModelError(f"{name} gave {type(found).__name__}; a metric must give a genbench.Score")
+    single = found.per_example
+    if single is not None and single.shape != (len(split.test),):
+        raise ModelError(
+            f"{name}: per_example must be ({len(split.test)},), a value for each test row, "
+            f"got {tuple(single.shape)}"
+        )
     return found
 
 
+def arguments(metric: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What a metric takes, by name, each its own copy."""
+    found = {}
+    for name, needed in needs(type(metric)).items():
+        if name not in known:
+            hint = registry.nearest(name, known)
+            raise UsageError(f"{type(metric).__name__} takes {name!r}, which nobody gives; {hint}")
+        if needed and known[name] is None:
+            raise UsageError(f"{type(metric).__name__} takes {name!r}, and there is none here")
+        if known[name] is not None:
+            found[name] = _copy(known[name])
+    return found
+
+
+def _copy(value: Any) -> Any:
+    """Rows of its own; deferred ones refuse to be written into, and a model is a copy already."""
+    if isinstance(value, Labels):
+        return Labels(value.train.clone(), value.valid.clone(), value.test.clone())
+    return value.clone() if isinstance(value, Tensor) and not isinstance(value, Deferred) else value
+
+
+def score(name: str, metric: Any, given: Given, stream: Sequence[str | int]) -> Score:
+    """What a metric says of what is called `name`, drawing from the named stream.
+
+    Raises ModelError where it gives no number.
+    """
+    try:
+        with seeded(*stream), float32_products():
+            return scored(metric, given)
+    except NotFinite as error:
+        raise ModelError(f"{name}: {error}") from error
+
+
 # --- a judgement ---
+
+FEW = 4  # points of a curve that is written out
+
+
+@dataclass(frozen=True)
+class FoldScore:
+    """What a metric says on one fold; the fields of `protocols.Score`."""
+
+    fold: int
+    value: float
+    stderr: float | None
+    curves: Mapping[str, Sequence[tuple[float, float]]]
+    warnings: Sequence[str]
+    notes: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -64,7 +140,7 @@ class Judgement:
 
     error: over the test examples of the only fold, or over the folds, as `over` says.
     kind: "mean" or "binary". copies: by fold, the share of samples that are, byte for byte,
-    training rows. folds: of each, "fold", "value", "stderr" and the metric's "details".
+    training rows. folds: what the metric says of each.
     """
 
     name: str
@@ -73,11 +149,11 @@ class Judgement:
     distinct: int
     copies: Sequence[float]
     value: float
-    error: float
+    error: float | None
     over: str
     unit: str
-    higher_is_better: bool
-    folds: Sequence[Mapping[str, Any]]
+    best: Best
+    folds: Sequence[FoldScore]
 
 
 def metric_with(name: str, settings: Mapping[str, Any]) -> Any:
@@ -102,15 +178,14 @@ def judge(
         split = dataset.split(fold)
         train = set(digests(as_stored(split.train, dataset)))
         copies.append(sum(row in train for row in own) / len(own))
-        parts = Split(*(part.to(device) for part in (split.train, split.valid, split.test)))
+        here = given(rows, dataset, split.to(device))
         try:
-            found = score(name, metric, rows, dataset, parts, ("file", name, 0, "score", fold))
+            found = score(name, metric, here, ("file", name, 0, "score", fold))
         except ValueError as error:
             raise ModelError(f"{name} cannot be scored: {error}") from error
-        numbers = {"value": float(found.value), "stderr": float(found.stderr)}
-        folds.append({"fold": fold, **numbers, "details": dict(found.details)})
-    values = [fold["value"] for fold in folds]
-    between = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+        folds.append(fold_score(fold, found))
+    values = [fold.value for fold in folds]
+    between = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
     return Judgement(
         name=name,
         kind="binary" if binary else "mean",
@@ -118,12 +193,20 @@ def judge(
         distinct=len(set(own)),
         copies=copies,
         value=fmean(values),
-        error=between if len(folds) > 1 else folds[0]["stderr"],
+        error=between if len(folds) > 1 else folds[0].stderr,
         over="folds" if len(folds) > 1 else "examples",
         unit=metric.unit,
-        higher_is_better=metric.higher_is_better,
+        best=metric.best,
         folds=folds,
     )
+
+
+def fold_score(fold: int, score: Score) -> FoldScore:
+    """A score as plain data."""
+    stderr = None if score.stderr is None else float(score.stderr)
+    curves = {name: [(float(x), float(y)) for x, y in at] for name, at in score.curves.items()}
+    warnings, notes = tuple(score.warnings), dict(score.notes)
+    return FoldScore(fold, float(score.value), stderr, curves, warnings, notes)
 
 
 def remarks(judgement: Judgement) -> list[str]:
@@ -139,29 +222,35 @@ def remarks(judgement: Judgement) -> list[str]:
             "a hundred nats (128 on MNIST), and compare with binary samples only"
         )
     for fold in judgement.folds:
-        where = f"fold {fold['fold']}: " if len(judgement.folds) > 1 else ""
-        lines += [where + line for line in _details(fold["details"])]
+        where = f"fold {fold.fold}: " if len(judgement.folds) > 1 else ""
+        lines += [where + line for line in said(fold)]
     return lines
 
 
-def _details(details: Mapping[str, Any]) -> list[str]:
-    """What a metric noted of one score, so far as it noted it."""
-    lines = [f"sigma {details['sigma']:.4g}"] if "sigma" in details else []
-    named = {
-        "certificate": "certificate (rows computed again in float64, errors in nats)",
-        "effective": "effective number of centres of a test row",
-    }
-    for name, said in named.items():
-        if details.get(name):
-            listed = ", ".join(f"{key} {_plain(value)}" for key, value in details[name].items())
-            lines.append(f"{said}: {listed}")
-    if details.get("by_count"):
-        points = (f"{value:.2f} at {m} (sigma {s:.4g})" for m, s, value in details["by_count"])
-        lines.append(f"by number of samples: {', '.join(points)}")
-    return lines + [f"warning: {text}" for text in details.get("warnings", [])]
+def said(fold: FoldScore) -> list[str]:
+    """What a metric noted of one score, in lines: its notes, short curves, and warnings."""
+    single, tables = split_notes(fold.notes)
+    lines = [", ".join(f"{name} {_plain(value)}" for name, value in single.items())]
+    lines += [f"{name}: {_listed(table)}" for name, table in tables.items()]
+    for name, points in fold.curves.items():
+        if 1 < len(points) <= FEW:
+            at = ", ".join(f"{y:.2f} at {_plain(x)}" for x, y in points)
+            lines.append(f"{name}: {at}")
+    return [line for line in lines if line] + [f"warning: {text}" for text in fold.warnings]
+
+
+def split_notes(notes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
+    """The notes that are one number, word or list each, and those that are tables of such."""
+    tables = {name: value for name, value in notes.items() if isinstance(value, Mapping)}
+    single = {name: value for name, value in notes.items() if name not in tables}
+    return single, tables
+
+
+def _listed(table: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_plain(value)}" for name, value in table.items())
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " and ".join(map(_plain, value))
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from genbench.comparing import estimates
+from genbench.protocols import goodness
 from genbench.records.files import sha256_of_json
 from genbench.records.names import head, label
 from genbench.records.run import Result
@@ -26,6 +27,8 @@ SCORES = Asked()
 OVER = {
     "examples": "standard error over the test examples of one run",
     "sets": "standard error over the test examples and the sample sets of one training",
+    "sets alone": "standard error over the sample sets of one training",
+    "": "no standard error is known",
     "folds": "standard error over the folds",
     "seeds": "standard error over the seeds",
 }
@@ -60,7 +63,7 @@ class Cell:
     @property
     def text(self) -> str:
         """What the table shows."""
-        if self.value is None or self.error is None:
+        if self.value is None:
             return self.status
         return value_and_error(self.value, self.error)
 
@@ -151,9 +154,8 @@ def _beside_published(cell: Cell, fields: Fields | None) -> Cell:
 
 def _protocol_fields(result: Result, fields: Fields) -> dict[str, str]:
     """By which protocol a result came about, in the words of published.csv."""
-    sampling = result.details.get("sampling") or {}
-    chain = f"started at {sampling['start']}" if sampling.get("start") else "none"
-    rows = result.details.get("training", {}).get("rows")
+    start, rows = result.sampling.get("start"), result.training.rows
+    chain = f"started at {start}" if start else "none"
     return {**fields(result), "rows": str(rows or "not stated"), "chain": chain}
 
 
@@ -169,8 +171,9 @@ def _cell(name: str, column: str, results: list[Result], stale: bool) -> Cell:
         for found in sets.values()
         if len(found) < folds
     ]
-    if any(result.status == "failed" for result in results):
-        return Cell(name, column, None, None, "", "failed", results, stale)
+    for status in ("failed", "unmet"):
+        if any(result.status == status for result in results):
+            return Cell(name, column, None, None, "", status, results, stale)
     if missing:
         return Cell(name, column, None, None, "", ", ".join(dict.fromkeys(missing)), results, stale)
     means = {seed: fmean(map(_mean, sets.values())) for seed, sets in by_seed.items()}
@@ -184,7 +187,7 @@ def _mean(results: Sequence[Result]) -> float:
     return fmean(float(result.value or 0.0) for result in results)
 
 
-def _error(seeds: Sequence[Mapping[int, Sequence[Result]]]) -> tuple[str, float, float]:
+def _error(seeds: Sequence[Mapping[int, Sequence[Result]]]) -> tuple[str, float | None, float]:
     """Over whom there is a standard error, that error, and its degrees of freedom.
 
     Over the seeds if there are several that differ; else over the folds, of the sets' mean each;
@@ -198,10 +201,13 @@ def _error(seeds: Sequence[Mapping[int, Sequence[Result]]]) -> tuple[str, float,
     folds = [_mean(of_fold) for of_fold in zip(*sets, strict=True)]
     if len(folds) > 1:
         return "folds", estimates.mean_and_error(folds)[1], len(folds) - 1
-    firsts = [of_set[0] for of_set in sets]
-    examples = math.sqrt(fmean(float(result.stderr or 0.0) ** 2 for result in firsts))
+    known = [of_set[0].stderr for of_set in sets]
+    errors = [error for error in known if error is not None]
+    examples = math.sqrt(fmean(error**2 for error in errors)) if len(errors) == len(sets) else None
     if len(sets) == 1:
-        return "examples", examples, math.inf
+        return "examples" if examples is not None else "", examples, math.inf
+    if examples is None:
+        return "sets alone", estimates.mean_and_error([*map(_mean, sets)])[1], len(sets) - 1
     between = estimates.mean_and_error([_mean(of_set) for of_set in sets])[1]
     both = math.hypot(examples, between)
     df = (len(sets) - 1) * (both / between) ** 4 if between else math.inf  # Satterthwaite
@@ -221,9 +227,12 @@ def best(found: Sequence[Cell], references: Sequence[str]) -> set[tuple[str, str
         cells = [c for c in cells if c.results[0].model not in references]
         if len({_scored_alike(cell) for cell in cells}) != 1:
             continue
-        higher = cells[0].results[0].higher_is_better
-        names = estimates.best({c.label: [*c.by_seed.values()] for c in cells}, higher)
-        values = {cell.label: (cell.value or 0.0) * (1 if higher else -1) for cell in cells}
+        aim = cells[0].results[0].best
+        goods = {c.label: [goodness(aim, v) for v in c.by_seed.values()] for c in cells}
+        values = {cell.label: goodness(aim, cell.value or 0.0) for cell in cells}
+        if any(map(math.isnan, values.values())):
+            continue
+        names = estimates.best(goods)
         seeds = {cell.label: len(cell.by_seed) for cell in cells}
         top = max((values[name] for name in names), default=-math.inf)
         if not any(values[n] > top and seeds[n] < estimates.FEWEST for n in values):

@@ -58,10 +58,12 @@ def _centroid_note(
         return None
     pooled = [np.concatenate([value for value in side if value is not None]) for side in values]
     difference, error = estimates.paired_difference(*pooled)
-    difference *= 1 if ours[0].higher_is_better else -1
+    if ours[0].best not in ("high", "low"):
+        return None
+    difference *= 1 if ours[0].best == "high" else -1
     if not difference > 2 * error:
         return None
-    trained_on = ours[0].details.get("training", {}).get("rows", "the")
+    trained_on = ours[0].training.rows or "the"
     return (
         f"on {head(ours[0])}, {ours[0].scored} {ours[0].model} centroids of {trained_on} training "
         f"images outscore {theirs[0].scored} of those images by "

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from genbench.defaults import DEFAULTS
+from genbench.protocols import Best, better
 from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.tables import cells, chosen, formats, frames, notes
@@ -27,10 +28,10 @@ class FileRow:
     kind: str
     samples: int
     value: float
-    error: float
+    error: float | None
     over: str
     unit: str
-    higher_is_better: bool
+    best: Best
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,7 @@ def _frame(rows: Sequence[FileRow], how: Scoring, below: pd.DataFrame | None) ->
 
 
 def _unit(first: FileRow, how: Scoring) -> str:
-    better = "higher" if first.higher_is_better else "lower"
-    said = f"{how.metric} in {first.unit}, {better} is better"
+    said = f"{how.metric} in {first.unit}, {better(first.best)}"
     return f"{said}; ± standard error over the {_OVER[first.over]}"
 
 

@@ -58,7 +58,7 @@ def numbers(found: Sequence[Cell], asked: Asked = SCORES) -> pd.DataFrame:
 def _numbers(cell: Cell, asked: Asked) -> dict[str, Any]:
     first, paper = cell.results[0], cell.published
     low, high = cell.interval or (None, None)
-    warnings = (text for r in cell.results for text in [*r.details.get("warnings", []), r.error])
+    warnings = (text for r in cell.results for text in [*r.warnings, r.error])
     return {
         "model": cell.label,
         "dataset": cell.head,
@@ -75,7 +75,7 @@ def _numbers(cell: Cell, asked: Asked) -> dict[str, Any]:
         "seeds": " ".join(sorted({str(r.seed) for r in cell.results})),
         "sample_sets": len({r.sample_set for r in cell.results}),
         "samples": first.scored,
-        "sigma": sigmas(cell),
+        "notes": "; ".join(f"{name} {said}" for name, said in noted(cell).items()),
         "cut": any(result.cut for result in cell.results),
         "current": not cell.stale,
         "warnings": several(text for text in warnings if text),
@@ -102,7 +102,20 @@ def rows(found: Sequence[Cell]) -> dict[str, list[Result]]:
     return {name: results for name, results in named.items() if results}
 
 
-def sigmas(cell: Cell) -> str:
-    """Every sigma that a cell's results were scored with."""
-    found = {r.details["sigma"] for r in cell.results if "sigma" in r.details}
-    return several(f"{sigma:.4g}" for sigma in sorted(found))
+def noted(cell: Cell) -> dict[str, str]:
+    """What the metric noted of a cell's results in one number or word each, by name."""
+    found: dict[str, list[Any]] = {}
+    for result in cell.results:
+        for name, value in result.notes.items():
+            if isinstance(value, int | float | str):
+                found.setdefault(name, []).append(value)
+    return {name: several(_plain(v) for v in _sorted(values)) for name, values in found.items()}
+
+
+def _sorted(values: Sequence[Any]) -> Sequence[Any]:
+    numbers = all(isinstance(value, int | float) for value in values)
+    return sorted(values) if numbers else values
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from genbench.protocols import BY_SAMPLES, better
+from genbench.records.observed import Tuned
 from genbench.tables import speed
 from genbench.tables.cells import OVER, SCORES, Cell, best
-from genbench.tables.frames import rows, sigmas
+from genbench.tables.frames import noted, rows
 from genbench.tables.speed import Asked
 from genbench.words import several
 
@@ -88,8 +90,7 @@ def _errors(found: Sequence[Cell]) -> list[str]:
     for cell in found:
         first = cell.results[0]
         if cell.value is not None:
-            better = "higher" if first.higher_is_better else "lower"
-            line = f"{first.metric} in {first.unit}, {better} is better; ± {OVER[cell.over]}"
+            line = f"{first.metric} in {first.unit}, {better(first.best)}; ± {OVER[cell.over]}"
             kinds.setdefault(line, []).append(cell.label)
     if len(kinds) < 2:
         return list(kinds)
@@ -103,8 +104,9 @@ def _warnings(cell: Cell) -> list[str]:
         where = f"{cell.label} on {cell.head}, seed {result.seed}"
         where += f", fold {result.fold}" if result.folds > 1 else ""
         where += f", sample set {result.sample_set}" if result.sample_set else ""
-        said = [f": {text}" for text in result.details.get("warnings", [])]
+        said = [f": {text}" for text in result.warnings]
         said += [f" failed: {result.error}"] if result.status == "failed" else []
+        said += [f", unmet: {result.error}"] if result.status == "unmet" else []
         said += [": training was cut by the time budget"] if result.cut else []
         for text in said:
             kinds.setdefault(re.sub(r"\d+", "", text), []).append(where + text)
@@ -120,16 +122,15 @@ def _protocol(cell: Cell) -> str:
     parts += [f"{several(sets)} sample sets"] if max(sets, default=1) > 1 else []
     if first.folds > 1:
         parts.append(f"{first.folds} folds")
-    if any("sigma" in result.details for result in cell.results):
-        parts.append(f"sigma {sigmas(cell)}")
+    parts += [f"{name} {said}" for name, said in noted(cell).items()]
     scored = several(result.scored for result in cell.results)
-    distinct = _span([result.details.get("distinct", "?") for result in cell.results])
+    distinct = _span([result.distinct for result in cell.results])
     kinds = several(result.kind for result in cell.results)
-    parts.append(f"{scored} samples, {distinct} distinct ({kinds})")
-    trainings = [result.details.get("training", {}) for result in cell.results]
-    if any(training.get("epochs") for training in trainings):
-        chosen = several(training.get("epoch", "?") for training in trainings)
-        made = several(training.get("epochs", "?") for training in trainings)
+    parts += [f"{scored} samples, {distinct} distinct ({kinds})"] if first.run.draws else []
+    trainings = [result.training for result in cell.results]
+    if any(training.epochs for training in trainings):
+        chosen = several(training.epoch for training in trainings)
+        made = several(training.epochs for training in trainings)
         parts.append(f"epoch {chosen} of {made} made")
     if first.recipe.get("uses_validation"):
         parts.append("validation rows took part in training")
@@ -139,17 +140,17 @@ def _protocol(cell: Cell) -> str:
 
 def _with_fewer(cell: Cell) -> str:
     """What parts of the samples score, mean over the results: "74.8 with 2500, 92.9 with 5000"."""
-    found = [result.details.get("by_count", [])[:-1] for result in cell.results]
+    found = [result.curves.get(BY_SAMPLES, [])[:-1] for result in cell.results]
     points = [list(zip(*point, strict=True)) for point in zip(*found, strict=False)]
-    return ", ".join(f"{fmean(values):.1f} with {counts[0]}" for counts, _, values in points)
+    return ", ".join(f"{fmean(values):.1f} with {counts[0]:.0f}" for counts, values in points)
 
 
 def _sampling(cell: Cell) -> str:
     """The hyperparameters that only sampling reads: "1000 chains, start noise, burn-in 100"."""
     found: dict[str, list[Any]] = {}
     for result in cell.results:
-        tuned = (result.details.get("tuned") or {}).get("name")
-        for name, value in (result.details.get("sampling") or {}).items():
+        tuned = result.tuned.name if result.tuned else None
+        for name, value in result.sampling.items():
             if name != tuned and value is not None and value is not False:
                 found.setdefault(name, []).append(value)
     return ", ".join(_setting(name, values) for name, values in found.items())
@@ -164,37 +165,38 @@ def _setting(name: str, values: Sequence[Any]) -> str:
 
 def _tuned(cell: Cell) -> str:
     """What was chosen, and of what: "noise 0.5 chosen of 0.1, 0.5, 1"; and if it is at an end."""
-    found = [r.details["tuned"] for r in cell.results if r.details.get("tuned")]
+    found = [result.tuned for result in cell.results if result.tuned]
     if not found:
         return ""
-    chosen = several(_plain(tuned["value"]) for tuned in found)
-    tried = several(_plain(value) for tuned in found for value, _ in tuned["curve"])
+    chosen = several(_plain(tuned.value) for tuned in found)
+    tried = several(_plain(value) for tuned in found for value, _ in tuned.curve)
     edge = (
         ", at the end of its list: a better one may lie outside" if any(map(_ends, found)) else ""
     )
-    return f"{several(t['name'] for t in found)} {chosen} chosen of {tried}{edge}"
+    return f"{several(t.name for t in found)} {chosen} chosen of {tried}{edge}"
 
 
-def _ends(tuned: Mapping[str, Any]) -> bool:
+def _ends(tuned: Tuned) -> bool:
     """Whether the greatest or the least of three numbers or more was chosen."""
-    values = [value for value, _ in tuned["curve"]]
+    values = [value for value, _ in tuned.curve]
     numbers = all(isinstance(value, int | float) for value in values)
-    return numbers and len(values) > 2 and tuned["value"] in (min(values), max(values))
+    return numbers and len(values) > 2 and tuned.value in (min(values), max(values))
 
 
 def _mixing(cell: Cell) -> str:
     """How chains mixed and what samples are near to, each number once; unknown ones left out."""
-    found = [r.details["mixing"] for r in cell.results if r.details.get("mixing")]
+    found = [result.mixing for result in cell.results if result.mixing]
 
     def of(name: str, phrase: str, scale: float = 1) -> list[str]:
-        values = [mixing[name] for mixing in found if mixing[name] is not None]
+        every = [getattr(mixing, name) for mixing in found]
+        values = [value for value in every if value is not None]
         return [f"{_span([scale * v for v in values])} {phrase}"] if values else []
 
     parts = of("class_transitions_per_100_steps", "class transitions per 100 steps")
-    near = [f"{_span([m['distinct_nearest'] for m in found])} distinct nearest training images"]
+    near = [f"{_span([m.distinct_nearest for m in found])} distinct nearest training images"]
     near += of("near_copies", "% near-copies", scale=100)
-    near += _classes([mixing["classes"] for mixing in found if mixing["classes"]])
-    looked_at = several(mixing["looked_at"] for mixing in found)
+    near += _classes([mixing.classes for mixing in found if mixing.classes])
+    looked_at = several(mixing.looked_at for mixing in found)
     return f"{', '.join([*parts, *near])} among {looked_at} samples" if found else ""
 
 

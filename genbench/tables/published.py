@@ -84,7 +84,7 @@ def beside(results: Sequence[Result]) -> Published | None:
     first = results[0]
     if first.caveat or not any(result.kind == "mean" for result in results):
         return None
-    if first.details.get("sampling", {}).get("reconstruct"):
+    if first.sampling.get("reconstruct"):
         return None
     table = values()
     same = (table.model == first.model) & (table.dataset == first.dataset)

@@ -99,9 +99,9 @@ def fields(result: Result, record: Record) -> dict[str, str]:
         "s": safe(result.kind),
         **_of_metric(result, record)["fields"],
         "sel": safe(selection.get("metric") or NONE) if trained else "",
-        "tune": safe((result.details.get("tuned") or {}).get("name") or NONE),
+        "tune": safe(result.tuned.name if result.tuned else NONE),
         "rows": "train+valid" if result.recipe.get("uses_validation") else "train",
-        "chain": _chain(result.details.get("sampling") or {}),
+        "chain": _chain(result.sampling),
         "genbench": safe(record.get("packages", {}).get("genbench", UNKNOWN)),
     }
     return {name: value for name, value in said.items() if value}

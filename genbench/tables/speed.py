@@ -50,7 +50,7 @@ def training_seconds(results: Sequence[Result], records: Records) -> float | Non
 def seconds_per_epoch(results: Sequence[Result], records: Records) -> float | None:
     """Seconds of all trainings / their epochs; None where one was not recorded."""
     found = _timed(results, records, "fit")
-    epochs = sum(result.details.get("training", {}).get("epochs", 0) for result, _ in found)
+    epochs = sum(result.training.epochs for result, _ in found)
     return sum(seconds for _, seconds in found) / epochs if epochs else None
 
 

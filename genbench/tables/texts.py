@@ -12,6 +12,7 @@ import pandas as pd
 from genbench.comparing import robustness
 from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
+from genbench.protocols import better
 from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.tables import chosen, contents, formats, frames
@@ -77,8 +78,7 @@ def _table(
 def _caption(cells: Sequence[Cell], signatures: Mapping[str, Signature]) -> str:
     """What is in the table, and the short signature of each of its columns."""
     first = cells[0].results[0]
-    better = "higher" if first.higher_is_better else "lower"
-    sentence = f"{first.metric} on {', '.join(signatures)}, {better} is better"
+    sentence = f"{first.metric} on {', '.join(signatures)}, {better(first.best)}"
     return ". ".join([sentence, *(f"Signature: {one.short}" for one in signatures.values())])
 
 

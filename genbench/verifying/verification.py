@@ -17,14 +17,16 @@ import torch
 
 from genbench.errors import AlteredError
 from genbench.plugins import registry
-from genbench.protocols import Score, Split
+from genbench.protocols import Score
 from genbench.records.run import Result, Run
 from genbench.records.standing import edited, standing
 from genbench.records.store import STAGES, Store
 from genbench.running import provenance
+from genbench.running.bench import Bench
 from genbench.running.data import Sources
 from genbench.running.plan import renewed
 from genbench.running.runner import Environment, execute
+from genbench.running.work import given
 from genbench.samples import judging
 from genbench.verifying.commands import remaking
 from genbench.verifying.records import Record
@@ -90,13 +92,16 @@ def rescored(
 ) -> Verdict:
     """The number computed again from the stored samples by the installed metric."""
     if record.result.status != "done":
-        return _verdict(record, UNSURE, "it failed then: there is no number")
-    kept = store.samples(record.run)
+        return _verdict(record, UNSURE, _no_number(record.result))
+    kept = store.samples(record.run) if record.run.draws else (None, None)
     if kept is None:
         return _verdict(record, UNSURE, f"its samples are not kept here; {_remade(record)}")
     source_of(record, sources)
+    bench = Bench(record.run, store, sources, device)
+    if not record.run.draws and store.weights(record.run) is None:
+        return _verdict(record, UNSURE, f"its weights are not kept here; {_remade(record)}")
     try:
-        score = _scored_again(record.run, kept[0], sources, device)
+        score = _scored_again(record.run, bench, kept[0])
     except _REFUSED as error:  # settings or samples, by the metric or by torch
         return _verdict(record, UNSURE, f"the installed {record.result.metric} says: {error}")
     rows = None if score.per_example is None else score.per_example.cpu().numpy()
@@ -106,12 +111,14 @@ def rescored(
     return _compared(record, again, store, limit, beside)
 
 
-def _scored_again(run: Run, kept: np.ndarray, sources: Sources, device: torch.device) -> Score:
-    source, split = sources.dataset(run.data.name), sources.split(run.data.name, run.data.fold)
-    split = Split(*(rows.to(device) for rows in (split.train, split.valid, split.test)))
+def _no_number(result: Result) -> str:
+    return "it failed then: there is no number" if result.status == "failed" else result.error
+
+
+def _scored_again(run: Run, bench: Bench, kept: np.ndarray | None) -> Score:
     metric = registry.load("metric", run.metric)(**run.settings)
-    stream = (run.model, run.data.name, run.seed, "score", run.metric, run.data.fold)
-    return judging.score(run.model, metric, kept, source, split, stream)
+    stream = (*bench.stream, "score", run.metric, run.data.fold)
+    return judging.score(run.model, metric, given(bench, run, kept), stream)
 
 
 def retrained(
@@ -147,7 +154,7 @@ def _again(record: Record, sources: Sources) -> Run | str:
     """The run to do again by the installed code, or why that would tell nothing."""
     result = record.result
     if result.status != "done":
-        return "it failed then: there is no number"
+        return _no_number(result)
     if result.cut:
         return "a time budget ended its training: it would not end there again"
     source_of(record, sources)
@@ -162,7 +169,7 @@ def _retrained(
     device: str,
     tolerance: float | None,
 ) -> Verdict:
-    if now.status != "done" or now.value is None or now.stderr is None:
+    if now.status != "done" or now.value is None:
         return _verdict(record, UNSURE, f"it failed now: {now.error}")
     again = Again(now.value, now.stderr, rows)
     beside = elsewhere(record, STAGES, torch.device(device))
@@ -197,7 +204,7 @@ class Again:
     """A number that was made again, and the scores of the single test rows, if there are any."""
 
     value: float
-    stderr: float
+    stderr: float | None
     rows: np.ndarray | None
 
 
@@ -207,7 +214,7 @@ def _equal(record: Record, again: Again) -> bool:
 
 def _difference(result: Result, again: Again) -> float:
     pairs = ((result.value, again.value), (result.stderr, again.stderr))
-    return max(abs(then - now) for then, now in pairs if then is not None)
+    return max(abs(then - now) for then, now in pairs if then is not None and now is not None)
 
 
 def _compared(

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from genbench.metrics.parzen.certificate import certify
 from genbench.metrics.parzen.estimator import MEMORY, Windows, check_limits, check_sigma
-from genbench.protocols import Score
+from genbench.protocols import BY_SAMPLES, JSON, Points, Score
 
 BETWEEN = 7  # widths tried around the best one of a grid
 ROUNDS = 3  # of them, to refine: the last step is half a percent of the paper's grid
 NOTICED = 1.0  # nats by which a width between the points of a grid must be better
+BY_SIGMA = "validation score by sigma"
 SHARES = (4, 2)  # the score is given for every 4th and every 2nd sample too
 
 Curve = list[tuple[float, float]]
+Count = tuple[int, float, float]  # samples, the sigma that was chosen for them, their score
+
+
+class Tried(NamedTuple):
+    """The widths that were tried on validation rows: of the grid, between its points, the chosen.
+
+    valid: the mean on the validation rows at the chosen width, None where there are none.
+    """
+
+    grid: Curve
+    between: Curve
+    chosen: float
+    valid: float | None
 
 
 def validation_curve(samples: Tensor, valid: Tensor, grid: Sequence[float]) -> Curve:
@@ -48,7 +62,7 @@ class Parzen:
 
     revision = 1
     unit = "nats"
-    higher_is_better = True
+    best = "high"
 
     @staticmethod
     def protocols(levels: int | None, kind: str) -> dict[str, dict[str, Any]]:
@@ -86,6 +100,16 @@ class Parzen:
         }
         cut = said["threshold"]
         return parts if cut is None else {**parts, "threshold": f"{cut:g}"}
+
+    @staticmethod
+    def from_details(details: Mapping[str, Any]) -> tuple[dict[str, Points], dict[str, JSON]]:
+        """Curves and notes of a score that was stored when both were one table."""
+        curve, between = (list(map(tuple, details[name])) for name in ("curve", "between"))
+        tried = Tried(curve, between, details["sigma"], details["valid"])
+        counts = [(m, sigma, value) for m, sigma, value in details["by_count"]]
+        notes = _noted(tried, counts[-1][2], counts, details["n_valid"], details["n_test"])
+        kept = {name: details[name] for name in ("certificate", "effective")}
+        return drawn_curves(tried, counts), {**notes, **kept}
 
     def __init__(
         self,
@@ -143,22 +167,16 @@ class Parzen:
         exact = scored.in_float64
         certificate = certify(samples, test, sigma, ll, scored.looked_at, exact)
         value = ll.mean().item()
-        details = {
-            "sigma": sigma,
-            "valid": mean_valid,
-            "gap": None if mean_valid is None else mean_valid - value,
-            "curve": [list(point) for point in curve],
-            "between": [list(point) for point in between],
-            "n_samples": len(samples),
-            "n_valid": len(choosing),
-            "n_test": len(test),
+        tried = Tried(curve, between, sigma, mean_valid)
+        counts = [*self._by_count(samples, choosing, test), (len(samples), sigma, value)]
+        notes = {
+            **_noted(tried, value, counts, len(choosing), len(test)),
             "certificate": {**certificate, "dropped": scored.dropped, "how": list(scored.how)},
             "effective": _spread(scored.effective[0]),
-            "by_count": [*self._by_count(samples, choosing, test), [len(samples), sigma, value]],
-            "warnings": self._warnings(sigma, curve, between),
         }
         stderr = ll.std(correction=0).item() / math.sqrt(len(test))
-        return Score(value, stderr, per_example=ll.cpu(), details=details)
+        warnings = self._warnings(sigma, curve, between)
+        return Score(value, stderr, ll.cpu(), drawn_curves(tried, counts), warnings, notes)
 
     def _tried(self, windows: Windows, choosing: Tensor, rounds: int) -> tuple[Curve, Curve]:
         """The curve on the grid, and between its points around the best one."""
@@ -175,8 +193,8 @@ class Parzen:
             return float(self.sigma), None
         return _best(curve + between if self.refines else curve)
 
-    def _by_count(self, samples: Tensor, choosing: Tensor, test: Tensor) -> list[list[float]]:
-        """[m, sigma, value] of strided parts of the samples, the width chosen anew for each."""
+    def _by_count(self, samples: Tensor, choosing: Tensor, test: Tensor) -> list[Count]:
+        """(m, sigma, value) of strided parts of the samples, the width chosen anew for each."""
         found = []
         for stride in SHARES:
             if len(samples) >= 2 * stride:
@@ -184,7 +202,7 @@ class Parzen:
                 tried = self._tried(windows, choosing, ROUNDS if self.refines else 0)
                 sigma, _ = self._chosen(*tried)
                 mean = windows.score(test, [sigma]).log_likelihood.mean().item()
-                found.append([len(windows.samples), sigma, mean])
+                found.append((len(windows.samples), sigma, mean))
         return found
 
     def _warnings(self, sigma: float, curve: Curve, between: Curve) -> list[str]:
@@ -204,6 +222,30 @@ class Parzen:
             f"the grid of sigma is coarse: {better[0]:.4g}, between its points, is {gain:.1f} nats "
             f"better than {sigma:.4g} on the validation rows (sigma_search=refine takes it)",
         ]
+
+
+def drawn_curves(tried: Tried, counts: Sequence[Count]) -> dict[str, Points]:
+    """What a figure draws of a score: validation rows by sigma, test rows by number of samples."""
+    found: dict[str, Points] = {BY_SAMPLES: [(m, value) for m, _, value in counts]}
+    if len(tried.grid) > 1 and tried.valid is not None:
+        found[f"{BY_SIGMA}: grid"] = tried.grid
+        found[f"{BY_SIGMA}: chosen"] = [(tried.chosen, tried.valid)]
+    if tried.between:
+        found[f"{BY_SIGMA}: between its points"] = tried.between
+    return found
+
+
+def _noted(
+    tried: Tried, value: float, counts: Sequence[Count], n_valid: int, n_test: int
+) -> dict[str, JSON]:
+    """The width, how it did on the validation rows, and the rows that there were."""
+    valid = tried.valid
+    return {
+        "sigma": tried.chosen,
+        "validation": {"mean": valid, "gap": None if valid is None else valid - value},
+        "sigma by samples": {str(m): sigma for m, sigma, _ in counts},
+        "rows": {"samples": counts[-1][0], "valid": n_valid, "test": n_test},
+    }
 
 
 def _curve(windows: Windows, valid: Tensor, grid: Sequence[float]) -> Curve:

@@ -1,0 +1,43 @@
+"""Which labels a model is shown, and which are asked of it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genbench.errors import UsageError
+from genbench.seeding import seeded
+
+HIDDEN = -1
+
+
+def shown(labels: Tensor, count: int | None, stream: tuple[str | int, ...]) -> Tensor:
+    """The labels (n,) of training rows, all but `count` of them hidden as -1; None hides none.
+
+    As many of each class as of any other, where `count` allows it; a named stream chooses which.
+    Raises UsageError where fewer rows of a class are labelled than are to be shown.
+    """
+    if count is None:
+        return labels.clone()
+    found = torch.full_like(labels, HIDDEN)
+    with seeded(*stream, "labels"):
+        order = torch.randperm(len(labels))
+    classes = labels[labels >= 0].unique().tolist()
+    for i, label in enumerate(classes):
+        of_class = order[labels.cpu()[order] == label]
+        quota = count // len(classes) + (i < count % len(classes))
+        if quota > len(of_class):
+            raise UsageError(
+                f"labels = {count} asks for {quota} rows of class {label}, "
+                f"and {len(of_class)} are labelled"
+            )
+        found[of_class[:quota]] = label
+    return found
+
+
+def asked(labels: Tensor, n: int, stream: tuple[str | int, ...]) -> Tensor:
+    """n labels to draw samples of, int64 (n,), as frequent as those of the training rows."""
+    known = labels[labels >= 0]
+    with seeded(*stream, "sample labels"):
+        chosen = torch.randint(len(known), (n,))
+    return known[chosen.to(known.device)]
