@@ -4,8 +4,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from genbench.front import load_results, plan, run
     from genbench.metrics.parzen import log_likelihood, select_sigma
-    from genbench.protocols import Dataset, Epoch, GenerativeModel, Metric, Score, Split
+    from genbench.protocols import (
+        Dataset,
+        Epoch,
+        GenerativeModel,
+        Metric,
+        Score,
+        Split,
+        abilities,
+    )
+    from genbench.records.run import Result, Run
     from genbench.testing import check_dataset, check_metric, check_model
 
 __version__ = "0.1.0"
@@ -15,12 +25,18 @@ _HOMES = {
     "Epoch": "genbench.protocols",
     "GenerativeModel": "genbench.protocols",
     "Metric": "genbench.protocols",
+    "Result": "genbench.records.run",
+    "Run": "genbench.records.run",
     "Score": "genbench.protocols",
     "Split": "genbench.protocols",
+    "abilities": "genbench.protocols",
     "check_dataset": "genbench.testing",
     "check_metric": "genbench.testing",
     "check_model": "genbench.testing",
+    "load_results": "genbench.front",
     "log_likelihood": "genbench.metrics.parzen",
+    "plan": "genbench.front",
+    "run": "genbench.front",
     "select_sigma": "genbench.metrics.parzen",
 }
 
@@ -29,12 +45,18 @@ __all__ = [
     "Epoch",
     "GenerativeModel",
     "Metric",
+    "Result",
+    "Run",
     "Score",
     "Split",
+    "abilities",
     "check_dataset",
     "check_metric",
     "check_model",
+    "load_results",
     "log_likelihood",
+    "plan",
+    "run",
     "select_sigma",
 ]
 

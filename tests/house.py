@@ -23,6 +23,7 @@ ROOMS = {
     "figures": "tables samples records",
     "report": "records plugins tables comparing auditing worlds theory figures verifying",
 }
+ROOMS["front"] = "plugins records running comparing tables datasets/_files"
 ROOMS["cli"] = " ".join([*ROOMS, "models datasets metrics"])
 
 # room -> all that it may import of the project
@@ -68,6 +69,7 @@ ACTS = {
         {
             "genbench/datasets/_mat.py": CHILD,
             "genbench/running/worker.py:_die_with_parent": "only so can a thread end a process",
+            "genbench/running/worker.py:refuse_import": "a worker ends before it does all again",
             "genbench/running/conditions.py": "hands the streams of a cell to its log, and back",
             "genbench/plugins/registry.py:load": "what a module prints while imported is no result",
             "genbench/running/progress.py:Watch._show": "on the console that the command hands it",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import nullcontext
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from genbench.errors import GenbenchError
@@ -14,31 +15,58 @@ from genbench.running import executors
 from genbench.running.progress import Watch
 from genbench.running.runner import Environment, settle, submit_all
 
+POLL = 0.3  # seconds between two looks at what the workers logged
+
 
 def work_on(
     todo: Sequence[Run],
     environment: Environment,
-    kind: str = "spawned",
+    engine: str | Executor = "spawned",
     watch: Watch | None = None,
 ) -> None:
-    """Does runs by an executor of a kind, and lets somebody watch.
+    """Does runs by an executor or one of a kind, and lets somebody watch.
 
     Whatever ends it early ends the workers at once. Raises the first StoreError or UsageError, when
-    the others are done.
+    the others are done. An executor that was given is left open.
     """
-    executor = executors.open(kind, environment.workers or 1, environment.threads)
-    if kind != "spawned":  # in one process, one training works at a time
+    executor = engine
+    if isinstance(executor, str):
+        executor = executors.open(executor, environment.workers or 1, environment.threads)
+    if engine in ("serial", "threads"):  # in one process, one training works at a time
         environment = replace(environment, workers=1)
     try:
-        with watch or nullcontext():
+        with watch or nullcontext(), _looking_on(watch, here=engine == "serial"):
             futures = submit_all(todo, environment, executor)
             errors = _settle_all(futures, environment, watch)
     except BaseException:
-        executor.shutdown(cancel_futures=True)
+        if isinstance(engine, str):
+            executor.shutdown(cancel_futures=True)
         raise
-    executor.shutdown()
+    if isinstance(engine, str):
+        executor.shutdown()
     if errors:
         raise errors[0]
+
+
+@contextmanager
+def _looking_on(watch: Watch | None, here: bool) -> Iterator[None]:
+    """Lets somebody watch work in this very process, which is done before anything is settled."""
+    if watch is None or not here:
+        yield
+        return
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(POLL):
+            watch.update()
+
+    onlooker = threading.Thread(target=look, daemon=True)
+    onlooker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        onlooker.join()
 
 
 def _settle_all(
@@ -47,7 +75,7 @@ def _settle_all(
     """Settles each training when it is done; what is no run's failure is returned."""
     waiting, errors = set(futures), []
     while waiting:
-        done, waiting = wait(waiting, timeout=0.3, return_when=FIRST_COMPLETED)
+        done, waiting = wait(waiting, timeout=POLL, return_when=FIRST_COMPLETED)
         for future in done:
             try:
                 settle(future, futures[future], environment)

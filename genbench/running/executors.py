@@ -138,6 +138,12 @@ def _outcome(receiver: Connection, process: Any) -> worker.Outcome:
             return receiver.recv()
     except EOFError:  # it died
         pass
+    process.join(GRACE)
+    if process.exitcode == worker.UNGUARDED:
+        raise UsageError(
+            "the script starts its work whenever it is imported, and each worker imports it: put "
+            'the calls under `if __name__ == "__main__":`, or leave executor="serial"'
+        )
     raise BrokenProcessPool("the worker process died")
 
 

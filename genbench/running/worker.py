@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import psutil
 import torch
 
+UNGUARDED = 86  # how a worker exits that would have done the whole work again
+
 
 class Outcome(NamedTuple):
     """What became of a job: its value, or what it raised; and the threads that it left running."""
@@ -31,6 +33,15 @@ def alone() -> bool:
     """Whether this process does one job and nothing else, so that all of it is that job's."""
     spawned = multiprocessing.parent_process() is not None
     return spawned and (os.name == "nt" or os.getpgid(0) == os.getpid())
+
+
+def refuse_import() -> None:
+    """Ends this process if it is a worker that only just imports the script that started it.
+
+    A script that starts work when it is imported would start it again in every worker.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(UNGUARDED)
 
 
 def serve(

@@ -1,0 +1,151 @@
+"""The front door for Python: what is asked, the work on it, and its table.
+
+    runs = genbench.plan(["gan", "dbn"], "mnist5k")
+    results = genbench.run(runs, "my-results")
+    print(genbench.table(results))
+
+The command line calls these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genbench.datasets._files import default_data_dir
+from genbench.defaults import DEFAULTS
+from genbench.errors import UsageError
+from genbench.records.run import Result, Run
+from genbench.records.store import Store
+from genbench.running import plan as planning
+from genbench.running import worker
+from genbench.running.driving import work_on
+from genbench.running.plan import Question, pending
+from genbench.running.runner import Environment, choose_device
+
+if TYPE_CHECKING:
+    from genbench.running.progress import Watch
+
+Names = str | Sequence[str]
+
+
+def plan(
+    models: Names,
+    datasets: Names,
+    metrics: Names = DEFAULTS.metrics,
+    *,
+    seeds: Sequence[int] = (0,),
+    samples: int = DEFAULTS.samples,
+    sample_sets: int = 1,
+    preset: str = DEFAULTS.preset,
+    references: Sequence[str] = (),
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    epochs: int | None = None,
+    minutes: float | None = None,
+    data_dir: Path | str | None = None,
+) -> list[Run]:
+    """The runs that answer a question; reads the data, trains nothing.
+
+    Args:
+        models, datasets, metrics: registered names, one or several.
+        samples: how many are drawn from each model; sample_sets: how many times.
+        preset: "paper", the full recipe, or a smaller one such as "quick" or "smoke".
+        references: models that stand beside, with one sample set each.
+        settings: by model or metric, hyperparameters in place of the recipe's.
+        epochs, minutes: in place of the recipe's epochs, and a budget for each training.
+        data_dir: the folder of datasets; None for GENBENCH_DATA or the user's cache.
+
+    Raises:
+        UsageError: for anything that is unknown or ill-typed. DataError: for missing files.
+
+    >>> [run.model for run in plan(["gaussian", "replay"], "ring", samples=500)]
+    ['gaussian', 'replay']
+    """
+    question = Question(
+        models=_names(models),
+        datasets=_names(datasets),
+        metrics=_names(metrics),
+        seeds=seeds,
+        samples=samples,
+        sample_sets=sample_sets,
+        preset=preset,
+        references=references,
+        overrides=settings or {},
+        epochs=epochs,
+        minutes=minutes,
+    )
+    return planning.plan(question, folder_of_data(data_dir))
+
+
+def run(
+    runs: Sequence[Run],
+    results_dir: Path | str = "genbench-results",
+    *,
+    data_dir: Path | str | None = None,
+    device: str = "auto",
+    executor: str | Executor = "serial",
+    workers: int = 1,
+    threads: int | None = None,
+    rerun: bool = False,
+    watch: Watch | None = None,
+) -> list[Result]:
+    """Trains, draws and scores what a folder does not hold; the results in the order of the runs.
+
+    A failed run is a result too: its `status` is "failed" and its `error` says why. The same call
+    again goes on where this one was interrupted.
+
+    Args:
+        results_dir: a folder; everything is kept in its `runs`.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        executor: "serial", in this process; "spawned", `workers` processes at a time, each ended
+            with its training; "threads"; or any `concurrent.futures.Executor`, such as Dask's.
+        threads: that torch uses in each training.
+        rerun: do again what is done. watch: somebody to show progress, see `running.progress`.
+
+    Raises:
+        UsageError: where the folder cannot be written, or a script that starts processes does so
+            when it is imported. StoreError: where nothing can be kept.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     [result] = run(plan("gaussian", "gaussian_1d", samples=100), folder)
+    >>> result.status, result.unit
+    ('done', 'nats')
+    """
+    worker.refuse_import()
+    choose_device(device)
+    store = Store(Path(results_dir))
+    data = folder_of_data(data_dir)
+    environment = Environment(Path(results_dir), data, device, rerun, workers, threads)
+    todo = pending(runs, store, rerun)
+    if todo:
+        store.prepare()
+        work_on(todo, environment, executor, watch)
+    return [result for result in map(store.result, runs) if result]
+
+
+def load_results(results_dir: Path | str = "genbench-results") -> list[Result]:
+    """Every result in a folder, done, failed or unmet, in the order of its folder's name.
+
+    Raises UsageError where there is no such folder, and AlteredError for an edited record.
+
+    >>> load_results("nowhere")
+    Traceback (most recent call last):
+        ...
+    genbench.errors.UsageError: no results in nowhere/runs; `genbench.run` makes some
+    """
+    store = Store(Path(results_dir))
+    if not store.runs.is_dir():
+        raise UsageError(f"no results in {store.runs}; `genbench.run` makes some")
+    return list(store)
+
+
+def folder_of_data(data_dir: Path | str | None) -> Path:
+    """The folder of datasets: the one that is given, or the user's."""
+    return default_data_dir() if data_dir is None else Path(data_dir)
+
+
+def _names(names: Names) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
