@@ -15,14 +15,15 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from genbench.errors import DataError
 from genbench.records.files import sha256_of_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _GZIP = b"\x1f\x8b"
 _SLACK = 1 << 20  # bytes by which a compressed file may outgrow what it holds
@@ -183,9 +184,13 @@ def check_fold(fold: int, folds: int) -> None:
 
 def scaled(images: np.ndarray) -> Tensor:
     """k / 255 of bytes (n, ...), as float32 rows (n, d) in [0, 1]."""
+    import torch  # here, so that datasets are listed without it
+
     return torch.from_numpy(images.reshape(len(images), -1).astype(np.float32)).div_(255)
 
 
 def as_labels(labels: np.ndarray) -> Tensor:
     """Labels (n,) as int64."""
+    import torch
+
     return torch.from_numpy(labels.astype(np.int64))

@@ -6,10 +6,9 @@ import io
 import tarfile
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
 from genbench.datasets._stored import (
     FileDataset,
@@ -21,6 +20,9 @@ from genbench.datasets._stored import (
 )
 from genbench.errors import DataError
 from genbench.protocols import Split
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _FOLDER = "cifar-10-batches-bin"
 _BATCHES = tuple(

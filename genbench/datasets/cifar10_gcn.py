@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from genbench.datasets.cifar10 import CIFAR10
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _SCALE = 55.0  # goodfeli/adversarial cifar10_*.yaml, gcn
 _LEAST_NORM = 1e-8  # pylearn2 preprocessing.py, global_contrast_normalize
@@ -31,6 +33,8 @@ class CIFAR10GCN(CIFAR10):
 
     def scale(self, pixels: np.ndarray) -> Tensor:
         """Bytes (n, 3072), normalised, float32."""
+        import torch  # here, so that datasets are listed without it
+
         return contrast_normalised(torch.from_numpy(pixels.astype(np.float32)))
 
 

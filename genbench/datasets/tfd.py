@@ -16,13 +16,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from genbench.datasets._stored import FileDataset, RemoteFile, as_labels, check_fold, scaled
 from genbench.errors import DataError
 from genbench.protocols import Split
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _PROGRAM = Path(__file__).with_name("_mat.py")
 _MEMORY = 4 << 30  # bytes; the largest known file, 112,234 faces, needs a third of it
