@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from genbench.comparing.variance import (
     Components,
@@ -97,7 +97,9 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
     (2.0, 0.5773502691896258)
     """
     mean = math.fsum(values) / len(values)
-    return mean, float(stats.sem(values)) if len(values) > 1 else math.nan
+    if len(values) < 2:
+        return mean, math.nan
+    return mean, float(np.std(values, ddof=1) / math.sqrt(len(values)))
 
 
 def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
@@ -294,6 +296,8 @@ def best(
 
 def kendall(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """Kendall's tau-b of two rankings of the same things; NaN where all of one are tied."""
+    from scipy import stats  # here, as it takes half a second to load
+
     return float(np.asarray(stats.kendalltau(ours, theirs))[0])
 
 

@@ -92,6 +92,7 @@ def unfollowed(kind: str, name: str) -> list[str]:
 # --- revisions ---
 
 
+@cache
 def _revision(module: str, name: str) -> int | None:
     """The literal in the body of the class that `module` calls `name`, wherever it is defined."""
     found = _definition(module, name)
@@ -353,6 +354,7 @@ def _claims(folder: Path) -> dict[str, set[str]]:
 
 def forget() -> None:
     """Drops what was read of sources, for whoever changes them while the process runs."""
-    for cached in (_definition, _reach, _digest, _homes, _owner, _listed, _claims):
+    own = (_definition, _revision, _reach, _digest)
+    for cached in (*own, _homes, _owner, _listed, _claims):
         cached.cache_clear()
     imports.forget()

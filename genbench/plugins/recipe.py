@@ -11,6 +11,8 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from genbench.errors import UsageError
@@ -49,11 +51,18 @@ def read(model: str) -> dict[str, Any]:
     """The recipe file beside the model's module; an empty one where there is none."""
     path = source(registry.find("model", model).module).with_suffix(".toml")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        about = path.stat()
+        return _parsed(path, about.st_mtime_ns, about.st_size)
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"recipe {path.name} of {model!r} cannot be read: {error}") from error
+
+
+@lru_cache
+def _parsed(path: Path, changed: int, size: int) -> dict[str, Any]:
+    """A recipe file as it is since it was changed last; nobody writes into what this returns."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def changes(model: str, dataset: str, preset: str) -> bool:
