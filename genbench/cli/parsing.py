@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,6 +69,14 @@ def positive(minutes: float | None) -> float | None:
     if minutes is not None and not 0 < minutes < float("inf"):
         raise UsageError(f"--minutes must be above 0, got {minutes}")
     return minutes
+
+
+def date(text: str) -> str:
+    """A day as it is written, 2026-11-29; raises UsageError for what is none."""
+    try:
+        return datetime.date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise UsageError(f"--date is a day such as 2026-11-29; got {text!r}") from None
 
 
 def settings(texts: Sequence[str] | None) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,19 +25,21 @@ from genbench.cli.options import (
     switch,
 )
 from genbench.cli.outcomes import is_complete, print_outcomes
-from genbench.cli.run import work
+from genbench.cli.run import METRICS, Metrics, work
 from genbench.cli.showing import new_console, print_json, say
 from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from genbench.records.run import Result, Run
-    from genbench.running.data import Sources
+    from genbench.records.run import Data, Result, Run
+    from genbench.records.store import Store
+    from genbench.running.brought import Brought
     from genbench.running.runner import Environment
     from genbench.samples.judging import Judgement
     from genbench.samples.reading import Samples
-    from genbench.tables.files import FileRow, Scoring
+    from genbench.tables.signature import Records
 
+FORMATS = ("md", "latex", "html")
 Files = Annotated[
     list[Path] | None,
     typer.Argument(help=".npy, .npz, .safetensors, or a folder of PNG files.", metavar="FILE"),
@@ -59,11 +61,14 @@ Settings = Annotated[
     list[str] | None,
     option("A setting of the metric: parzen.sigma=0.2. May be repeated.", "SET", "--set"),
 ]
-SigmaSearch = Annotated[
-    str | None, option("How sigma is chosen: grid or refine.", "SIGMA_SEARCH", "--sigma-search")
+Gone = Annotated[str | None, typer.Option(hidden=True)]
+Name = Annotated[str | None, option("Keep the row under this name.", "AS", "--as")]
+Source = Annotated[
+    str | None, option("Whence the samples of --as come, in words.", "SOURCE", "--source")
 ]
-Precision = Annotated[
-    str | None, option("auto, or float64 for every product.", "PRECISION", "--precision")
+Date = Annotated[str | None, option("When they were made: 2026-11-29.", "DATE", "--date")]
+Replace = Annotated[
+    bool, switch("Put these samples in the place of others of the name.", "--replace")
 ]
 NoReferences = Annotated[bool, switch("Only the files.", "--no-references")]
 Form = Annotated[str, form("Of the tables: md, latex or html.")]
@@ -74,16 +79,20 @@ Form = Annotated[str, form("Of the tables: md, latex or html.")]
     "genbench score ours.npz theirs.safetensors pictures/ -d tfd --json  |  "
     "genbench score samples.npy -d mnist --no-references --set parzen.sigma=0.2  |  "
     "genbench score samples.npy -d mnist --format latex > row.tex  |  "
+    "genbench score samples.npy -d mnist --as flow --source 'run 7' --date 2026-11-29  |  "
     "genbench score --protocols -d mnist"
 )
 def score(
     files: Files = None,
     dataset: ScoredOn = None,
+    metrics: Metrics = METRICS,
     protocols: Protocols = False,
     models: OnlyModels = None,
     settings: Settings = None,
-    sigma_search: SigmaSearch = None,
-    precision: Precision = None,
+    name: Name = None,
+    source: Source = None,
+    date: Date = None,
+    replacing: Replace = False,
     device: Device = "auto",
     threads: Threads = None,
     results_dir: ResultsDir = None,
@@ -92,6 +101,8 @@ def score(
     form: Form = "md",
     quiet: Quiet = False,
     as_json: Json = False,
+    sigma_search: Gone = None,
+    precision: Gone = None,
 ) -> None:
     """Score samples made by any program, exactly as our own are scored.
 
@@ -99,32 +110,54 @@ def score(
 
     Of several arrays in a file, the one called `samples`.
 
-    Reference rows, drawn as often, stand beside; they are scored once and kept.
+    Reference rows, drawn as often, stand beside; they are scored once and kept. With --as the
+    file's own row is kept too, and stands in tables, comparisons and reports.
 
     With --protocols: no FILE; how far the order of stored results depends on the protocol.
     """
-    from genbench.running.data import Sources
     from genbench.running.runner import Environment, choose_device
-    from genbench.tables.files import FORMATS
 
-    parsing.one_of(list(FORMATS), form, "format")
+    parsing.one_of(FORMATS, form, "format")
+    _check_gone({"sigma_search": sigma_search, "precision": precision})
     choose_device(device)
     folder, threads = parsing.data_folder(data_dir), threads or parsing.cores()
     own, *beside = parsing.folders(results_dir)
     environment = Environment(own, folder, device, False, 1, threads, tuple(beside))
-    own = {"--set": settings, "--sigma-search": sigma_search, "--precision": precision}
     form = "json" if as_json else form
+    named = {"--as": name, "--source": source, "--date": date}
     if protocols:
-        _refuse({"FILE": files, **own, "--no-references": no_references})
+        _refuse({"FILE": files, "--set": settings, "--no-references": no_references, **named})
         whole = _by_protocols(models, dataset, environment, quiet, as_json)
     else:
-        _check_files(files, models)
-        chosen = _settings(settings, sigma_search, precision)
-        sources = Sources(folder)
-        how = _scoring(dataset or DEFAULTS.datasets[0], chosen, sources)
-        whole = _files(files or [], how, sources, environment, no_references, form, quiet)
+        _check_files(files, models, named)
+        label = _Label(name, source or "", date or "", replacing)
+        asked = _asked(dataset, metrics, settings, environment)
+        whole = _files(files or [], asked, label, environment, no_references, form, quiet)
     if not whole:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Label:
+    """Under which name a file's row is kept, if at all, and what is said of it."""
+
+    name: str | None
+    source: str
+    date: str
+    replace: bool
+
+    @property
+    def words(self) -> dict[str, str]:
+        return {"source": self.source, "date": self.date}
+
+
+def _check_gone(given: Mapping[str, str | None]) -> None:
+    """Raises UsageError for an option that is a setting now, and says how it is set."""
+    metric = DEFAULTS.metrics[0]
+    for name, value in given.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} is a setting now: --set {metric}.{name}={value}")
 
 
 def _refuse(given: Mapping[str, Any]) -> None:
@@ -136,29 +169,25 @@ def _refuse(given: Mapping[str, Any]) -> None:
             )
 
 
-def _check_files(files: Sequence[Path] | None, models: str | None) -> None:
+def _check_files(
+    files: Sequence[Path] | None, models: str | None, named: Mapping[str, str | None]
+) -> None:
     if not files:
         raise UsageError(
             "score needs a FILE of samples, or --protocols for those of stored results"
         )
     if models is not None:
         raise UsageError("--models is for --protocols: a FILE holds what it holds")
-
-
-def _settings(
-    texts: Sequence[str] | None, sigma_search: str | None, precision: str | None
-) -> dict[str, Any]:
-    """What the user set of the metric; nothing else can be set of samples that are there."""
-    from genbench.plugins import registry
-
-    metric, overrides = DEFAULTS.metrics[0], parsing.settings(texts)
-    for owner in overrides:
-        if owner != metric:
-            hint = registry.nearest(owner, [metric])
-            raise UsageError(f"--set names {owner!r}, which scores no samples; {hint}")
-    given = {"sigma_search": sigma_search, "precision": precision}
-    named = {key: value for key, value in given.items() if value is not None}
-    return overrides.get(metric, {}) | named
+    lacking = [option for option, value in named.items() if not value]
+    if any(named.values()) and lacking:
+        raise UsageError(
+            f"a row that is kept needs --as, --source and --date; {', '.join(lacking)} is missing: "
+            "--as flow --source 'our flow, run 7' --date 2026-11-29"
+        )
+    if named["--as"] and len(files) > 1:
+        raise UsageError(f"--as {named['--as']} names one FILE, and {len(files)} are given")
+    if named["--date"]:
+        parsing.date(named["--date"])
 
 
 # --- stored samples ---
@@ -201,124 +230,201 @@ def _do(runs: Sequence[Run], environment: Environment, quiet: bool) -> list[Resu
 # --- files ---
 
 
-def _scoring(dataset: str, settings: Mapping[str, Any], sources: Sources) -> Scoring:
-    """On what and by what files are scored; raises UsageError and DataError where that fails."""
-    from genbench.plugins import registry
-    from genbench.samples import judging
-    from genbench.tables.files import Scoring
+@dataclass(frozen=True)
+class _Asked:
+    """On which dataset files are scored, by which metrics, and what was set of each."""
 
-    name, metric = registry.find("dataset", dataset).name, DEFAULTS.metrics[0]
-    judging.metric_with(metric, settings)
-    return Scoring(name, sources.identity(name, 0).caveat, metric, settings)
+    dataset: str
+    metrics: Sequence[str]
+    overrides: Mapping[str, Mapping[str, Any]]
+    source: Any
+    folds: Sequence[Data]
+    unmet: Mapping[str, str]
+
+
+def _asked(
+    dataset: str | None, metrics: str, settings: list[str] | None, environment: Environment
+) -> _Asked:
+    """Raises UsageError and DataError where files cannot be scored so."""
+    from genbench.plugins import registry
+    from genbench.running.data import Sources
+    from genbench.running.needs import unmet
+    from genbench.running.plan import metrics_of
+    from genbench.samples import judging
+
+    sources = Sources(environment.data_dir)
+    name = registry.find("dataset", dataset or DEFAULTS.datasets[0]).name
+    names, overrides = metrics_of(parsing.split(metrics, "--metrics")), parsing.settings(settings)
+    for owner in overrides:
+        if owner not in names:
+            hint = registry.nearest(owner, names)
+            raise UsageError(f"--set names {owner!r}, which scores no samples; {hint}")
+    for metric in names:
+        judging.metric_with(metric, overrides.get(metric, {}))
+    source, folds = sources.dataset(name), sources.identities(name)
+    lacks = {metric: unmet(metric, "", source, folds[0]) for metric in names}
+    return _Asked(name, names, overrides, source, folds, lacks)
 
 
 def _files(
     paths: Sequence[Path],
-    how: Scoring,
-    sources: Sources,
+    asked: _Asked,
+    label: _Label,
     environment: Environment,
     alone: bool,
     form: str,
     quiet: bool,
 ) -> bool:
     """Scores files and prints what they score; returns whether all reference rows are there too."""
+    from tempfile import TemporaryDirectory
+
     from genbench.records.run import flat
+    from genbench.records.stores import Stores
     from genbench.running.plan import pending
     from genbench.samples import reading
-    from genbench.tables.files import rendered
+    from genbench.tables import contents, texts
+    from genbench.tables.texts import Options
 
-    store = environment.store
-    source = sources.dataset(how.dataset)
-    found = [reading.read(path, how.dataset, source) for path in paths]
-    runs = [] if alone else _reference_runs(found, how, environment)
-    if pending(runs, store):
-        store.prepare()  # before any work, where the folder cannot be written
-    samples = list(zip(_names(found, paths), found, strict=True))
-    judged = []
-    for one in _judged(samples, how, source, environment, quiet):
-        judged.append(one)
-        if form == "md":
-            _print_judgement(one, how, quiet)
-    results = _do(runs, environment, quiet)
-    if form == "json":
-        scores = {"scores": [*map(asdict, judged)], "references": [*map(flat, results)]}
-        print_json({**asdict(how), **scores})
-    else:
-        rows = [_row(one) for one in judged]
-        for text in rendered(rows, results, how, store, form, quiet):
-            typer.echo(text)
-    return is_complete(results, runs)
+    found = [reading.read(path, asked.dataset, asked.source) for path in paths]
+    rows = _brought(found, paths, label)
+    if label.name:
+        _check_name(rows[0], asked, label, environment)
+    runs = [] if alone else _reference_runs(found, asked, environment)
+    if label.name or pending(runs, environment.store):
+        environment.store.prepare()  # before any work, where the folder cannot be written
+    with TemporaryDirectory(prefix="genbench-score-") as folder:
+        own = environment.store if label.name else Stores([Path(folder), *_read(environment)])
+        judged = list(_judged(rows, asked, environment, own, bool(label.name), form, quiet))
+        references = _do(runs, environment, quiet)
+        results = [result for _, kept in judged for result in kept]
+        records = contents.records_of(results, own)
+        if form == "json":
+            scores = [_as_json(one, kept, records) for one, kept in judged]
+            print_json(
+                {"dataset": asked.dataset, "scores": scores, **_unmet(asked)}
+                | {"references": [*map(flat, references)]}
+            )
+        else:
+            shown = Options(quiet=quiet)
+            typer.echo(texts.rendered([*results, *references], form, own, shown), nl=False)
+    return is_complete(references, runs)
 
 
-def _names(samples: Sequence[Samples], paths: Sequence[Path]) -> list[str]:
-    """What each file is called: its stem, or its path where two have one stem."""
-    stems = [one.name for one in samples]
-    return [
+def _read(environment: Environment) -> list[Path]:
+    return [environment.results_dir, *environment.beside]
+
+
+def _unmet(asked: _Asked) -> dict[str, Any]:
+    return {"unmet": {metric: text for metric, text in asked.unmet.items() if text}}
+
+
+def _brought(found: Sequence[Samples], paths: Sequence[Path], label: _Label) -> list[Brought]:
+    """The rows that files give, each with a name: its stem, or its path where two have one."""
+    from genbench.running.brought import Brought, row_name
+
+    stems = [one.name for one in found]
+    names = [
         stem if stems.count(stem) == 1 else str(path)
         for stem, path in zip(stems, paths, strict=True)
     ]
+    return [
+        Brought(label.name or row_name(name), one, {**label.words, "file": path.name})
+        for name, one, path in zip(names, found, paths, strict=True)
+    ]
+
+
+def _check_name(one: Brought, asked: _Asked, label: _Label, environment: Environment) -> None:
+    """Raises UsageError where other samples have the name; with --replace these take its place."""
+    from genbench.plugins import registry
+    from genbench.running import brought
+
+    if one.name.replace("-", "_") in registry.names("model"):
+        raise UsageError(f"{one.name!r} is a registered model; --as takes another name")
+    runs = brought.runs(one, asked.folds, asked.metrics[0], {})
+    others = brought.others(environment.store, runs)
+    if others and not label.replace:
+        raise UsageError(
+            f"{one.name!r} on {asked.dataset} is of other samples, of "
+            f"{others[0].source.get('file', 'a model')}: give another name, or --replace"
+        )
+    for run in others:
+        environment.store.drop(run)
 
 
 def _reference_runs(
-    samples: Sequence[Samples], how: Scoring, environment: Environment
+    samples: Sequence[Samples], asked: _Asked, environment: Environment
 ) -> list[Run]:
     """The reference rows beside samples that are means: as many of each as there are samples."""
-    from genbench.running.plan import Question, plan
+    from genbench.front import plan
 
     counts = dict.fromkeys(len(one.rows) for one in samples if not one.binary)
-    names, overrides = DEFAULTS.references, {how.metric: how.settings} if how.settings else {}
-    questions = [
-        Question(names, [how.dataset], [how.metric], samples=count, overrides=overrides)
-        for count in counts
+    metrics = [metric for metric in asked.metrics if not asked.unmet[metric]]
+    return [
+        run
+        for count in (counts if metrics else ())
+        for run in plan(
+            DEFAULTS.references,
+            asked.dataset,
+            metrics,
+            samples=count,
+            settings=asked.overrides,
+            data_dir=environment.data_dir,
+        )
     ]
-    return [run for question in questions for run in plan(question, environment.data_dir)]
 
 
 def _judged(
-    samples: Sequence[tuple[str, Samples]],
-    how: Scoring,
-    source: Any,
+    rows: Sequence[Brought],
+    asked: _Asked,
     environment: Environment,
+    store: Store,
+    keep: bool,
+    form: str,
     quiet: bool,
-) -> Iterator[Judgement]:
-    """What the metric says of each file, one after the other."""
+) -> Iterator[tuple[Judgement, list[Result]]]:
+    """What each metric says of each file, one after the other, and the results that it makes."""
+    from genbench.running import brought
     from genbench.running.conditions import settled
     from genbench.running.runner import choose_device
     from genbench.samples import judging
 
-    metric, device = (
-        judging.metric_with(how.metric, how.settings),
-        choose_device(environment.device),
-    )
-    for name, one in samples:
-        if not quiet:
-            say(new_console(), f"scoring {name}")
-        with settled(environment.threads):
-            found = judging.judge(name, one.rows, one.binary, source, metric, device)
-        yield found
+    device = choose_device(environment.device)
+    for one in rows:
+        for name in asked.metrics:
+            if asked.unmet[name]:
+                say(new_console(), f"{one.name}, unmet: {asked.unmet[name]}")
+                continue
+            overrides = asked.overrides.get(name, {})
+            metric, kept = judging.metric_with(name, overrides), one.samples.rows if keep else None
+            if not quiet:
+                say(new_console(), f"scoring {one.name} by {name}")
+            with settled(environment.threads):
+                found = judging.judge(
+                    one.name, one.samples.rows, one.samples.binary, asked.source, metric, device
+                )
+                runs = brought.runs(one, asked.folds, name, overrides)
+                results = brought.keep(store, runs, found, device, kept)
+            if form == "md":
+                _print_judgement(found, results[0], quiet)
+            yield found, results
 
 
-def _print_judgement(judgement: Judgement, how: Scoring, quiet: bool) -> None:
+def _print_judgement(judgement: Judgement, first: Result, quiet: bool) -> None:
+    from genbench.records.names import head
     from genbench.samples.judging import remarks
     from genbench.words import value_and_error
 
     shown = value_and_error(judgement.value, judgement.error)
-    typer.echo(f"{judgement.name} on {how.head}: {shown} {judgement.unit}")
+    typer.echo(f"{judgement.name} on {head(first)}: {shown} {judgement.unit} ({first.metric})")
     if not quiet:
         typer.echo("".join(f"  {line}\n" for line in remarks(judgement)))
 
 
-def _row(one: Judgement) -> FileRow:
-    """What a table shows of a judgement."""
-    from genbench.tables.files import FileRow
+def _as_json(judgement: Judgement, results: Sequence[Result], records: Records) -> dict[str, Any]:
+    from genbench.tables import signature
 
-    return FileRow(
-        one.name,
-        one.kind,
-        one.samples,
-        one.value,
-        one.error,
-        one.over,
-        one.unit,
-        one.best,
-    )
+    plain = {**asdict(replace(judgement, per_example=())), "metric": results[0].metric}
+    del plain["per_example"]
+    settings = {key.partition(".")[2]: value for key, value in results[0].overrides.items()}
+    line = signature.of(results, records).full
+    return plain | {"settings": settings, "signature": line, "caveat": results[0].caveat}

@@ -62,7 +62,8 @@ def digests(model: str, metric: str, judges: Mapping[str, str]) -> dict[str, str
 
 def _roles(model: str, metric: str, judges: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     metrics = {role: ("metric", name) for role, name in judges.items()}
-    return {"model": ("model", model), "metric": ("metric", metric)} | metrics
+    own = {"model": ("model", model)} if model else {}  # brought samples have none
+    return own | {"metric": ("metric", metric)} | metrics
 
 
 def identify(kind: str, name: str) -> Part:

@@ -52,7 +52,11 @@ class Run:
     "drawing" and "scoring". recipe: as the file and the user say it, so that a table can tell
     whether it still stands so. minutes: the training budget. sample_set: 0, or which of further
     independent sets of samples of the same weights. protocol: empty, or by which other settings of
-    its own the metric scores.
+    its own the metric scores. fit_reads, sample_reads, score_reads: what each stage is told beside
+    rows and settings, labels by their digest; empty where it is nothing. draws: whether the metric
+    takes samples; else its score hangs on the training alone. unmet: why it cannot be done at all;
+    in no key. source: of samples that were brought in a file, whence they came: "source", "date"
+    and "file" in words, and the sha256 of the "rows", which is that of the part "model".
     """
 
     model: str
@@ -80,6 +84,7 @@ class Run:
     score_reads: Mapping[str, Any] = field(default_factory=dict[str, Any])
     draws: bool = True
     unmet: str = ""
+    source: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @cached_property
     def fit_key(self) -> str:

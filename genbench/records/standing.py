@@ -32,8 +32,10 @@ def standing(run: Run) -> Standing:
     """How a run stands; one whose parts are no longer registered, or cannot be read, is stale."""
     said = {k: v for k, v in run.overrides.items() if "." not in k and k != "minutes"}
     try:
-        written = recipe.written(run.model, run.data.name, run.preset, said)
-        parts = code.identities(run.model, run.metric, recipe.judges(run.recipe))
+        parts = installed(run)
+        written = {}
+        if not run.source:
+            written = recipe.written(run.model, run.data.name, run.preset, said)
     except UsageError:
         return Standing(stale=True)
     changed = {role: part for role, part in parts.items() if part != run.parts.get(role)}
@@ -47,6 +49,14 @@ def standing(run: Run) -> Standing:
     asked = written == run.recipe and parts.keys() == run.parts.keys()
     stale = judged or bool(other) or not asked
     return Standing(stale, tuple(dict.fromkeys(older)), tuple(dict.fromkeys(other)))
+
+
+def installed(run: Run) -> dict[str, Part]:
+    """The parts of a run as they are installed now; brought samples stay what they are."""
+    if run.source:
+        metric = code.identities("", run.metric, {})
+        return {"model": run.parts["model"], **metric}
+    return code.identities(run.model, run.metric, recipe.judges(run.recipe))
 
 
 def _renumbered(then: Part, now: Part) -> bool:
@@ -78,11 +88,11 @@ def edited(run: Run, stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """
     judges = recipe.judges(run.recipe)
     try:
-        parts = code.identities(run.model, run.metric, judges)
-        now = code.digests(run.model, run.metric, judges)
+        parts = installed(run)
+        now = code.digests("" if run.source else run.model, run.metric, judges)
     except UsageError:
         return []
-    same = [role for role, part in run.parts.items() if part == parts.get(role)]
+    same = [r for r, part in run.parts.items() if part == parts.get(r) and r in now]
     recorded = [
         (role, about.get("code", {}).get(role, "")) for role in same for about in stages.values()
     ]

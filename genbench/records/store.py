@@ -242,6 +242,10 @@ class Store:
             raise AlteredError(f"{path} holds other values than those of {DONE}")
         return _only(path, arrays, "values")
 
+    def drop(self, run: Run) -> None:
+        """Removes all of a training: its weights, samples and scores."""
+        files.remove_folder(self.runs / run.fit_folder)
+
     # --- what is there ---
 
     def __iter__(self) -> Iterator[Result]:

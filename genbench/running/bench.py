@@ -17,6 +17,7 @@ from genbench.protocols import Split
 from genbench.records import observed
 from genbench.records.observed import Training
 from genbench.records.run import Run
+from genbench.records.standing import installed
 from genbench.records.store import Store
 from genbench.running import labels, provenance
 from genbench.running.data import Sources, carved
@@ -94,8 +95,7 @@ class Bench:
         now = self.sources.identity(run.data.name, run.data.fold)
         if (now.train, now.valid, now.test) != (run.data.train, run.data.valid, run.data.test):
             raise DataError(f"the rows of {run.data.name} changed after the run was planned")
-        parts = code.identities(run.model, run.metric, recipe.judges(run.recipe))
-        if parts != run.parts:
+        if installed(run) != run.parts:
             raise UsageError(f"the code of {run.model} or a metric changed after it was planned")
 
     def code(self, *roles: str) -> dict[str, str]:

@@ -9,14 +9,17 @@ from genbench.plugins import registry
 from genbench.protocols import NEEDS, abilities, needs
 from genbench.records.run import Data
 
+SAMPLES = "a file of samples"
+
 
 def unmet(metric: str, model: str, dataset: Any, data: Data) -> str:
     """Why a cell stays empty: the need that is not met, in a sentence; empty where all are.
 
-    dataset: the source itself; data: what is known of its rows. Raises UsageError for a metric
-    that takes what there is not.
+    model: a registered name, or empty for samples that were brought. dataset: the source itself;
+    data: what is known of its rows. Raises UsageError for a metric that takes what there is not.
     """
-    judge, can = registry.load("metric", metric), abilities(registry.load("model", model))
+    judge = registry.load("metric", metric)
+    can = abilities(registry.load("model", model)) if model else frozenset[str]()
     takes = needs(judge)
     for name in takes:
         if name not in NEEDS:
@@ -24,6 +27,7 @@ def unmet(metric: str, model: str, dataset: Any, data: Data) -> str:
             raise UsageError(f"metric {metric!r} takes {name!r}, which nobody gives; {hint}")
     if can & {"labelled", "conditional"} and "train" not in data.labels:
         return f"{model} needs labels, and {data.name} has none"
+    model = model or SAMPLES
     lacks = [name for name in getattr(judge, "requires", ()) if name not in can]
     if lacks:
         return f"{metric} needs a model with {' and '.join(lacks)}; {model} has none"
@@ -34,7 +38,9 @@ def unmet(metric: str, model: str, dataset: Any, data: Data) -> str:
 
 def _lack(name: str, metric: str, model: str, can: frozenset[str], dataset: Any, data: Data) -> str:
     """Why a metric cannot be given what it takes by this name; empty where it can."""
-    if name == "samples" and not callable(getattr(registry.load("model", model), "sample", None)):
+    if name == "model" and model == SAMPLES:
+        return f"{metric} needs a model, and {model} has none"
+    if name == "samples" and not _draws(model):
         return f"{metric} needs samples, and {model} draws none"
     if name == "sample_labels" and "conditional" not in can:
         return f"{metric} needs samples of asked labels, and {model} draws none such"
@@ -45,3 +51,7 @@ def _lack(name: str, metric: str, model: str, can: frozenset[str], dataset: Any,
     if name == "features":
         return f"{metric} needs features, and none are registered"
     return ""
+
+
+def _draws(model: str) -> bool:
+    return model == SAMPLES or callable(getattr(registry.load("model", model), "sample", None))

@@ -15,7 +15,7 @@ from genbench.plugins.code import identities, stage_revisions, unfollowed
 from genbench.plugins.settings import check_values, constructor, defaults, told
 from genbench.protocols import abilities, needs
 from genbench.records.run import Data, Result, Run
-from genbench.records.standing import standing
+from genbench.records.standing import installed, standing
 from genbench.records.store import Store
 from genbench.running.data import Sources
 from genbench.running.needs import unmet
@@ -310,5 +310,4 @@ def again(results: Sequence[Result], data_dir: Path) -> dict[str, Run]:
 def renewed(run: Run, sources: Sources) -> Run:
     """What a stored run asks, by the installed code and on the data that are there now."""
     data = sources.identity(run.data.name, run.data.fold)
-    parts = identities(run.model, run.metric, recipe.judges(run.recipe))
-    return replace(run, data=data, parts=parts, revisions=stage_revisions())
+    return replace(run, data=data, parts=installed(run), revisions=stage_revisions())

@@ -33,5 +33,7 @@ def _why_not(result: Result, known: Mapping[str, Run], store: Store) -> str:
         return f"{name}: made by another code, recipe or data"
     if not store.keeps_samples(known[result.key]):
         return f"{name}: its samples were not kept"
+    if result.run.source:
+        return f"{name}: a file's samples are scored by `genbench score FILE`"
     own = [key for key in result.overrides if key.startswith(f"{result.metric}.")]
     return f"{name}: scored by a protocol of the user's own" if own else ""

@@ -140,7 +140,8 @@ class Judgement:
 
     error: over the test examples of the only fold, or over the folds, as `over` says.
     kind: "mean" or "binary". copies: by fold, the share of samples that are, byte for byte,
-    training rows. folds: what the metric says of each.
+    training rows. folds: what the metric says of each. per_example: of each fold, the scores of
+    the single test rows, where the metric gives some.
     """
 
     name: str
@@ -154,6 +155,7 @@ class Judgement:
     unit: str
     best: Best
     folds: Sequence[FoldScore]
+    per_example: Sequence[np.ndarray | None]
 
 
 def metric_with(name: str, settings: Mapping[str, Any]) -> Any:
@@ -173,7 +175,7 @@ def judge(
 
     Raises GenbenchError where the metric refuses them or gives no number.
     """
-    own, copies, folds = digests(rows), [], []
+    own, copies, folds, single = digests(rows), [], [], []
     for fold in range(dataset.folds):
         split = dataset.split(fold)
         train = set(digests(as_stored(split.train, dataset)))
@@ -184,6 +186,7 @@ def judge(
         except ValueError as error:
             raise ModelError(f"{name} cannot be scored: {error}") from error
         folds.append(fold_score(fold, found))
+        single.append(None if found.per_example is None else found.per_example.cpu().numpy())
     values = [fold.value for fold in folds]
     between = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
     return Judgement(
@@ -198,6 +201,7 @@ def judge(
         unit=metric.unit,
         best=metric.best,
         folds=folds,
+        per_example=single,
     )
 
 

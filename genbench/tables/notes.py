@@ -67,7 +67,8 @@ def _whose(found: Sequence[Cell], folder_of: Callable[[Result], Path] | None) ->
     places: dict[Path, dict[str, None]] = {}
     for cell in found:
         for result in cell.results:
-            places.setdefault(folder_of(result), {})[cell.label] = None
+            if not result.run.source:  # of which a note says more
+                places.setdefault(folder_of(result), {})[cell.label] = None
     if len(places) < 2:
         return []
     return [f"from {place}: {', '.join(rows)}" for place, rows in places.items()]
@@ -148,6 +149,9 @@ def _protocol(cell: Cell) -> str:
         chosen = several(training.epoch for training in trainings)
         made = several(training.epochs for training in trainings)
         parts.append(f"epoch {chosen} of {made} made")
+    if first.run.source:
+        about = [first.run.source.get(name, "") for name in ("file", "source", "date")]
+        parts.append(f"samples brought: {', '.join(filter(None, about))}")
     if first.recipe.get("uses_validation"):
         parts.append("validation rows took part in training")
     said = [", ".join(parts), _with_fewer(cell), _sampling(cell), _tuned(cell), _mixing(cell)]

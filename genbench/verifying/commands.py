@@ -15,6 +15,9 @@ from genbench.records.run import Result
 def remaking(results: Sequence[Result]) -> str:
     """The `genbench run` that makes one row's results again; `paper` is no preset to name."""
     first = results[0]
+    if first.run.source:
+        words = ["genbench", "score", first.run.source["file"], "--as", first.model]
+        return shlex.join([*words, "--dataset", first.dataset, "--metrics", first.metric])
     seeds = ",".join(map(str, sorted({result.seed for result in results})))
     sets = max(result.sample_set for result in results) + 1
     words = ["genbench", "run", "--models", first.model, "--dataset", first.dataset]

@@ -13,7 +13,7 @@ from typing import Any
 from genbench.errors import AlteredError, UsageError
 from genbench.records import lock, rekeyed
 from genbench.records.run import Result, Run
-from genbench.records.store import STAGES, Store
+from genbench.records.store import Store
 
 SHORTEST = 4  # hex digits of a key
 
@@ -111,11 +111,21 @@ def read(results_dir: Path, folder: Path) -> Record:
         )
     result = store.read(folder)
     stages = store.records(result)
-    made = STAGES if result.status == "done" else ("score",)  # a failure may have ended the others
+    made = _stages_of(result)
     missing = [stage for stage in made if not stages[stage]]
     if missing:
         raise AlteredError(f"{folder}: the provenance.json of its {missing[0]} is missing")
     return Record(folder, result, stages)
+
+
+def _stages_of(result: Result) -> list[str]:
+    """The stages behind a result; a failure may have ended the others."""
+    if result.status == "unmet":
+        return []
+    if result.status == "failed":
+        return ["score"]
+    trained = [] if result.run.source else ["fit"]
+    return [*trained, *(["sample"] if result.run.draws else []), "score"]
 
 
 def check_files(record: Record, results_dir: Path, known: lock.Lock | None) -> None:

@@ -155,6 +155,8 @@ def _again(record: Record, sources: Sources) -> Run | str:
     result = record.result
     if result.status != "done":
         return _no_number(result)
+    if result.run.source:
+        return "its samples were brought in a file: there is nothing to train"
     if result.cut:
         return "a time budget ended its training: it would not end there again"
     source_of(record, sources)

@@ -1,0 +1,125 @@
+"""Samples that were brought in a file, scored and kept as a row like any other.
+
+Their run has no model of ours: the part in its place is named as the user says and identified by
+the sha256 of the rows, and nothing can be trained or drawn again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from genbench.plugins import registry
+from genbench.plugins.code import Part, digests, identify, stage_revisions
+from genbench.plugins.recipe import PAPER
+from genbench.plugins.settings import defaults, of_settings
+from genbench.records.files import sha256_of_arrays
+from genbench.records.observed import Drawn, Training, as_note
+from genbench.records.run import Data, Result, Run
+from genbench.records.store import Store
+from genbench.running import provenance
+from genbench.samples.judging import Judgement
+from genbench.samples.reading import Samples
+
+
+@dataclass(frozen=True)
+class Brought:
+    """Samples, the name of their row, and what is said of them: "source", "date", "file"."""
+
+    name: str
+    samples: Samples
+    source: Mapping[str, str]
+
+
+def row_name(text: str) -> str:
+    """A name that a row may have, like a file's.
+
+    >>> row_name("../our samples")
+    'our-samples'
+    """
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:64] or "samples"
+
+
+def runs(
+    one: Brought, folds: Sequence[Data], metric: str, overrides: Mapping[str, Any]
+) -> list[Run]:
+    """What is asked of brought samples: a run for each fold; raises UsageError for a bad name."""
+    registry.check_name("model", one.name)
+    settings = defaults(registry.load("metric", metric)) | dict(overrides)
+    rows = sha256_of_arrays({"rows": np.ascontiguousarray(one.samples.rows)})
+    parts = {"model": Part("", one.name, digest=rows), "metric": identify("metric", metric)}
+    said = {f"{metric}.{key}": value for key, value in overrides.items()}
+    return [
+        Run(
+            model=one.name,
+            data=data,
+            seed=0,
+            preset=PAPER,
+            metric=metric,
+            samples=len(one.samples.rows),
+            hyperparameters={},
+            settings=settings,
+            parts=parts,
+            revisions=stage_revisions(),
+            overrides=said,
+            source={**one.source, "rows": rows},
+        )
+        for data in folds
+    ]
+
+
+def keep(
+    store: Store,
+    asked: Sequence[Run],
+    judged: Judgement,
+    device: torch.device,
+    rows: np.ndarray | None,
+) -> list[Result]:
+    """The results of a judgement, a fold each, kept in a store; with the rows, where given."""
+    found = []
+    for run, said in zip(asked, judged.folds, strict=True):
+        single = judged.per_example[said.fold]
+        result = Result(
+            run,
+            "done",
+            value=said.value,
+            stderr=said.stderr,
+            unit=judged.unit,
+            best=judged.best,
+            kind=judged.kind,
+            scored=judged.samples,
+            distinct=judged.distinct,
+            curves=said.curves,
+            warnings=said.warnings,
+            notes=said.notes,
+            per_example="" if single is None else sha256_of_arrays({"values": single}),
+        )
+        if rows is not None and not store.keeps_samples(run):
+            note = as_note(Drawn(judged.kind, Training()))
+            store.put_samples(run, rows, note, _machine(device))
+        signature = of_settings(run.metric, run.settings, run.data.levels)
+        code = {"code": digests("", run.metric, {})}
+        store.put(result, {**_machine(device), **code, "signature": signature}, single)
+        found.append(result)
+    return found
+
+
+def _machine(device: torch.device) -> dict[str, Any]:
+    about = {"device": str(device), "threads": torch.get_num_threads()}
+    return {**provenance.machine(), **about}
+
+
+def others(store: Store, asked: Sequence[Run]) -> list[Run]:
+    """Kept rows of the same name, dataset and metric that are of other samples."""
+    wanted = {(run.model, run.data.name) for run in asked}
+    digest = asked[0].parts["model"].digest
+    return [
+        result.run
+        for result in store
+        if (result.model, result.dataset) in wanted and result.run.parts["model"].digest != digest
+    ]
