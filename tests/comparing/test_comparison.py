@@ -252,7 +252,7 @@ def test_without_stored_scores_there_is_nothing_to_say_of_one_seed() -> None:
 
 def test_where_less_is_better_it_is_said() -> None:
     made = Rows()
-    a, b = ([altered(made.one(m, 9), higher_is_better=False)] for m in ("gan", "dbn"))
+    a, b = ([altered(made.one(m, 9), best="low")] for m in ("gan", "dbn"))
     assert "less is better" in verdict(compare(a, b, made.per_example))
 
 

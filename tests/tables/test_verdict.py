@@ -1,9 +1,12 @@
 """What is said of our value beside a published one."""
 
+from dataclasses import replace
+
 import pytest
 from made import altered
 from test_table import GAN, current
 
+from genbench.records.observed import Training
 from genbench.tables import cells, frames
 from genbench.tables.published import Published, differing, verdict
 
@@ -49,9 +52,9 @@ def paper_fields(result) -> dict[str, str]:
 
 
 def test_a_table_says_the_verdict_beside_the_published_value() -> None:
-    details = {**GAN.details, "training": {"rows": 50_000}}
+    training = replace(GAN.training, rows=50_000)
     seeds = [
-        altered(GAN, seed=s, key=str(s), value=v, details=details)
+        altered(GAN, seed=s, key=str(s), value=v, training=training)
         for s, v in enumerate((223.0, 226.0, 224.0))
     ]
     (cell,) = cells.cells(seeds, current, paper_fields)
@@ -67,8 +70,8 @@ def test_a_training_on_other_rows_is_not_comparable() -> None:
 
 
 def test_a_chain_from_noise_is_not_the_published_chain_from_a_test_image() -> None:
-    details = {"training": {"rows": 60_000}, "sampling": {"start": "noise", "chains": 100}}
-    gsn = altered(GAN, model="deep_gsn", details=details)
+    chain = {"start": "noise", "chains": 100}
+    gsn = altered(GAN, model="deep_gsn", training=Training(rows=60_000), sampling=chain)
     fields = {"m": "10000", "s": "mean", "scale": "256", "sigma": "fixed0.2", "v": "none"}
     (cell,) = cells.cells([gsn], current, lambda result: fields)
     assert cell.verdict == "not comparable: chain"
