@@ -259,7 +259,7 @@ def verdict(comparison: Comparison) -> str:
         said += f"this holds for {about}"
     else:
         said = f"{comparison.ours} and {comparison.theirs} are not shown to differ: "
-        said += f"{comparison.ours} scores {gap} ({interval}){better}; this is about {about}"
+        said += f"{comparison.ours} scores {gap} ({interval}){aim}; this is about {about}"
     return said + _further(level, comparison)
 
 
