@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -23,6 +25,11 @@ def new_console() -> Console:
 def is_live(console: Console) -> bool:
     """Whether there is somebody to watch bars."""
     return console.is_terminal and not os.environ.get("CI")
+
+
+def width() -> int | None:
+    """How many characters a line of stdout may have; None where it is no terminal."""
+    return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def say(console: Console, text: str) -> None:

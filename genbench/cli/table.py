@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genbench.cli import parsing
+from genbench.cli import parsing, showing
 from genbench.cli.applications import app
 from genbench.cli.options import (
     Columns,
     NoNotes,
     OnlyDatasets,
+    OnlyMetrics,
     OnlyModels,
     ResultsDir,
     form,
@@ -42,6 +44,7 @@ def table(
     columns: Columns = "ll",
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
+    metrics: OnlyMetrics = None,
     robustness: Robustness = False,
     results_dir: ResultsDir = Path("results"),
     quiet: NoNotes = False,
@@ -51,7 +54,10 @@ def table(
     from genbench.tables import chosen, texts
 
     parsing.one_of(texts.FORMATS, form, "format")
-    options, store = _options(columns, models, dataset, robustness, quiet), Store(results_dir)
+    options = replace(
+        _options(columns, models, dataset, metrics, robustness, quiet), width=showing.width()
+    )
+    store = Store(results_dir)
     results = texts.results_of(store, options)
     typer.echo(texts.rendered(results, form, store, options), nl=False)
     edited = "" if quiet else chosen.edited_since(results, store)
@@ -63,6 +69,7 @@ def _options(
     columns: str = "ll",
     models: str | None = None,
     dataset: str | None = None,
+    metrics: str | None = None,
     robustness: bool = False,
     quiet: bool = False,
 ) -> Options:
@@ -73,6 +80,7 @@ def _options(
         columns=parsing.columns(columns),
         models=parsing.only(models, "--models"),
         datasets=parsing.only(dataset, "--dataset"),
+        metrics=parsing.only(metrics, "--metrics"),
         robustness=robustness,
         quiet=quiet,
     )

@@ -128,9 +128,9 @@ def test_a_single_table_has_no_title() -> None:
     assert split() == []
 
 
-def test_each_metric_has_its_tables() -> None:
+def test_metrics_share_the_table_of_a_kind_of_samples() -> None:
     other = [altered(result, metric="other") for result in (BITS, GAN)]
-    titles = ["parzen", "other", "other, binary samples"]
+    titles = ["mean samples", "other, binary samples"]
     assert [title for title, _ in cells.tables([GAN, *other])] == titles
 
 
