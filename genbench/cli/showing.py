@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -29,7 +28,11 @@ def is_live(console: Console) -> bool:
 
 def width() -> int | None:
     """How many characters a line of stdout may have; None where it is no terminal."""
-    return get_terminal_size().columns if sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    return Console().width
 
 
 def say(console: Console, text: str) -> None:

@@ -265,5 +265,5 @@ def lacks_real(found: Sequence[Cell]) -> list[str]:
 
 def _drawn(cell: Cell) -> int:
     """How many samples a row was scored by; 0 where the metric takes none."""
-    run = cell.results[0].run
-    return run.samples if run.draws else 0
+    asked = cell.results[0].run
+    return asked.samples if asked.draws else 0
