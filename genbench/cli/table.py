@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,18 +45,15 @@ def table(
     dataset: OnlyDatasets = None,
     metrics: OnlyMetrics = None,
     robustness: Robustness = False,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
     quiet: NoNotes = False,
 ) -> None:
     """Print the table of all results in a folder. Writes nothing."""
-    from genbench.records.store import Store
     from genbench.tables import chosen, texts
 
     parsing.one_of(texts.FORMATS, form, "format")
-    options = replace(
-        _options(columns, models, dataset, metrics, robustness, quiet), width=showing.width()
-    )
-    store = Store(results_dir)
+    options = _options(columns, models, dataset, metrics, robustness, quiet)
+    options, store = replace(options, width=showing.width()), parsing.store(results_dir)
     results = texts.results_of(store, options)
     typer.echo(texts.rendered(results, form, store, options), nl=False)
     edited = "" if quiet else chosen.edited_since(results, store)
