@@ -45,8 +45,10 @@ class Scoring:
 
     @property
     def head(self) -> str:
-        """The head of the dataset's column, as `records.names.head` has it of results."""
-        return f"{self.dataset} ({self.caveat})" if self.caveat else self.dataset
+        """The head of the column, as `tables.columns` has it of results."""
+        data = f"{self.dataset} ({self.caveat})" if self.caveat else self.dataset
+        marks = [f"{key}={value}" for key, value in sorted(self.settings.items())]
+        return f"{data}, {self.metric} [{', '.join(marks)}]" if marks else data
 
 
 def rendered(
@@ -91,6 +93,5 @@ def _unit(first: FileRow, how: Scoring) -> str:
 def _name(row: FileRow, how: Scoring) -> str:
     """A row's name as the table would have it: the file, and whatever is not the default."""
     marks = ["binary"] if row.kind == "binary" else []
-    marks += [f"{how.metric}.{key}={value}" for key, value in sorted(how.settings.items())]
     marks += [f"{row.samples} samples"] if row.samples != DEFAULTS.samples else []
     return f"{row.name} [{', '.join(marks)}]" if marks else row.name
