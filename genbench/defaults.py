@@ -20,6 +20,7 @@ class Defaults:
     preset: str
     presets: Sequence[str]
     references: Sequence[str]
+    real: str
     centroids: str
     training_images: str
     covariance: str

@@ -16,11 +16,11 @@ def value_and_error(value: float, error: float | None) -> str:
     '241.2 ± 2.1'
     >>> value_and_error(-2057.3, 26.4)
     '-2057 ± 26'
-    >>> value_and_error(0.53125, None)
-    '0.5312'
+    >>> value_and_error(0.53125, None), value_and_error(-25607.5, None)
+    ('0.5312', '-25608')
     """
     if error is None:
-        return f"{value:.4g}"
+        return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
     if not math.isfinite(error) or error <= 0:
         return f"{value:.2f}" if error == 0 else f"{value:.2f} ± ?"
     if not 1e-9 < error < 1e9:
@@ -69,6 +69,25 @@ def three_digits(value: float) -> str:
     """
     rounded = float(f"{value:.3g}")
     return f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:g}"
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """A text of a stranger, cut where it is long.
+
+    >>> shortened("a" * 9, most=5)
+    'aaaa…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def decimals(values: Iterable[float]) -> int:
+    """How many digits after the point show three of the greatest value, and one at least.
+
+    >>> decimals([183.55, -2.0]), decimals([0.53, 0.02]), decimals([0.0]), decimals([1e-12])
+    (1, 3, 1, 6)
+    """
+    greatest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    return min(6, max(1, 2 - math.floor(math.log10(greatest)))) if greatest > 0 else 1
 
 
 def several(values: Iterable[Any]) -> str:

@@ -12,7 +12,7 @@ from genbench.records.run import Data, Result, Run
 _OF_DATA = {"dataset": "name", "fold": "fold", "folds": "folds", "digest": "digest"}
 _OF_DATA |= {"caveat": "caveat", "train": "train", "valid": "valid", "test": "test"}
 _OF_DATA |= {"levels": "levels"}
-_OF_RUN = {field.name for field in dataclasses.fields(Run)} - {"data", "parts"}
+_OF_RUN = {field.name for field in dataclasses.fields(Run)} - {"data", "parts", "sampling"}
 DATA = Data("mnist", 0, 1, "a" * 64, "b" * 64, "c" * 64, "d" * 64, "", 256)
 PARTS = {role: Part("genbench", role, revision=1) for role in ("model", "metric")}
 STAGES = {"training": 1, "drawing": 1, "scoring": 1}

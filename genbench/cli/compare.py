@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +12,7 @@ from genbench.cli.applications import app
 from genbench.cli.options import (
     Json,
     NoNotes,
+    OnlyMetrics,
     ResultsDir,
     completing,
     of_datasets,
@@ -22,7 +23,7 @@ from genbench.cli.showing import print_json
 from genbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from genbench.comparing.comparison import Comparison
+    from genbench.tables.paired import Compared
 
 
 Rows = Annotated[
@@ -50,6 +51,7 @@ def compare(
     names: Rows,
     dataset: OneDataset = None,
     preset: Preset = None,
+    metrics: OnlyMetrics = None,
     results_dir: ResultsDir = None,
     quiet: NoNotes = False,
     as_json: Json = False,
@@ -64,7 +66,8 @@ def compare(
     if len(set(names)) < 2:
         raise UsageError(f"compare takes at least two different rows, got {', '.join(names)}")
     store = parsing.store(results_dir)
-    every = chosen.only(store, None, parsing.only(dataset, "--dataset"))
+    only = parsing.only(dataset, "--dataset"), parsing.only(metrics, "--metrics")
+    every = chosen.only(store, None, *only)
     results = paired.of_preset([result for result in every if not result.protocol], preset)
     found = paired.compared(names, results, store.per_example)
     if as_json:
@@ -73,25 +76,25 @@ def compare(
         typer.echo(_text(found, quiet))
 
 
-def _records(found: Mapping[str, Sequence[Comparison]]) -> list[dict[str, Any]]:
+def _records(found: Sequence[Compared]) -> list[dict[str, Any]]:
     from genbench.comparing import comparison
 
     return [
-        {"metric": metric, **comparison.as_record(one)}
-        for metric, several in found.items()
-        for one in several
+        {"metric": own.metric, "settings": own.settings, **comparison.as_record(one)}
+        for own in found
+        for one in own.pairs
     ]
 
 
-def _text(found: Mapping[str, Sequence[Comparison]], quiet: bool) -> str:
-    """A table for each metric, under its name where there are several."""
+def _text(found: Sequence[Compared], quiet: bool) -> str:
+    """A table for each metric and its settings, under its name where there are several."""
     from genbench.comparing import comparison
     from genbench.tables import formats
 
     texts = []
-    for metric, several in found.items():
-        lines, shown = comparison.notes(several), comparison.frame(several)
+    for own in found:
+        lines, shown = comparison.notes(own.pairs), comparison.frame(own.pairs)
         text = formats.markdown(shown, [] if quiet else lines) if len(shown) else lines[0]
-        above = f"{metric}:\n\n" if len(found) > 1 else ""
+        above = f"{formats.escape_markdown(own.name)}:\n\n" if len(found) > 1 else ""
         texts.append(above + text.rstrip("\n"))
     return "\n".join(texts)

@@ -74,6 +74,7 @@ def switch(help: str, name: str) -> Any:
 
 OnlyModels = Annotated[str | None, of_models("Only these.")]
 OnlyDatasets = Annotated[str | None, of_datasets("Only these.")]
+OnlyMetrics = Annotated[str | None, of_metrics("Only these.")]
 Columns = Annotated[
     str, option("ll, fit and sample: score, training, samples/s.", "COLUMNS", "--columns")
 ]

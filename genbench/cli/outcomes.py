@@ -31,14 +31,15 @@ def is_complete(results: Sequence[Result], runs: Sequence[Run]) -> bool:
 
 
 def _outcome(result: Result, spent: str = "") -> str:
-    from genbench.records.names import label
+    from genbench.records.names import judge, label, settings
 
     run = result.run
     name = f"{label(result)} on {run.data.name}, fold {run.data.fold}, seed {run.seed}"
+    name += f", {judge(result)}" if settings(result) else ""
     name += f", sample set {run.sample_set}" if run.sample_set else ""
     name += f", {run.protocol}" if run.protocol else ""
-    failed = f": {result.error}" if result.status == "failed" else ""
-    return f"{name}: {result.status}{spent}{failed}"
+    why = f": {result.error}" if result.status != "done" else ""
+    return f"{name}: {result.status}{spent}{why}"
 
 
 def _at_length(result: Result, store: Store) -> str:

@@ -30,7 +30,7 @@ from genbench.cli.options import (
     switch,
 )
 from genbench.cli.outcomes import is_complete, print_outcomes
-from genbench.cli.showing import is_live, new_console, say
+from genbench.cli.showing import is_live, new_console, say, width
 from genbench.defaults import DEFAULTS
 from genbench.errors import Terminated
 
@@ -127,7 +127,7 @@ def run(
     from genbench.tables.texts import Options
 
     choose_device(device)
-    shown = Options(columns=parsing.columns(columns), quiet=quiet)
+    shown = Options(columns=parsing.columns(columns), quiet=quiet, width=width())
     folder, (own, *beside) = parsing.data_folder(data_dir), parsing.folders(results_dir)
     with redirect_stdout(sys.stderr):  # what a stranger's dataset prints is no table
         runs = plan(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,15 @@ def new_console() -> Console:
 def is_live(console: Console) -> bool:
     """Whether there is somebody to watch bars."""
     return console.is_terminal and not os.environ.get("CI")
+
+
+def width() -> int | None:
+    """How many characters a line of stdout may have; None where it is no terminal."""
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    return Console().width
 
 
 def say(console: Console, text: str) -> None:

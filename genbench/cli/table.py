@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genbench.cli import parsing
+from genbench.cli import parsing, showing
 from genbench.cli.applications import app
 from genbench.cli.options import (
     Columns,
     NoNotes,
     OnlyDatasets,
+    OnlyMetrics,
     OnlyModels,
     ResultsDir,
     form,
@@ -41,6 +43,7 @@ def table(
     columns: Columns = "ll",
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
+    metrics: OnlyMetrics = None,
     robustness: Robustness = False,
     results_dir: ResultsDir = None,
     quiet: NoNotes = False,
@@ -49,8 +52,8 @@ def table(
     from genbench.tables import chosen, texts
 
     parsing.one_of(texts.FORMATS, form, "format")
-    options = _options(columns, models, dataset, robustness, quiet)
-    store = parsing.store(results_dir)
+    options = _options(columns, models, dataset, metrics, robustness, quiet)
+    options, store = replace(options, width=showing.width()), parsing.store(results_dir)
     results = texts.results_of(store, options)
     typer.echo(texts.rendered(results, form, store, options), nl=False)
     edited = "" if quiet else chosen.edited_since(results, store)
@@ -62,6 +65,7 @@ def _options(
     columns: str = "ll",
     models: str | None = None,
     dataset: str | None = None,
+    metrics: str | None = None,
     robustness: bool = False,
     quiet: bool = False,
 ) -> Options:
@@ -72,6 +76,7 @@ def _options(
         columns=parsing.columns(columns),
         models=parsing.only(models, "--models"),
         datasets=parsing.only(dataset, "--dataset"),
+        metrics=parsing.only(metrics, "--metrics"),
         robustness=robustness,
         quiet=quiet,
     )

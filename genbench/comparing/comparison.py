@@ -8,6 +8,11 @@ A difference is said at each level that the results allow (see `genbench.compari
     these methods   at least 3 seeds on either side: Welch's t over the means of each seed
 Of several folds the means are paired instead of test rows. Over several pairs, p-values are Holm's
 at each level; intervals are of each pair alone.
+
+Where the best value is a number t, or that of held-out data, distances to it are compared, |v - t|.
+Over seeds each has its own. Over test rows and sample sets the distance of a mean is linear on its
+side of t: with s = sign(mean - t) the rows s (x_i - t) have it for a mean. Such an error holds
+where the mean is further from t than its own error.
 """
 
 from __future__ import annotations
@@ -26,7 +31,7 @@ from genbench.comparing import estimates
 from genbench.comparing.estimates import METHODS, MODELS, SAMPLES, Estimate
 from genbench.errors import UsageError
 from genbench.protocols import Best, better
-from genbench.records.names import label
+from genbench.records.names import judge, label, settings
 from genbench.records.run import Result
 from genbench.words import p_text, value_and_error
 
@@ -51,32 +56,46 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two rows and their differences, by population from the narrowest to the widest."""
+    """Two rows and their differences, by population from the narrowest to the widest.
+
+    aim: the value that is best, where that is neither the highest nor the lowest; then differences
+    are of distances to it. None where it is not known, too.
+    """
 
     ours: str
     theirs: str
     unit: str
     best: Best
     differences: Mapping[str, Difference]
+    metric: str = ""
+    aim: float | None = None
 
 
 # --- numbers ---
 
 
 def compare(
-    ours: Sequence[Result], theirs: Sequence[Result], per_example: PerExample
+    ours: Sequence[Result],
+    theirs: Sequence[Result],
+    per_example: PerExample,
+    real: float | None = None,
 ) -> Comparison:
     """Two rows of results, compared at each level that they allow.
 
-    Raises UsageError where they cannot be compared, or a fold of either is missing or failed.
+    real: what held-out data score, for a metric whose best value that is. Raises UsageError where
+    the rows cannot be compared, or a fold of either is missing or failed.
     """
     names = label(ours[0]), label(theirs[0])
-    return pairs(dict(zip(_distinct(names), (ours, theirs), strict=True)), per_example)[0]
+    return pairs(dict(zip(_distinct(names), (ours, theirs), strict=True)), per_example, real)[0]
 
 
-def pairs(rows: Mapping[str, Sequence[Result]], per_example: PerExample) -> list[Comparison]:
+def pairs(
+    rows: Mapping[str, Sequence[Result]], per_example: PerExample, real: float | None = None
+) -> list[Comparison]:
     """All pairs of rows, by name, with p-values corrected over the pairs of each level."""
-    found = [_compare((a, rows[a]), (b, rows[b]), per_example) for a, b in combinations(rows, 2)]
+    found = [
+        _compare((a, rows[a]), (b, rows[b]), per_example, real) for a, b in combinations(rows, 2)
+    ]
     for level in (SAMPLES, MODELS, METHODS):
         there = [i for i, comparison in enumerate(found) if level in comparison.differences]
         corrected = estimates.holm([found[i].differences[level].p for i in there])
@@ -106,22 +125,24 @@ _Row = tuple[str, Sequence[Result]]
 _Sets = Mapping[int, Sequence[Result]]  # the results of one seed, by fold, of each sample set
 
 
-def _compare(ours: _Row, theirs: _Row, per_example: PerExample) -> Comparison:
+def _compare(ours: _Row, theirs: _Row, per_example: PerExample, real: float | None) -> Comparison:
     """Two rows, their p-values not yet corrected."""
     check(ours, theirs)
     a, b = _by_seed(*ours), _by_seed(*theirs)
+    first = ours[1][0]
+    aim = real if first.best == "real" else None if isinstance(first.best, str) else first.best
     by_level = {
-        SAMPLES: _over_examples(a, b, per_example),
-        MODELS: _over_sets(a, b, per_example),
-        METHODS: _over_seeds(a, b),
+        SAMPLES: _over_examples(a, b, per_example, aim),
+        MODELS: _over_sets(a, b, per_example, aim),
+        METHODS: _over_seeds(a, b, aim),
     }
     differences = {}
     for level, estimate in by_level.items():
         if estimate is not None:
             p = estimates.p_value(estimate)
             differences[level] = Difference(estimate, p, p)
-    first = ours[1][0]
-    return Comparison(ours[0], theirs[0], first.unit, first.best, differences)
+    names = ours[0], theirs[0]
+    return Comparison(*names, first.unit, first.best, differences, judge(first), aim)
 
 
 def check(ours: _Row, theirs: _Row) -> None:
@@ -140,14 +161,13 @@ def check(ours: _Row, theirs: _Row) -> None:
 
 def _fields(result: Result) -> dict[str, str]:
     """What must be the same on both sides; what only a done result has is not asked of others."""
-    mine = f"{result.metric}."
-    settings = {k: v for k, v in sorted(result.overrides.items()) if k.startswith(mine)}
+    own = {f"{result.metric}.{name}": value for name, value in settings(result).items()}
     return {
         "dataset": result.dataset,
         "dataset digest": result.digest[:12],
         "folds": str(result.folds),
         "metric": result.metric,
-        "the metric's settings": ", ".join(f"{k}={v}" for k, v in settings.items()) or "default",
+        "the metric's settings": ", ".join(f"{k}={v}" for k, v in own.items()) or "default",
         "the metric's code": _revision(result),
         "protocol": result.protocol or "the usual one",
     } | ({"samples": str(result.scored), "kind": result.kind} if result.status == "done" else {})
@@ -164,7 +184,7 @@ def _by_seed(name: str, results: Sequence[Result]) -> Mapping[int, _Sets]:
     found: dict[int, dict[int, list[Result]]] = {}
     for result in sorted(results, key=lambda result: (result.seed, result.sample_set, result.fold)):
         if result.status != "done":
-            raise UsageError(f"{name}: seed {result.seed} failed: {result.error}")
+            raise UsageError(f"{name}: seed {result.seed} {result.status}: {result.error}")
         found.setdefault(result.seed, {}).setdefault(result.sample_set, []).append(result)
     for seed, sets in found.items():
         for one in sets.values():
@@ -177,21 +197,27 @@ def _by_seed(name: str, results: Sequence[Result]) -> Mapping[int, _Sets]:
 
 
 def _over_examples(
-    ours: Mapping[int, _Sets], theirs: Mapping[int, _Sets], per_example: PerExample
+    ours: Mapping[int, _Sets],
+    theirs: Mapping[int, _Sets],
+    per_example: PerExample,
+    aim: float | None,
 ) -> Estimate | None:
     """First set of the first seed of each, paired by test row or by fold."""
     firsts = [next(iter(next(iter(side.values())).values())) for side in (ours, theirs)]
     rows = [_rows(first, per_example) for first in firsts]
     if rows[0] is None or rows[1] is None or len(rows[0]) < 2:
         return None
-    difference = rows[0] - rows[1]
+    difference = _distances(rows[0], aim) - _distances(rows[1], aim)
     if len(firsts[0]) > 1:
         return estimates.of_folds(difference.tolist())
     return estimates.of_examples(difference, estimates.block_of(len(difference)))
 
 
 def _over_sets(
-    ours: Mapping[int, _Sets], theirs: Mapping[int, _Sets], per_example: PerExample
+    ours: Mapping[int, _Sets],
+    theirs: Mapping[int, _Sets],
+    per_example: PerExample,
+    aim: float | None,
 ) -> Estimate | None:
     """The first seed of each side that has the sample sets; test rows or folds are paired."""
     sides = []
@@ -201,7 +227,7 @@ def _over_sets(
         sides.append([row for row in rows if row is not None])
         if len(sides[-1]) < max(len(rows), estimates.FEWEST):
             return None
-    a, b = (np.array(side) for side in sides)
+    a, b = (_distances(np.array(side), aim) for side in sides)
     folds, n = next(iter(next(iter(ours.values())).values()))[0].folds, a.shape[1]
     if n < 2:
         return None
@@ -211,14 +237,25 @@ def _over_sets(
     return replace(found, counts={"folds": n, "sample sets": found.counts["sample sets"]})
 
 
-def _over_seeds(ours: Mapping[int, _Sets], theirs: Mapping[int, _Sets]) -> Estimate | None:
-    """Means over folds and sets of each seed."""
+def _distances(values: np.ndarray, aim: float | None) -> np.ndarray:
+    """s (values - aim), s = sign(mean - aim), of mean |mean - aim|; the values without an aim."""
+    if aim is None:
+        return values
+    return (values - aim) * (1.0 if values.mean() >= aim else -1.0)
+
+
+def _over_seeds(
+    ours: Mapping[int, _Sets], theirs: Mapping[int, _Sets], aim: float | None
+) -> Estimate | None:
+    """Means over folds and sets of each seed; the distance of each where there is an aim."""
     if min(len(ours), len(theirs)) < estimates.FEWEST:
         return None
     sides = [
         [fmean(_value(result) for one in sets.values() for result in one) for sets in side.values()]
         for side in (ours, theirs)
     ]
+    if aim is not None:
+        sides = [[abs(value - aim) for value in side] for side in sides]
     return estimates.difference_of_methods(*sides)
 
 
@@ -245,25 +282,43 @@ def _distinct(names: tuple[str, str]) -> tuple[str, str]:
 def verdict(comparison: Comparison) -> str:
     """One sentence at the widest level there is, with the population for which it holds."""
     if not comparison.differences:
-        return f"{_names(comparison)}: no scores of test examples are stored, nothing to compare"
+        return (
+            f"{_names(comparison)}: no scores of test examples are stored for "
+            f"{comparison.metric or 'this metric'}, and neither row has {estimates.FEWEST} seeds "
+            "to compare; genbench run with --seeds 0,1,2 makes them"
+        )
     level, difference = list(comparison.differences.items())[-1]
     found = difference.estimate
     value, low, high = _rounded(found)
-    more = "more" if found.value > 0 else "less"
-    aim = "" if comparison.best == "high" else f" ({better(comparison.best)})"
-    gap = f"{value.lstrip('-')} {comparison.unit} {more}".replace("  ", " ")
+    scores, gap = _gap(comparison, value.lstrip("-"), found.value > 0)
+    aim = f" ({better(comparison.best)})" if comparison.best in ("low", "real") else ""
     interval = f"95 % interval {low} to {high}, {p_text(difference.corrected)}{_after(difference)}"
     about = _holds_for(found)
     if difference.shown:
-        said = f"{comparison.ours} scores {gap} than {comparison.theirs} ({interval}){aim}; "
+        said = f"{comparison.ours} {scores} {gap} than {comparison.theirs} ({interval}){aim}; "
         said += f"this holds for {about}"
     else:
         said = f"{comparison.ours} and {comparison.theirs} are not shown to differ: "
-        said += f"{comparison.ours} scores {gap} ({interval}){better}; this is about {about}"
-    return said + _further(level, comparison)
+        said += f"{comparison.ours} {scores} {gap} ({interval}){aim}; this is about {about}"
+    return said + _unknown(comparison) + _further(level)
 
 
-def _further(level: str, comparison: Comparison) -> str:
+def _gap(comparison: Comparison, value: str, more: bool) -> tuple[str, str]:
+    """What a row does, and by how much: "scores", "3 nats more"."""
+    gap = f"{value} {comparison.unit}".strip()
+    if comparison.aim is None:
+        return "scores", f"{gap} {'more' if more else 'less'}"
+    return "is", f"{gap} {'further from' if more else 'nearer to'} {comparison.aim:.4g}"
+
+
+def _unknown(comparison: Comparison) -> str:
+    """That nobody can tell which is better."""
+    if comparison.best != "real" or comparison.aim is not None:
+        return ""
+    return "; which of them is nearer to held-out data's value cannot be told without its row"
+
+
+def _further(level: str) -> str:
     """What would tell of a wider population."""
     if level == METHODS:
         return ""
@@ -320,8 +375,15 @@ def notes(comparisons: Sequence[Comparison]) -> list[str]:
     found = [d for comparison in comparisons for d in comparison.differences.values()]
     lines = [verdict(comparison) for comparison in comparisons]
     if found:
-        unit = f", in {comparisons[0].unit}" if comparisons[0].unit else ""
-        lines.append(f"difference: the first less the second{unit}, ± its standard error")
+        first = comparisons[0]
+        unit = f", in {first.unit}" if first.unit else ""
+        if first.aim is None:
+            lines.append(f"difference: the first less the second{unit}, ± its standard error")
+        else:
+            lines.append(
+                f"difference: the first's distance to {first.aim:.4g} less the second's{unit}, ± "
+                "its standard error, which holds where both are further from it than their errors"
+            )
         lines.append("interval: of each pair alone; p after Holm: over the pairs of that level")
     counts = {d.estimate.counts["blocks"]: d.estimate.counts for d in found if _blocked(d)}
     for blocks, of in counts.items():
@@ -341,6 +403,7 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
         "theirs": comparison.theirs,
         "unit": comparison.unit,
         "best": comparison.best,
+        "aim": comparison.aim,
         "levels": [_level(found) for found in comparison.differences.values()],
         "verdict": verdict(comparison),
     }

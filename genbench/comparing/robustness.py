@@ -3,7 +3,10 @@
 The same weights, and for all but one column the same samples, by other protocols: other ways to
 choose sigma, fewer samples, another scale of the pixels, binary samples, halves of the test rows,
 a second set of samples, a second seed. Kendall's tau compares each column's order of the trained
-models with that of the first column.
+models with that of the first column. Orders are of how good the values are: where the best value is
+that of held-out data, it is theirs in the same column. Halves are of values that are means over
+test rows, and what parts of the samples score is told by the metric: of others there are no such
+columns.
 """
 
 from __future__ import annotations
@@ -21,27 +24,33 @@ import pandas as pd
 
 from genbench.comparing import estimates
 from genbench.comparing.comparison import matrix
-from genbench.protocols import BY_SAMPLES, goodness
+from genbench.defaults import DEFAULTS
+from genbench.protocols import BY_SAMPLES, Best, better, goodness
 from genbench.records.names import label
 from genbench.records.run import Result
-from genbench.words import MISSING
+from genbench.words import MISSING, decimals
 
 PerExample = Callable[[Result], np.ndarray | None]
 Numbers = Mapping[str, Mapping[str, float | None]]  # column -> row -> value
 FIRST = "as run"
 TAU = "Kendall's tau"
+_PARTS = ("m / 4", "m / 2")
+_HALVES = ("first half of the test rows", "second half")
+_SET = "second sample set"
 
 
 @dataclass(frozen=True)
 class Robustness:
     """One dataset's table of protocols: its numbers, and what they say of the order.
 
+    goods: how good each number is, by `protocols.goodness`; None where nobody can tell.
     order: the trained rows, best first, as the first column has them. tau: by column, of the
     trained rows; None where one of them has no value there. lines: sentences below. first: the
     results that the first column shows.
     """
 
     numbers: Numbers
+    goods: Numbers
     order: Sequence[str]
     untrained: Sequence[str]
     tau: Mapping[str, float | None]
@@ -56,8 +65,8 @@ class Robustness:
     @property
     def held(self) -> list[str]:
         """Those of them that have the first column's order."""
-        rank = self.numbers[FIRST]
-        return [column for column in self.complete if _same_order(rank, self.numbers[column], self)]
+        rank = self.goods[FIRST]
+        return [column for column in self.complete if _same_order(rank, self.goods[column], self)]
 
 
 def _same_order(
@@ -77,7 +86,7 @@ def robustness(
     references: Sequence[str],
     per_example: PerExample,
 ) -> Robustness | None:
-    """The table of one dataset, metric and kind of samples; None where there is nothing trained.
+    """The table of one column and kind of samples; None where there is nothing trained.
 
     Args:
         results: done, by the installed code, by the first and by the other `protocols`.
@@ -97,22 +106,45 @@ def robustness(
     columns = {
         column: {name: by_row[name][column] for name in rows} for column in by_row[next(iter(rows))]
     }
-    aim = results[0].best
-    first = columns[FIRST]
-    trained = [name for name in rows if name not in untrained and first[name] is not None]
-    order = sorted(trained, key=lambda name: -goodness(aim, first[name] or 0.0))
-    tau = {column: _tau(first, columns[column], trained) for column in columns if column != FIRST}
+    unknown = _unknown(results, columns)
+    columns = {name: of for name, of in columns.items() if name not in unknown}
+    real = [name for name in rows if rows[name][0].model == DEFAULTS.real]
+    goods = {column: _goods(results[0].best, of, real) for column, of in columns.items()}
+    first = goods[FIRST]
+    trained = [name for name in rows if name not in (*untrained, *real)]
+    trained = [name for name in trained if columns[FIRST][name] is not None]
+    known = [name for name in trained if first[name] is not None]
+    order = sorted(known, key=lambda name: -(first[name] or 0.0))
+    tau = {column: _tau(first, goods[column], known) for column in columns if column != FIRST}
     first_sets = {name: min(r.sample_set for r in own) for name, own in rows.items()}
     shown = [r for name in rows for r in _whole(rows[name], shared[0], first_sets[name])]
-    found = Robustness(columns, order, untrained, tau, [], shown)
+    found = Robustness(columns, goods, order, untrained, tau, [], shown)
     lines = [*_order_lines(found)]
     lines.append(
         f"all but the last two columns are of seed {shared[0]} and its first sample set, so that "
         "only the protocol differs; the tables of scores have the mean over seeds and sets, and "
         "`genbench compare` says which rows differ by more than chance"
     )
+    lines += [f"{results[0].metric} does not tell of: {', '.join(unknown)}"] if unknown else []
     lines += [_components_line(name, rows[name], per_example) for name in trained]
     return replace(found, lines=[line for line in lines if line])
+
+
+def _unknown(results: Sequence[Result], columns: Numbers) -> list[str]:
+    """The columns that this metric has for no model."""
+    absent = [] if any(result.curves.get(BY_SAMPLES) for result in results) else [*_PARTS]
+    absent += [] if any(result.per_example for result in results) else [*_HALVES]
+    absent += [] if any(result.run.draws for result in results) else [_SET]
+    return [name for name in absent if not any(v is not None for v in columns[name].values())]
+
+
+def _goods(
+    best: Best, values: Mapping[str, float | None], real: Sequence[str]
+) -> dict[str, float | None]:
+    """How good the values of a column are; real: the row of held-out data, if there is one."""
+    aim = next((values[name] for name in real), None)
+    goods = {name: None if v is None else goodness(best, v, aim) for name, v in values.items()}
+    return {name: v if v is not None and math.isfinite(v) else None for name, v in goods.items()}
 
 
 def _whole(found: Sequence[Result], seed: int, which: int, protocol: str = "") -> list[Result]:
@@ -137,11 +169,11 @@ def _row(
     return {
         FIRST: _mean([result.value for result in own]),
         **{p: _mean([r.value for r in of(seeds[0], sets[0], p)]) for p in protocols},
-        "m / 4": _mean([count[0][1] if len(count) > 2 else None for count in counts]),
-        "m / 2": _mean([count[1][1] if len(count) > 2 else None for count in counts]),
-        "first half of the test rows": _mean([half[0] for half in halves]),
-        "second half": _mean([half[1] for half in halves]),
-        "second sample set": _mean([r.value for r in of(seeds[0], sets[1])] if sets[1:] else []),
+        _PARTS[0]: _mean([count[0][1] if len(count) > 2 else None for count in counts]),
+        _PARTS[1]: _mean([count[1][1] if len(count) > 2 else None for count in counts]),
+        _HALVES[0]: _mean([half[0] for half in halves]),
+        _HALVES[1]: _mean([half[1] for half in halves]),
+        _SET: _mean([r.value for r in of(seeds[0], sets[1])] if sets[1:] else []),
         "second seed": _mean([r.value for r in of(others[0], sets[0])] if others else []),
     }
 
@@ -175,6 +207,8 @@ def _tau(
 
 def _order_lines(found: Robustness) -> list[str]:
     """In how many protocols the order holds, where it does not, and what is not known."""
+    if not found.order and found.first and found.first[0].best == "real":
+        return [f"no order: {better('real')}, and there is no row {DEFAULTS.real} here"]
     if len(found.order) < 2:
         return ["one trained row has no order: a robustness table compares several models"]
     order = " > ".join(found.order)
@@ -222,8 +256,8 @@ def _components_line(name: str, results: Sequence[Result], per_example: PerExamp
     seeds, sets = scores.shape[:2]
     of = f"{_counted(seeds, 'seed')} with {_counted(sets, 'sample set')} each"
     return (
-        f"{name}: the score of one run moves, in standard deviations of {own[0].unit}, by its "
-        f"{', '.join(said)} (from {of})"
+        f"{name}: the score of one run moves, in standard deviations of "
+        f"{own[0].unit or 'its value'}, by its {', '.join(said)} (from {of})"
     )
 
 
@@ -236,8 +270,11 @@ def frame(found: Robustness) -> pd.DataFrame:
     labels = [*found.order, *(n for n in found.numbers[FIRST] if n not in found.order)]
     labels.sort(key=lambda name: name in found.untrained)
     shown = pd.DataFrame({"model": labels})
+    every = [v for values in found.numbers.values() for v in values.values() if v is not None]
+    places = decimals(every)
     for column, values in found.numbers.items():
-        shown[column] = [MISSING if values[n] is None else f"{values[n]:.1f}" for n in labels]
+        texts = {n: MISSING if v is None else f"{v:.{places}f}" for n, v in values.items()}
+        shown[column] = [texts[name] for name in labels]
     trained = len(labels) - len(found.untrained)
     tau = {c: MISSING if t is None else f"{t:.2f}" for c, t in found.tau.items()}
     last = pd.DataFrame([{"model": TAU, FIRST: "", **tau}])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from genbench.errors import AlteredError, UsageError
 from genbench.plugins import recipe, registry
@@ -14,14 +15,34 @@ from genbench.records.run import Result, Run
 def label(result: Result, stale: bool = False, revision: bool = False) -> str:
     """A row's name: the model, and whatever of its run is not the default.
 
+    What was set of the metric is not in it: that is in the name of a column, see `judge`.
     stale, revision: whether to tell it from a row of the same name by what made it.
     """
     marks = [result.preset] if result.preset != recipe.PAPER else []
-    marks += [f"{key}={value}" for key, value in sorted(result.overrides.items())]
+    marks += [f"{key}={value}" for key, value in sorted(_of_the_model(result).items())]
     marks += [f"{result.samples} samples"] if result.samples != 10_000 else []
     marks += [f"version {_version(result)}"] if stale else []
     marks += [f"revision {result.run.parts['model'].revision}"] if revision and not stale else []
     return f"{result.model} [{', '.join(marks)}]" if marks else result.model
+
+
+def settings(result: Result) -> dict[str, Any]:
+    """What was set of the metric, by name."""
+    own = f"{result.metric}."
+    said = {k: v for k, v in sorted(result.overrides.items()) if k.startswith(own)}
+    return {key.removeprefix(own): value for key, value in said.items()}
+
+
+def judge(result: Result) -> str:
+    """The metric, and what was set of it: "parzen [sigma=0.2]"."""
+    marks = [f"{key}={value}" for key, value in settings(result).items()]
+    return f"{result.metric} [{', '.join(marks)}]" if marks else result.metric
+
+
+def _of_the_model(result: Result) -> dict[str, Any]:
+    """What was set of the model and its training, by name."""
+    own = f"{result.metric}."
+    return {key: value for key, value in result.overrides.items() if not key.startswith(own)}
 
 
 def _version(result: Result) -> str:
@@ -31,7 +52,7 @@ def _version(result: Result) -> str:
 
 
 def head(result: Result) -> str:
-    """A column's head: the dataset, and what must be said of its data."""
+    """How a column's head begins: the dataset, and what must be said of its data."""
     return f"{result.dataset} ({result.caveat})" if result.caveat else result.dataset
 
 

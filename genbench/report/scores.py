@@ -19,7 +19,7 @@ _Column = tuple[str, str, Callable[[Cell], str]]  # the dataset's head, the part
 
 def table(title: str, cells: Sequence[Cell], store: Store, asked: Asked) -> page.Table:
     """The table under its caption, its signatures and notes below."""
-    metric = cells[0].results[0].metric
+    metrics = ", ".join(dict.fromkeys(cell.results[0].metric for cell in cells))
     columns = [
         (head, *part)
         for head in dict.fromkeys(cell.head for cell in cells)
@@ -29,7 +29,7 @@ def table(title: str, cells: Sequence[Cell], store: Store, asked: Asked) -> page
     said = contents.notes_of(cells, store, asked)
     above = [page.sentence(note.text, note.about == BEST) for note in said if note.about != OTHER]
     return page.Table(
-        title=f"Scores by {title or metric}",
+        title=f"Scores by {title or metrics}",
         first="model",
         columns=[
             page.Column(name, head, words=name == _VERDICT) if split else page.Column(head)

@@ -1,8 +1,8 @@
-"""Results -> the table: models down, datasets across, "value ± error", published values beside.
+"""Results -> the table: models down, datasets and metrics across, "value ± error".
 
-`cells` gives numbers, one row for each model and dataset; `frames` what is shown of them;
-`formats` makes text of either. Nothing that is missing, failed, unverified or made by other code is
-left unsaid.
+`cells` gives numbers, one for each row and column (see `columns`), published ones beside; `frames`
+what is shown of them; `formats` makes text of either. Nothing that is missing, failed, unverified
+or made by other code is left unsaid.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from genbench.comparing import estimates
+from genbench.defaults import DEFAULTS
 from genbench.protocols import goodness
-from genbench.records.files import sha256_of_json
-from genbench.records.names import head, label
+from genbench.records.names import label, settings
 from genbench.records.run import Result
-from genbench.tables import published
+from genbench.tables import columns, published
+from genbench.tables.columns import Column
 from genbench.tables.published import Published
+from genbench.tables.signature import Protocol
 from genbench.tables.speed import Asked
 from genbench.words import several, value_and_error
 
+UNMET = "n/a"  # what a cell shows whose needs are not met
 BINARY = "binary"  # the kind of samples that published values, all of means, do not belong beside
 SCORES = Asked()
 OVER = {
@@ -32,17 +35,17 @@ OVER = {
     "folds": "standard error over the folds",
     "seeds": "standard error over the seeds",
 }
-Fields = Callable[[Result], Mapping[str, str]]  # the protocol of a result, as signatures name it
+Protocols = Callable[[Result], Protocol]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One model on one dataset: the mean over its folds, sample sets and seeds.
+    """One model in one column: the mean over its folds, sample sets and seeds.
 
-    over: whose standard error `error` is, a key of `OVER`; interval: 95 % by Student's t over the
-    same. by_seed: the mean of each seed. published: the value from the literature, if one belongs
-    here; verdict: what may be said of ours beside it, and `why`. older: the revisions that made it
-    and are no longer installed.
+    head: of the column; data: the dataset's name in it. over: whose standard error `error` is, a
+    key of `OVER`; interval: 95 % by Student's t over the same. by_seed: the mean of each seed.
+    published: the value from the literature, if one belongs here; verdict: what may be said of ours
+    beside it, and `why`. older: the revisions that made it and are no longer installed.
     """
 
     label: str
@@ -59,12 +62,13 @@ class Cell:
     verdict: str = ""
     why: str = ""
     older: Sequence[str] = ()
+    data: str = ""
 
     @property
     def text(self) -> str:
         """What the table shows."""
         if self.value is None:
-            return self.status
+            return UNMET if self.status == "unmet" else self.status
         return value_and_error(self.value, self.error)
 
 
@@ -72,95 +76,95 @@ class Cell:
 
 
 def tables(results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
-    """The title and the results of each table: one for each metric and kind of samples.
+    """The title and the results of each table: one for each kind of samples.
 
-    Means first, then binary samples, whose scores cannot be compared with them. A failed result
-    has no kind: it stands where its row has results, else with the means, or where there are none,
-    in the only table of its metric. A single table has no title. Results by another protocol are
-    in none of them.
+    Means first, then binary samples, whose scores cannot be compared with them. A failed result,
+    and one by a metric that takes no samples, has no kind: it stands where its row has others, else
+    with the means, or where there are none, in the only table. A single table has no title. Results
+    by another protocol are in none of them.
     """
     results = [result for result in results if not result.protocol]
-    metrics = dict.fromkeys(result.metric for result in results)
-    found = [
-        group
-        for metric in metrics
-        for group in _by_kind(metric, [r for r in results if r.metric == metric])
-    ]
+    rows = {label(result): result.kind for result in results if result.kind}
+    usual = BINARY if set(rows.values()) == {BINARY} else "mean"
+    groups: dict[str, list[Result]] = {"mean": []}
+    for result in results:
+        kind = result.kind or rows.get(label(result), usual)
+        groups.setdefault(kind, []).append(result)
+    found = [(_title(kind, groups[kind]), groups[kind]) for kind in groups if groups[kind]]
     return found if len(found) > 1 else [("", group) for _, group in found]
 
 
-def _by_kind(metric: str, results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
-    """The tables of one metric."""
-    rows = {label(result): result.kind for result in results if result.kind}
-    usual = BINARY if set(rows.values()) == {BINARY} else "mean"
-    kinds = [result.kind or rows.get(label(result), usual) for result in results]
-    titles = {kind: f"{metric}, {kind} samples" for kind in sorted(set(kinds) - {"mean"})}
-    return [
-        (title, [result for result, k in zip(results, kinds, strict=True) if k == kind])
-        for kind, title in {"mean": metric, **titles}.items()
-        if kind in kinds
-    ]
+def _title(kind: str, results: Sequence[Result]) -> str:
+    """What a table of one kind of samples is called beside others."""
+    metrics = dict.fromkeys(result.metric for result in results)
+    if len(metrics) > 1:
+        return f"{kind} samples"
+    return next(iter(metrics)) + ("" if kind == "mean" else f", {kind} samples")
 
 
 def cells(
     results: Iterable[Result],
     is_current: Callable[[Result], bool],
-    fields: Fields | None = None,
+    protocols: Protocols | None = None,
     older: Callable[[Result], Sequence[str]] = lambda result: (),
 ) -> list[Cell]:
     """The cells of a table, rows and columns in the order in which they first appear.
 
-    A result by another code or recipe than the installed one has a row of its own, and so have
-    other bytes under one dataset's name a column, so that no cell mixes two of them. One by an
+    A result by another code or recipe than the installed one has a row of its own. One by an
     older revision of its model (`older` says so) keeps its row, its verdict and its place among
     the best; only beside newer ones of the same name it is told from them. Where the
-    protocol of a result can be told by `fields`, a verdict stands beside its published value.
+    protocol of a result can be told by `protocols`, a verdict stands beside its published value.
     """
     results = list(results)
-    newest = {(label(r), head(r)) for r in results if is_current(r) and not older(r)}
-    digests: dict[str, set[str]] = {}
-    for result in results:
-        digests.setdefault(head(result), set()).add(result.digest)
-    rows: dict[tuple[str, str], list[Result]] = {}
+    column = columns.naming(results)
+    newest = {(label(r), column(r)) for r in results if is_current(r) and not older(r)}
+    rows: dict[tuple[str, Column], list[Result]] = {}
     stale = set()
     for result in results:
-        column, current = head(result), is_current(result)
-        if len(digests[column]) > 1:
-            column = f"{column} {result.digest[:8]}"
-        beside = bool(older(result)) and (label(result), head(result)) in newest
-        key = (label(result, stale=not current, revision=beside), column)
+        current = is_current(result)
+        beside = bool(older(result)) and (label(result), column(result)) in newest
+        key = (label(result, stale=not current, revision=beside), column(result))
         rows.setdefault(key, []).append(result)
         stale |= set() if current else {key}
     found = [_cell(*key, same, key in stale) for key, same in rows.items()]
     found = [replace(cell, older=_distinct(map(older, cell.results))) for cell in found]
-    return [_beside_published(cell, fields) for cell in found]
+    return [_beside_published(cell, protocols) for cell in found]
 
 
 def _distinct(texts: Iterable[Sequence[str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for each in texts for text in each))
 
 
-def _beside_published(cell: Cell, fields: Fields | None) -> Cell:
-    """The cell with the published value that belongs beside it, and what may be said of both."""
+def _beside_published(cell: Cell, protocols: Protocols | None) -> Cell:
+    """The cell with the published value that belongs beside it, and what may be said of both.
+
+    Beside settings that are not the metric's default stands only what was published by the same.
+    """
     paper = published.beside(cell.results)
-    cut = any(result.cut for result in cell.results)
-    if paper is None or cell.value is None or fields is None or cell.stale or cut:
+    if paper is None:
+        return cell
+    by = [] if protocols is None else [*map(protocols, cell.results)]
+    own = settings(cell.results[0])
+    if own and not (by and all(published.belongs(paper, protocol) for protocol in by)):
+        return cell
+    if cell.value is None or not by or cell.stale or any(result.cut for result in cell.results):
         return replace(cell, published=paper)
-    said = [_protocol_fields(result, fields) for result in cell.results]
+    said = [_words(*pair) for pair in zip(cell.results, by, strict=True)]
     ours = {name: several(each.get(name, "not stated") for each in said) for name in said[0]}
-    said, why = published.verdict([*cell.by_seed.values()], ours, paper, published.PROTOCOL)
+    said, why = published.verdict([*cell.by_seed.values()], ours, paper)
     return replace(cell, published=paper, verdict=said, why=why)
 
 
-def _protocol_fields(result: Result, fields: Fields) -> dict[str, str]:
+def _words(result: Result, protocol: Protocol) -> dict[str, str]:
     """By which protocol a result came about, in the words of published.csv."""
     start, rows = result.sampling.get("start"), result.training.rows
     chain = f"started at {start}" if start else "none"
-    return {**fields(result), "rows": str(rows or "not stated"), "chain": chain}
+    return {**protocol.fields, "rows": str(rows or "not stated"), "chain": chain}
 
 
-def _cell(name: str, column: str, results: list[Result], stale: bool) -> Cell:
+def _cell(name: str, column: Column, results: list[Result], stale: bool) -> Cell:
     """No mean over folds or seeds that are missing or failed."""
+    head, data = column.head, column.data
     folds = results[0].folds
     by_seed: dict[int, dict[int, list[Result]]] = {}
     for result in sorted(results, key=lambda result: (result.seed, result.sample_set, result.fold)):
@@ -173,14 +177,16 @@ def _cell(name: str, column: str, results: list[Result], stale: bool) -> Cell:
     ]
     for status in ("failed", "unmet"):
         if any(result.status == status for result in results):
-            return Cell(name, column, None, None, "", status, results, stale)
+            return Cell(name, head, None, None, "", status, results, stale, data=data)
     if missing:
-        return Cell(name, column, None, None, "", ", ".join(dict.fromkeys(missing)), results, stale)
+        status = ", ".join(dict.fromkeys(missing))
+        return Cell(name, head, None, None, "", status, results, stale, data=data)
     means = {seed: fmean(map(_mean, sets.values())) for seed, sets in by_seed.items()}
     over, error, df = _error([*by_seed.values()])
     value = fmean(means.values())
     interval = estimates.t_interval(value, error, df) if error else None
-    return Cell(name, column, value, error, over, "done", results, stale, interval, means)
+    more = {"interval": interval, "by_seed": means, "data": data}
+    return Cell(name, head, value, error, over, "done", results, stale, **more)
 
 
 def _mean(results: Sequence[Result]) -> float:
@@ -217,34 +223,47 @@ def _error(seeds: Sequence[Mapping[int, Sequence[Result]]]) -> tuple[str, float 
 def best(found: Sequence[Cell], references: Sequence[str]) -> set[tuple[str, str]]:
     """The label and head of the cells that no other is shown to beat, over at least 3 seeds each.
 
-    Decided for each dataset among the trained, current rows; none where fewer than two of them
-    have the seeds, where one that has not is better than all that have, or where they differ in
-    the number of samples or in the metric's settings.
+    Decided for each column among the trained, current rows, by how good each seed's value is (see
+    `protocols.goodness`); none where fewer than two of them have the seeds, where one that has not
+    is better than all that have, where they differ in the number of samples, or where the value is
+    missing that all should be near to.
     """
     marked = set()
     for column in dict.fromkeys(cell.head for cell in found):
         cells = [c for c in found if c.head == column and c.value is not None and not c.stale]
-        cells = [c for c in cells if c.results[0].model not in references]
-        if len({_scored_alike(cell) for cell in cells}) != 1:
+        real = _real(cells)
+        cells = [c for c in cells if c.results[0].model not in (*references, DEFAULTS.real)]
+        if len({_drawn(cell) for cell in cells}) != 1:
             continue
         aim = cells[0].results[0].best
-        goods = {c.label: [goodness(aim, v) for v in c.by_seed.values()] for c in cells}
-        values = {cell.label: goodness(aim, cell.value or 0.0) for cell in cells}
-        if any(map(math.isnan, values.values())):
+        goods = {c.label: [goodness(aim, v, real) for v in c.by_seed.values()] for c in cells}
+        means = {label: fmean(values) for label, values in goods.items()}
+        if any(map(math.isnan, means.values())):
             continue
         names = estimates.best(goods)
-        seeds = {cell.label: len(cell.by_seed) for cell in cells}
-        top = max((values[name] for name in names), default=-math.inf)
-        if not any(values[n] > top and seeds[n] < estimates.FEWEST for n in values):
+        top = max((means[name] for name in names), default=-math.inf)
+        if not any(means[n] > top and len(goods[n]) < estimates.FEWEST for n in means):
             marked |= {(name, column) for name in names}
     return marked
 
 
-def _scored_alike(cell: Cell) -> str:
-    """A name for how a row was scored, by which its value compares with others."""
-    first = cell.results[0]
-    own = {k: v for k, v in first.overrides.items() if k.startswith(f"{first.metric}.")}
-    return sha256_of_json([first.samples, own])
+def _real(cells: Sequence[Cell]) -> float | None:
+    """What held-out data score, among the cells of one column; None where they have no row."""
+    values = [cell.value for cell in cells if cell.results[0].model == DEFAULTS.real]
+    return values[0] if values else None
 
 
-# --- the frame of strings ---
+def lacks_real(found: Sequence[Cell]) -> list[str]:
+    """The metrics whose values should be near to that of held-out data, which have no row."""
+    lacking = {}
+    for cell in found:
+        column = [c for c in found if c.head == cell.head and c.value is not None and not c.stale]
+        if cell.value is not None and cell.results[0].best == "real" and _real(column) is None:
+            lacking[cell.results[0].metric] = None
+    return [*lacking]
+
+
+def _drawn(cell: Cell) -> int:
+    """How many samples a row was scored by; 0 where the metric takes none."""
+    asked = cell.results[0].run
+    return asked.samples if asked.draws else 0

@@ -10,7 +10,7 @@ import numpy as np
 
 from genbench.comparing import estimates
 from genbench.comparing.comparison import PerExample
-from genbench.records.names import head
+from genbench.records.names import head, judge, settings
 from genbench.records.run import Result
 from genbench.words import value_and_error
 
@@ -28,8 +28,8 @@ def on_centroids(
     """
     pairs: dict[tuple[Any, ...], dict[tuple[str, str], list[Result]]] = {}
     for result in sorted(results, key=lambda result: result.fold):
-        if result.status == "done" and not result.overrides:
-            key = (result.digest, result.metric, result.seed, result.samples, result.sample_set)
+        if result.status == "done" and len(settings(result)) == len(result.overrides):
+            key = (result.digest, judge(result), result.seed, result.samples, result.sample_set)
             pairs.setdefault(key, {}).setdefault((result.model, result.preset), []).append(result)
     lines = [
         _centroid_note(ours, theirs, per_example)
@@ -68,5 +68,5 @@ def _centroid_note(
         f"on {head(ours[0])}, {ours[0].scored} {ours[0].model} centroids of {trained_on} training "
         f"images outscore {theirs[0].scored} of those images by "
         f"{value_and_error(difference, error)} {ours[0].unit} (paired over test examples): "
-        f"{ours[0].metric} here does not mean better samples"
+        f"{judge(ours[0])} here does not mean better samples"
     )

@@ -8,22 +8,26 @@ from typing import Any
 from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 from genbench.plugins import registry
-from genbench.records.names import label
+from genbench.records.names import judge, label
 from genbench.records.run import Result
 from genbench.records.standing import edited, standing
 from genbench.records.store import Store
 
 
 def only(
-    store: Store, models: Sequence[str] | None, datasets: Sequence[str] | None
+    store: Store,
+    models: Sequence[str] | None,
+    datasets: Sequence[str] | None,
+    metrics: Sequence[str] | None = None,
 ) -> list[Result]:
-    """The results of a folder, of some models and datasets only where these are given.
+    """The results of a folder, of some models, datasets and metrics only where these are given.
 
     Raises UsageError for a name that no result has, and where there are no results.
     """
     results = list(store)
     results = _of("model", models, results)
     results = _of("dataset", datasets, results)
+    results = _of("metric", metrics, results)
     if not results:
         raise UsageError(f"no results in {store.runs}; `genbench run` makes some")
     return results
@@ -42,14 +46,19 @@ def _of(field: str, wanted: Sequence[str] | None, results: Sequence[Result]) -> 
 
 
 def ordered(results: Sequence[Result]) -> list[Result]:
-    """The default models first, then by name, so that a table does not depend on the command."""
-    usual = DEFAULTS.models
+    """By dataset and metric; default ones first, so that a table does not depend on the command."""
 
     def place(result: Result) -> tuple[Any, ...]:
-        rank = usual.index(result.model) if result.model in usual else len(usual)
-        return result.dataset, rank, result.model, label(result), result.seed, result.fold
+        by = (*_rank(DEFAULTS.metrics, result.metric), judge(result))
+        row = (*_rank(DEFAULTS.models, result.model), label(result))
+        return result.dataset, *by, *row, result.seed, result.fold
 
     return sorted(results, key=place)
+
+
+def _rank(usual: Sequence[str], name: str) -> tuple[int, str]:
+    """A name's place: the usual ones first, in their order, then all others by name."""
+    return usual.index(name) if name in usual else len(usual), name
 
 
 def is_current(result: Result) -> bool:

@@ -15,7 +15,7 @@ from genbench.tables import cells, chosen, notes, signature
 from genbench.tables.cells import Cell
 from genbench.tables.centroids import on_centroids
 from genbench.tables.notes import Note
-from genbench.tables.signature import Signature
+from genbench.tables.signature import Protocol, Signature
 from genbench.tables.speed import Asked, Records
 
 
@@ -29,10 +29,10 @@ def tables_of(
 ) -> list[tuple[str, list[Cell]]]:
     """The title and the cells of each table; with the records of its results, their verdicts."""
 
-    def fields(result: Result) -> dict[str, str]:
-        return signature.fields(result, (records or {}).get(result.key, {}).get("score", {}))
+    def protocol(result: Result) -> Protocol:
+        return signature.protocol(result, (records or {}).get(result.key, {}).get("score", {}))
 
-    known = fields if records is not None else None
+    known = protocol if records is not None else None
     return [
         (title, cells.cells(group, chosen.is_current, known, chosen.older))
         for title, group in cells.tables(results)
@@ -59,7 +59,7 @@ def signatures(found: Sequence[Cell], records: Records) -> dict[str, Signature]:
 
 @dataclass(frozen=True)
 class ByProtocols:
-    """The robustness of one dataset, metric and kind of samples, under its title."""
+    """The robustness of one column, a dataset, metric and its settings, under its title."""
 
     title: str
     dataset: str
@@ -67,23 +67,24 @@ class ByProtocols:
 
 
 def robustness_of(results: Sequence[Result], store: Store) -> list[ByProtocols]:
-    """What other protocols say of each dataset, metric and kind of samples with a trained row."""
+    """What other protocols say of each column and kind of samples with a trained row."""
     every = []
     for own in _alike(results):  # what no row was scored by has no column
         protocols = sorted({result.protocol for result in own if result.protocol})
         found = robustness.robustness(own, protocols, DEFAULTS.references, store.per_example)
         if found is not None:
-            what = f"{own[0].metric} of {own[0].kind} samples on {names.head(own[0])}"
+            of = f" of {own[0].kind} samples" if own[0].kind else ""
+            what = f"{names.judge(own[0])}{of} on {names.head(own[0])}"
             every.append(ByProtocols(f"{what}, by other protocols", own[0].dataset, found))
     return every
 
 
 def _alike(results: Sequence[Result]) -> list[list[Result]]:
-    """The current results of each metric, kind of samples and dataset, in the order of a table."""
+    """The current results of each column and kind of samples, in the order of a table."""
     groups: dict[tuple[str, ...], list[Result]] = {}
     for result in chosen.ordered(results):
         if result.status == "done" and chosen.is_current(result):
-            of = (result.metric, result.kind, result.dataset, result.digest)
+            of = (names.judge(result), result.kind, result.dataset, result.digest)
             groups.setdefault(of, []).append(result)
     return [*groups.values()]
 

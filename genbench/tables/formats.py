@@ -153,11 +153,12 @@ def comma_separated(numbers: pd.DataFrame) -> str:
 def _no_formula(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    line = " ".join(value.split())
+    line = _one_line(value)
     return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
 
 
 def as_json(results: Sequence[Result], asked: Asked = SCORES) -> str:
     """An array with an object for each score."""
     every = [{**flat(result), **speed.numbers([result], asked)} for result in results]
-    return json.dumps(every, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    text = json.dumps(every, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()  # half a character is escaped

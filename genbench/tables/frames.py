@@ -2,32 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
 
+from genbench.records.names import settings
 from genbench.records.run import Result
 from genbench.tables import speed
 from genbench.tables.cells import SCORES, Cell, best
 from genbench.tables.speed import Asked
-from genbench.words import MISSING, several
+from genbench.words import MISSING, several, shortened
 
 _PUBLISHED, _VERDICT = ", published", ", verdict"
 
 
-def frame(found: Sequence[Cell], references: Sequence[str], asked: Asked = SCORES) -> pd.DataFrame:
+WIDEST = 4  # columns of values side by side, where nobody says what fits
+Fits = Callable[[Sequence[Cell]], bool]
+
+
+def are_few(found: Sequence[Cell]) -> bool:
+    """Whether cells are of so few columns that they may stand side by side."""
+    return len({cell.head for cell in found}) <= WIDEST
+
+
+def blocks(found: Sequence[Cell], fits: Fits = are_few) -> list[tuple[str, list[Cell]]]:
+    """The cells of a table that stand side by side, under what they are called in it.
+
+    All of them where they fit, else those of each metric; as many of their columns as fit, and one.
+    """
+    if fits(found):
+        return [("", [*found])]
+    metrics = dict.fromkeys(cell.results[0].metric for cell in found)
+    parts = []
+    for metric in metrics:
+        own = _fitting([cell for cell in found if cell.results[0].metric == metric], fits)
+        for i, part in enumerate(own, 1):
+            which = [metric] if len(metrics) > 1 else []
+            which += [f"{i} of {len(own)}"] if len(own) > 1 else []
+            parts.append((", ".join(which), part))
+    return parts
+
+
+def _fitting(found: Sequence[Cell], fits: Fits) -> list[list[Cell]]:
+    """The cells of as many columns as fit, again and again."""
+    parts: list[list[Cell]] = []
+    for head in dict.fromkeys(cell.head for cell in found):
+        column = [cell for cell in found if cell.head == head]
+        if parts and fits([*parts[-1], *column]):
+            parts[-1] += column
+        else:
+            parts.append(column)
+    return parts
+
+
+def frame(
+    found: Sequence[Cell],
+    references: Sequence[str],
+    asked: Asked = SCORES,
+    whole: Sequence[Cell] | None = None,
+) -> pd.DataFrame:
     """What is shown: a row for each model, untrained rows last, missing cells as a dash.
 
+    whole: the cells of all blocks of the table; each block has the rows of all.
     attrs: "untrained", how many the last rows are; "best", the (row, column) of marked values.
     """
-    labels = list(dict.fromkeys(cell.label for cell in found))
-    untrained = {cell.label for cell in found if cell.results[0].model in references}
+    every = found if whole is None else whole
+    labels = list(dict.fromkeys(cell.label for cell in every))
+    untrained = {cell.label for cell in every if cell.results[0].model in references}
     labels.sort(key=lambda name: name in untrained)
     columns: dict[str, dict[str, str | None]] = {}
     for cell in found:
         for name, text in _texts(cell, asked).items():
-            columns.setdefault(f"{cell.head}{name}", {})[cell.label] = text
+            if text is not None:
+                columns.setdefault(name, {})[cell.label] = text
+            else:
+                columns.setdefault(name, {}).setdefault(cell.label, None)
     blank = {name: "" if name.endswith((_PUBLISHED, _VERDICT)) else MISSING for name in columns}
     kept = {name: text for name, text in columns.items() if blank[name] or any(text.values())}
     shown = pd.DataFrame(kept, index=labels, dtype=object).fillna(blank)
@@ -39,20 +89,30 @@ def frame(found: Sequence[Cell], references: Sequence[str], asked: Asked = SCORE
 
 
 def _texts(cell: Cell, asked: Asked) -> dict[str, str | None]:
-    """What stands in a row for one dataset, by what follows its name in the head."""
+    """What stands in a row for one column of cells, by what stands above it.
+
+    Speed is of a dataset's trainings and draws, whatever metrics score them.
+    """
     texts: dict[str, str | None] = {}
     for column in asked.columns:
         if column in speed.TITLES:
-            texts[f", {speed.TITLES[column]}"] = speed.text(_whole(cell), column, asked.records)
+            name = f"{cell.data}, {speed.TITLES[column]}"
+            texts[name] = speed.text(_whole(cell), column, asked.records)
         else:
             beside = cell.published.text if cell.published else None
-            texts |= {"": cell.text, _PUBLISHED: beside, _VERDICT: cell.verdict or None}
+            texts[cell.head] = cell.text
+            texts |= {f"{cell.head}{_PUBLISHED}": beside}
+            texts |= {f"{cell.head}{_VERDICT}": cell.verdict or None}
     return texts
 
 
 def numbers(found: Sequence[Cell], asked: Asked = SCORES) -> pd.DataFrame:
     """A row for each cell, every number unrounded, for programs that read tables."""
-    return pd.DataFrame([_numbers(cell, asked) for cell in found])
+    shown = pd.DataFrame([_numbers(cell, asked) for cell in found])
+    own = [", ".join(f"{k}={v}" for k, v in settings(cell.results[0]).items()) for cell in found]
+    if any(own):
+        shown.insert([*shown.columns].index("metric") + 1, "settings", own)
+    return shown
 
 
 def _numbers(cell: Cell, asked: Asked) -> dict[str, Any]:
@@ -61,7 +121,7 @@ def _numbers(cell: Cell, asked: Asked) -> dict[str, Any]:
     warnings = (text for r in cell.results for text in [*r.warnings, r.error])
     return {
         "model": cell.label,
-        "dataset": cell.head,
+        "dataset": cell.data,
         "metric": first.metric,
         "kind": several(r.kind for r in cell.results if r.kind),
         "value": cell.value,
@@ -94,10 +154,10 @@ def _whole(cell: Cell) -> Sequence[Result]:
 
 def rows(found: Sequence[Cell]) -> dict[str, list[Result]]:
     """The results of each row that has a value, by its name, with the dataset if there are two."""
-    several = len({cell.head for cell in found}) > 1
+    several = len({cell.data for cell in found}) > 1
     named: dict[str, list[Result]] = {}
     for cell in found:
-        name = f"{cell.label} on {cell.head}" if several else cell.label
+        name = f"{cell.label} on {cell.data}" if several else cell.label
         named.setdefault(name, []).extend(_whole(cell))
     return {name: results for name, results in named.items() if results}
 
@@ -108,7 +168,7 @@ def noted(cell: Cell) -> dict[str, str]:
     for result in cell.results:
         for name, value in result.notes.items():
             if isinstance(value, int | float | str):
-                found.setdefault(name, []).append(value)
+                found.setdefault(shortened(name), []).append(value)
     return {name: several(_plain(v) for v in _sorted(values)) for name, values in found.items()}
 
 
@@ -118,4 +178,4 @@ def _sorted(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _plain(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else shortened(str(value))

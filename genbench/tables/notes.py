@@ -9,15 +9,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from genbench.defaults import DEFAULTS
 from genbench.protocols import BY_SAMPLES, better
+from genbench.records.names import judge
 from genbench.records.observed import Tuned
 from genbench.records.run import Result
 from genbench.tables import speed
-from genbench.tables.cells import OVER, SCORES, Cell, best
+from genbench.tables.cells import OVER, SCORES, UNMET, Cell, best, lacks_real
 from genbench.tables.frames import noted, rows
 from genbench.tables.speed import Asked
-from genbench.words import several
+from genbench.words import decimals, several, shortened
 
+NOTED = 8  # of what a metric noted, how much stands under a table
 UNIT, BEST, OTHER = "unit", "best", "other"  # what a note is about
 
 
@@ -52,12 +55,20 @@ def of_table(
         *(Note(line, UNIT) for line in _errors(found)),
         *map(Note, [*_whose(found, folder_of), *_about_rows(found, references)]),
         *([Note(_MARKED, BEST)] if marked else []),
+        *(Note(line, BEST) for line in _unmarked(found, asked)),
         *map(Note, [*speed.notes(rows(found), asked), *further, *_published(found)]),
     ]
     return list(dict.fromkeys(notes))
 
 
 _MARKED = "bold: trained rows that no other of them is shown to beat (Welch's t over seeds, Holm)"
+
+
+def _unmarked(found: Sequence[Cell], asked: Asked) -> list[str]:
+    """Of which metrics nothing can be the best, and why."""
+    lacking = lacks_real(found) if "ll" in asked.columns else []
+    why = f"{better('real')}, and there is no row {DEFAULTS.real} here"
+    return [f"nothing is bold by {name}: {why}" for name in lacking]
 
 
 def _whose(found: Sequence[Cell], folder_of: Callable[[Result], Path] | None) -> list[str]:
@@ -79,7 +90,9 @@ def _about_rows(found: Sequence[Cell], references: Sequence[str]) -> list[str]:
     lines = []
     if any(cell.results[0].model in references for cell in found):
         lines.append(f"{', '.join(references)}: reference rows, untrained; no floor, no ceiling")
-    lines += [_protocol(cell) for cell in found if cell.value is not None]
+    lines += _protocols([cell for cell in found if cell.value is not None])
+    reasons = [r.error for cell in found for r in cell.results if r.status == "unmet"]
+    lines += [f"{UNMET}: {reason}" for reason in dict.fromkeys(reasons)]
     lines += [line for cell in found for line in _warnings(cell)]
     lines += [
         f"{cell.label} on {cell.head} was made by another code or recipe than the installed one"
@@ -102,16 +115,20 @@ def _published(found: Sequence[Cell]) -> list[str]:
 
 
 def _errors(found: Sequence[Cell]) -> list[str]:
-    """The unit, and over whom each ± is; by row where that differs."""
-    kinds: dict[str, list[str]] = {}
+    """The unit of each metric, and over whom each ± is; by row where that differs."""
+    metrics: dict[str, dict[str, list[str]]] = {}
     for cell in found:
         first = cell.results[0]
         if cell.value is not None:
-            line = f"{first.metric} in {first.unit}, {better(first.best)}; ± {OVER[cell.over]}"
-            kinds.setdefault(line, []).append(cell.label)
-    if len(kinds) < 2:
-        return list(kinds)
-    return [f"{line} ({', '.join(dict.fromkeys(labels))})" for line, labels in kinds.items()]
+            unit = f" in {shortened(first.unit)}" if first.unit else ""
+            over = f"± {OVER[cell.over]}" if cell.over else OVER[cell.over]
+            line = f"{judge(first)}{unit}, {better(first.best)}; {over}"
+            metrics.setdefault(judge(first), {}).setdefault(line, []).append(cell.label)
+    return [
+        f"{line} ({', '.join(dict.fromkeys(labels))})" if len(kinds) > 1 else line
+        for kinds in metrics.values()
+        for line, labels in kinds.items()
+    ]
 
 
 def _warnings(cell: Cell) -> list[str]:
@@ -123,7 +140,6 @@ def _warnings(cell: Cell) -> list[str]:
         where += f", sample set {result.sample_set}" if result.sample_set else ""
         said = [f": {text}" for text in result.warnings]
         said += [f" failed: {result.error}"] if result.status == "failed" else []
-        said += [f", unmet: {result.error}"] if result.status == "unmet" else []
         said += [": training was cut by the time budget"] if result.cut else []
         for text in said:
             kinds.setdefault(re.sub(r"\d+", "", text), []).append(where + text)
@@ -131,15 +147,40 @@ def _warnings(cell: Cell) -> list[str]:
     return [found[0] + (more[kind] if found[1:] else "") for kind, found in kinds.items()]
 
 
-def _protocol(cell: Cell) -> str:
-    """How a number came about: preset, seeds, sigma, samples; how a chain sampled and mixed."""
+def _protocols(found: Sequence[Cell]) -> list[str]:
+    """How each number came about; of a row's further metrics what was not said of its first."""
+    said: dict[tuple[str, str], set[str]] = {}
+    lines = []
+    for cell in found:
+        before = said.setdefault((cell.label, cell.data), set())
+        count, own, parts, further = _counted(cell), _noted(cell), _training(cell), _drawing(cell)
+        new = [part for part in parts if part not in before]
+        listed = [", ".join([*count, *own, *new]), _with_fewer(cell)]
+        listed += [part for part in further if part not in before]
+        before |= {*parts, *further}
+        lines.append(f"{cell.label} on {cell.head}: {'; '.join(part for part in listed if part)}")
+    return lines
+
+
+def _counted(cell: Cell) -> list[str]:
+    """Of how many seeds, sample sets and folds."""
     first = cell.results[0]
     parts = [f"preset {first.preset}", f"seed {several(r.seed for r in cell.results)}"]
     sets = [len({r.sample_set for r in cell.results if r.seed == seed}) for seed in cell.by_seed]
     parts += [f"{several(sets)} sample sets"] if max(sets, default=1) > 1 else []
-    if first.folds > 1:
-        parts.append(f"{first.folds} folds")
-    parts += [f"{name} {said}" for name, said in noted(cell).items()]
+    return [*parts, f"{first.folds} folds"] if first.folds > 1 else parts
+
+
+def _noted(cell: Cell) -> list[str]:
+    """The first things that the metric noted, and how many more there are."""
+    every = [f"{name} {said}" for name, said in noted(cell).items()]
+    more = [f"{len(every) - NOTED} more in csv and json"] if len(every) > NOTED else []
+    return every[:NOTED] + more
+
+
+def _training(cell: Cell) -> list[str]:
+    """What was scored, and how it was trained."""
+    parts, first = [], cell.results[0]
     scored = several(result.scored for result in cell.results)
     distinct = _span([result.distinct for result in cell.results])
     kinds = several(result.kind for result in cell.results)
@@ -154,15 +195,21 @@ def _protocol(cell: Cell) -> str:
         parts.append(f"samples brought: {', '.join(filter(None, about))}")
     if first.recipe.get("uses_validation"):
         parts.append("validation rows took part in training")
-    said = [", ".join(parts), _with_fewer(cell), _sampling(cell), _tuned(cell), _mixing(cell)]
-    return f"{cell.label} on {cell.head}: {'; '.join(part for part in said if part)}"
+    return parts
+
+
+def _drawing(cell: Cell) -> list[str]:
+    """How a chain sampled and mixed."""
+    return [_sampling(cell), _tuned(cell), _mixing(cell)]
 
 
 def _with_fewer(cell: Cell) -> str:
     """What parts of the samples score, mean over the results: "74.8 with 2500, 92.9 with 5000"."""
     found = [result.curves.get(BY_SAMPLES, [])[:-1] for result in cell.results]
     points = [list(zip(*point, strict=True)) for point in zip(*found, strict=False)]
-    return ", ".join(f"{fmean(values):.1f} with {counts[0]:.0f}" for counts, values in points)
+    places = decimals(value for _, values in points for value in values)
+    said = (f"{fmean(values):.{places}f} with {counts[0]:.0f}" for counts, values in points)
+    return ", ".join(said)
 
 
 def _sampling(cell: Cell) -> str:

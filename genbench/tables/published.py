@@ -15,9 +15,11 @@ import pandas as pd
 
 from genbench.comparing.estimates import prediction_interval
 from genbench.records.run import Result
+from genbench.tables.signature import Protocol
 
 SEEDS = 3  # the fewest that predict another
-PROTOCOL = ("m", "s", "scale", "sigma", "v", "rows", "chain")  # the columns that state it
+# the other columns state a protocol, each by the name of a field of a signature or of `cells`
+_VALUE = ("model", "dataset", "metric", "value", "stderr", "unit", "source")
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,16 @@ class Published:
     """A value from the literature.
 
     fields: its protocol, by the names of a signature's fields and those of `cells`; what the source
-    does not say is not among them.
+    does not say is not among them. asked: the names of all that such a protocol consists of: what
+    any source of a value by the same metric states.
     """
 
     value: float
     stderr: float
     unit: str
     source: str
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    asked: Sequence[str] = ()
 
     @property
     def text(self) -> str:
@@ -49,19 +53,19 @@ def differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, t
 
 
 def verdict(
-    seeds: Sequence[float], ours: Mapping[str, str], published: Published, names: Sequence[str]
+    seeds: Sequence[float], ours: Mapping[str, str], published: Published
 ) -> tuple[str, str]:
     """`reproduced`, `differs by X nats`, or `not comparable: <fields that differ>`; and why.
 
     seeds: our value of each seed. The published value is reproduced if it lies in the 95 %
-    prediction interval, by Student's t, of one more seed, and its source states every field in
-    `names`; where it does not, it is `in range` at most.
+    prediction interval, by Student's t, of one more seed, and its source states every field
+    that is `asked`; where it does not, it is `in range` at most.
     """
     fields = differing(ours, published.fields)
     if fields:
         said = "; ".join(f"{name} {own}, theirs {other}" for name, (own, other) in fields.items())
         return f"not comparable: {', '.join(fields)}", said
-    silent = [name for name in names if name not in published.fields]
+    silent = [name for name in published.asked if name not in published.fields]
     unknown = f"; the source does not state {', '.join(silent)}" if silent else ""
     difference = fmean(seeds) - published.value
     gap = f"differs by {difference:+.1f} {published.unit}"
@@ -82,15 +86,28 @@ def values() -> pd.DataFrame:
 def beside(results: Sequence[Result]) -> Published | None:
     """The published value that belongs beside a row's results, of means on canonical data."""
     first = results[0]
-    if first.caveat or not any(result.kind == "mean" for result in results):
+    if first.caveat or first.sampling.get("reconstruct"):
         return None
-    if first.sampling.get("reconstruct"):
+    if first.run.draws and not any(result.kind == "mean" for result in results):
         return None
     table = values()
     same = (table.model == first.model) & (table.dataset == first.dataset)
-    found = table[same & (table.metric == first.metric)]
+    by_metric = table[table.metric == first.metric].dropna(axis="columns", how="all")
+    found = by_metric.loc[same.loc[by_metric.index]]
     if found.empty:
         return None
+    asked = [name for name in by_metric.columns if name not in _VALUE]
     row = found.iloc[0].dropna().to_dict()
-    fields = {name: row[name] for name in PROTOCOL if name in row}
-    return Published(float(row["value"]), float(row["stderr"]), row["unit"], row["source"], fields)
+    fields = {name: row[name] for name in asked if name in row}
+    value, stderr = float(row["value"]), float(row["stderr"])
+    return Published(value, stderr, row["unit"], row["source"], fields, asked)
+
+
+def belongs(paper: Published, protocol: Protocol) -> bool:
+    """Whether a published value belongs to settings of the metric that are not the default.
+
+    Its source states each field that the settings changed, and whatever it states of the metric is
+    as ours.
+    """
+    stated = {name: paper.fields.get(name, value) for name, value in protocol.metric.items()}
+    return stated == protocol.metric and protocol.changed.keys() <= paper.fields.keys()

@@ -11,11 +11,12 @@ what the metric itself says of its settings. After the manner of sacreBLEU (Post
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from genbench.errors import UsageError
 from genbench.plugins.settings import checked_fields, of_settings, safe
+from genbench.records import names
 from genbench.records.files import sha256_of_json
 from genbench.records.run import Result
 
@@ -87,6 +88,27 @@ def differences(one: str, other: str) -> list[str]:
 # --- one result ---
 
 
+@dataclass(frozen=True)
+class Protocol:
+    """By which protocol a result came about, by the names of a signature's fields.
+
+    metric: those that the metric itself names; changed: those of them that are not as its default
+    settings have them.
+    """
+
+    fields: Mapping[str, str]
+    metric: Mapping[str, str] = field(default_factory=dict[str, str])
+    changed: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def protocol(result: Result, record: Record) -> Protocol:
+    """The protocol of one result, from its question and the provenance of its score."""
+    said = _of_metric(result, record)
+    own, usual = said["fields"], said["usual"]
+    changed = {name: value for name, value in own.items() if usual.get(name) != value}
+    return Protocol(fields(result, record), own, changed)
+
+
 def fields(result: Result, record: Record) -> dict[str, str]:
     """What the signature says of one result, from its question and the provenance of its score."""
     selection = result.run.selection
@@ -95,8 +117,7 @@ def fields(result: Result, record: Record) -> dict[str, str]:
         METRIC: safe(result.metric),
         "d": _dataset(result),
         "folds": str(result.folds),
-        "m": str(result.scored),
-        "s": safe(result.kind),
+        **({"m": str(result.scored), "s": safe(result.kind)} if result.run.draws else {}),
         **_of_metric(result, record)["fields"],
         "sel": safe(selection.get("metric") or NONE) if trained else "",
         "tune": safe(result.tuned.name if result.tuned else NONE),
@@ -190,10 +211,11 @@ def _distinct(values: Iterable[str]) -> tuple[str, ...]:
 
 
 def groups(results: Iterable[Result]) -> list[list[Result]]:
-    """Results that can have one signature, together: by metric, protocol, kind and dataset."""
+    """Results of one column, that can have one signature: by metric, settings, kind, dataset."""
     found: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
         if result.status == "done":
-            about = (result.metric, result.protocol, result.kind, result.dataset, result.digest)
+            by = (names.judge(result), result.protocol)
+            about = (*by, result.kind, result.dataset, result.digest)
             found.setdefault(about, []).append(result)
     return list(found.values())

@@ -13,11 +13,13 @@ from genbench.comparing import robustness
 from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 from genbench.protocols import better
+from genbench.records import names
 from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.tables import chosen, contents, formats, frames
 from genbench.tables.cells import Cell
 from genbench.tables.contents import ByProtocols
+from genbench.tables.frames import Fits
 from genbench.tables.signature import Signature
 from genbench.tables.speed import Asked
 
@@ -26,18 +28,23 @@ FORMATS = ("md", "latex", "csv", "html", "json")
 
 @dataclass(frozen=True)
 class Options:
-    """What is shown of a folder of results; of models and datasets, None is all."""
+    """What is shown of a folder of results; of models, datasets and metrics, None is all.
+
+    width: characters of a line that is shown; None: a table may be of `frames.WIDEST` columns.
+    """
 
     models: Sequence[str] | None = None
     datasets: Sequence[str] | None = None
     columns: Sequence[str] = ("ll",)
     robustness: bool = False
     quiet: bool = False
+    metrics: Sequence[str] | None = None
+    width: int | None = None
 
 
 def results_of(store: Store, options: Options) -> list[Result]:
     """The results that a table is rendered from; raises UsageError where there are none."""
-    found = chosen.only(store, options.models, options.datasets)
+    found = chosen.only(store, options.models, options.datasets, options.metrics)
     return found if options.robustness else [result for result in found if not result.protocol]
 
 
@@ -57,15 +64,43 @@ def _scores(results: Sequence[Result], form: str, store: Store, options: Options
     if form == "csv":
         every = [cell for _, cells in found for cell in cells]
         return formats.comma_separated(frames.numbers(every, asked))
+    fits = _fitting(options.width, asked) if form == "md" else frames.are_few
     return "\n".join(
-        _table(title, cells, form, store, asked, options.quiet) for title, cells in found
+        _table(Block(_joined(title, name), own, cells), form, store, asked, options.quiet)
+        for title, cells in found
+        for name, own in frames.blocks(cells, fits)
     )
 
 
-def _table(
-    title: str, cells: Sequence[Cell], form: str, store: Store, asked: Asked, quiet: bool
-) -> str:
-    shown = frames.frame(cells, DEFAULTS.references, asked)
+@dataclass(frozen=True)
+class Block:
+    """Cells that stand side by side under a title, and the `whole` table that they are of."""
+
+    title: str
+    cells: Sequence[Cell]
+    whole: Sequence[Cell]
+
+
+def _joined(title: str, block: str) -> str:
+    """The titles of a table and of a block in it; "mean samples" and "a" are of a's means."""
+    return ", ".join(filter(None, [title, block]))
+
+
+def _fitting(width: int | None, asked: Asked) -> Fits:
+    """Whether cells stand side by side in so many characters; in few columns where None."""
+    if width is None:
+        return frames.are_few
+
+    def fits(found: Sequence[Cell]) -> bool:
+        text = formats.markdown(frames.frame(found, DEFAULTS.references, asked), [])
+        return len(text.partition("\n")[0]) <= width
+
+    return fits
+
+
+def _table(block: Block, form: str, store: Store, asked: Asked, quiet: bool) -> str:
+    title, cells = block.title, block.cells
+    shown = frames.frame(cells, DEFAULTS.references, asked, block.whole)
     label = " ".join(filter(None, [cells[0].results[0].dataset, title]))
     if quiet:
         return _text(form, title, shown, [], label=label)
@@ -77,8 +112,14 @@ def _table(
 
 def _caption(cells: Sequence[Cell], signatures: Mapping[str, Signature]) -> str:
     """What is in the table, and the short signature of each of its columns."""
-    first = cells[0].results[0]
-    sentence = f"{first.metric} on {', '.join(signatures)}, {better(first.best)}"
+    known = {cell.head: cell for cell in cells if cell.head in signatures}
+    by: dict[tuple[str, str], list[str]] = {}
+    for cell in known.values():
+        first = next(result for result in cell.results if result.status == "done")
+        by.setdefault((names.judge(first), better(first.best)), []).append(cell.data)
+    sentence = "; ".join(f"{name} on {', '.join(on)}, {how}" for (name, how), on in by.items())
+    if not known:
+        sentence = ", ".join({f"{names.judge(c.results[0])} on {c.data}": None for c in cells})
     return ". ".join([sentence, *(f"Signature: {one.short}" for one in signatures.values())])
 
 

@@ -141,7 +141,9 @@ def test_settings_of_the_metric_hold_for_files_and_reference_rows(
     assert document["settings"] == {"sigma": 0.2}
     assert [fold["details"]["sigma"] for fold in score["folds"]] == [0.2, 0.2]
     assert {row["details"]["sigma"] for row in references} == {0.2}
-    assert "| x [parzen.sigma=0.2, 50 samples]" in genbench(*asked).stdout
+    shown = genbench(*asked).stdout
+    assert "| x [50 samples]" in shown
+    assert "tiny, parzen [sigma=0.2] |" in shown
 
 
 class Telling:

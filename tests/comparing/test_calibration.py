@@ -33,7 +33,7 @@ def test_training_images_score_what_the_estimator_must_give(data: str, genbench)
     row = scored(genbench, data, "replay")
     assert row["value"] == pytest.approx(241.19, abs=0.05)
     assert row["stderr"] == pytest.approx(2.13, abs=0.05)
-    assert row["details"]["sigma"] == pytest.approx(0.1668, abs=1e-4)
+    assert row["notes"]["sigma"] == pytest.approx(0.1668, abs=1e-4)
     assert row["caveat"] == ""
     assert "241.2 ± 2.1" in genbench("table").stdout
 

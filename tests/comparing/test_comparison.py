@@ -252,8 +252,8 @@ def test_without_stored_scores_there_is_nothing_to_say_of_one_seed() -> None:
 
 def test_where_less_is_better_it_is_said() -> None:
     made = Rows()
-    a, b = ([altered(made.one(m, 9), higher_is_better=False)] for m in ("gan", "dbn"))
-    assert "less is better" in verdict(compare(a, b, made.per_example))
+    a, b = ([altered(made.one(m, 9), best="low")] for m in ("gan", "dbn"))
+    assert "lower is better" in verdict(compare(a, b, made.per_example))
 
 
 def test_the_frame_has_a_line_for_each_pair_and_level(rows: Rows) -> None:

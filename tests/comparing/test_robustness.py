@@ -9,6 +9,7 @@ from test_table import GAN, REFERENCES, REPLAY
 
 from genbench import __version__ as genbench_version
 from genbench.comparing.robustness import FIRST, frame, robustness
+from genbench.protocols import BY_SAMPLES
 from genbench.records.run import Result
 
 NAMES = ("refined", "common")
@@ -16,8 +17,8 @@ NAMES = ("refined", "common")
 
 def row(model: str, first: float, **other: float) -> list[Result]:
     """The results of one model: as run, with parts of its samples, and by other protocols."""
-    counts = [[2500, 0.2, first - 40], [5000, 0.2, first - 20], [10_000, 0.2, first]]
-    base = altered(GAN, model=model, value=first, key=model, details={"by_count": counts})
+    curves = {BY_SAMPLES: [(2500, first - 40), (5000, first - 20), (10_000, first)]}
+    base = altered(GAN, model=model, value=first, key=model, curves=curves)
     return [base, *(altered(base, protocol=p, value=v, key=model + p) for p, v in other.items())]
 
 
@@ -63,7 +64,8 @@ def test_columns_of_one_seed_are_of_a_seed_that_all_trained_rows_have() -> None:
 
 def test_halves_are_of_values_that_are_means_over_test_rows() -> None:
     scores = np.array([100.0, 100.0, 350.0, 350.0])
-    found = robustness([*ABOVE, *BELOW], NAMES, REFERENCES, lambda result: scores)
+    told = [altered(result, per_example="sha256") for result in (*ABOVE, *BELOW)]
+    found = robustness(told, NAMES, REFERENCES, lambda result: scores)
     assert found is not None
     assert found.numbers["second half"] == {"gan": None, "dbn": None}
 
@@ -91,7 +93,7 @@ def test_reference_rows_have_no_place_in_the_order() -> None:
 
 
 def test_a_metric_of_which_less_is_better_is_ordered_so() -> None:
-    results = [altered(r, higher_is_better=False) for r in (*ABOVE, *BELOW)]
+    results = [altered(r, best="low") for r in (*ABOVE, *BELOW)]
     found = robustness(results, NAMES, REFERENCES, nothing)
     assert found is not None
     assert found.order == ["dbn", "gan"]

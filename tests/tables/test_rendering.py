@@ -41,7 +41,7 @@ def rows_of(*results: Result) -> tuple[pd.DataFrame, list[str]]:
 
 def hostile(text: str) -> Result:
     """A result whose every text is hostile."""
-    return altered(GAN, model=text, error=text, caveat=text, details={"warnings": [text]})
+    return altered(GAN, model=text, error=text, caveat=text, warnings=[text])
 
 
 class Elements(HTMLParser):

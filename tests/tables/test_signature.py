@@ -16,6 +16,7 @@ from genbench.errors import UsageError
 from genbench.metrics.parzen import Parzen
 from genbench.plugins import registry
 from genbench.plugins.settings import of_settings
+from genbench.records.observed import Tuned
 from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.tables import signature
@@ -121,8 +122,9 @@ def test_stand_in_data_carry_their_mark() -> None:
 
 
 def test_chains_tuning_folds_and_validation_rows_are_said_where_there_are_any() -> None:
-    details = {"sampling": {"start": "noise", "chains": 100}, "tuned": {"name": "noise"}}
-    special = result(details=details, folds=5, recipe={"uses_validation": True})
+    chain = {"start": "noise", "chains": 100}
+    tuned = Tuned("noise", 0.5, [])
+    special = result(sampling=chain, tuned=tuned, folds=5, recipe={"uses_validation": True})
     found = signature.parse(of((special, record())).full)
     assert (found["chain"], found["tune"]) == ("noise100", "noise")
     assert (found["folds"], found["rows"]) == ("5", "train+valid")

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from made import altered, made
 
 from genbench.comparing import estimates
+from genbench.protocols import BY_SAMPLES
+from genbench.records.observed import Mixing, Training, Tuned
 from genbench.records.run import Result
 from genbench.tables import cells, centroids, formats, frames, notes, published
 from genbench.words import MISSING, value_and_error
@@ -37,7 +40,9 @@ GAN = made(
     unit="nats",
     kind="mean",
     scored=10_000,
-    details={"sigma": 0.2154, "distinct": 10_000, "training": {"epochs": 250, "epoch": 240}},
+    distinct=10_000,
+    training=Training(epochs=250, epoch=240),
+    notes={"sigma": 0.2154},
 )
 REPLAY = altered(GAN, model="replay", value=241.19, stderr=2.13)
 REFERENCES = ("gaussian", "kmeans", "replay")
@@ -123,9 +128,9 @@ def test_a_single_table_has_no_title() -> None:
     assert split() == []
 
 
-def test_each_metric_has_its_tables() -> None:
+def test_metrics_share_the_table_of_a_kind_of_samples() -> None:
     other = [altered(result, metric="other") for result in (BITS, GAN)]
-    titles = ["parzen", "other", "other, binary samples"]
+    titles = ["mean samples", "other, binary samples"]
     assert [title for title, _ in cells.tables([GAN, *other])] == titles
 
 
@@ -158,7 +163,7 @@ def test_a_published_value_stands_beside_means_only() -> None:
 
 
 def test_no_published_value_stands_beside_reconstructions() -> None:
-    still = altered(GAN, details=GAN.details | {"sampling": {"reconstruct": True}})
+    still = altered(GAN, sampling={"reconstruct": True})
     assert "published" not in rendered(still)
 
 
@@ -174,22 +179,22 @@ def test_the_csv_says_what_kind_the_samples_are() -> None:
 
 
 SAMPLING = {"chains": 1000, "start": "noise", "burn_in": 100, "thinning": 10}
-TUNED = {"name": "noise", "value": 0.5, "curve": [[0.1, 12.3], [0.5, 20.0], [1.0, 7.0]]}
-MIXING = {
-    "looked_at": 2000,
-    "chains": 200,
-    "steps": 10,
-    "class_transitions_per_100_steps": 3.2041,
-    "distinct_nearest": 812,
-    "near_copies": 0.0,
-    "classes": {"0": 1.0},
-    "class_entropy": 0.0,
-}
+TUNED = Tuned("noise", 0.5, [(0.1, 12.3), (0.5, 20.0), (1.0, 7.0)])
+MIXING = Mixing(
+    looked_at=2000,
+    chains=200,
+    steps=10,
+    class_transitions_per_100_steps=3.2041,
+    distinct_nearest=812,
+    near_copies=0.0,
+    classes={"0": 1.0},
+    class_entropy=0.0,
+)
 
 
 def protocol(*chains: dict) -> str:
-    """What the note says after the epoch, of a row of as many seeds as there are details."""
-    seeds = [altered(GAN, seed=i, details=GAN.details | more) for i, more in enumerate(chains)]
+    """What the note says after the epoch, of a row of a seed for each table of fields."""
+    seeds = [altered(GAN, seed=i, **more) for i, more in enumerate(chains)]
     found = cells.cells(seeds, current)
     (line,) = [line for line in notes.under_table(found, REFERENCES) if "preset" in line]
     return line.split("epoch 240 of 250 made")[1]
@@ -204,8 +209,8 @@ def test_the_protocol_of_a_chain_says_how_it_sampled_was_tuned_and_mixed() -> No
 
 
 def test_what_parts_of_the_samples_score_is_said_as_the_mean_over_seeds() -> None:
-    one = {"by_count": [[2500, 0.2, 70.0], [5000, 0.2, 90.0], [10_000, 0.2, 109.0]]}
-    two = {"by_count": [[2500, 0.1, 71.0], [5000, 0.2, 91.0], [10_000, 0.2, 110.0]]}
+    one = {"curves": {BY_SAMPLES: [(2500, 70.0), (5000, 90.0), (10_000, 109.0)]}}
+    two = {"curves": {BY_SAMPLES: [(2500, 71.0), (5000, 91.0), (10_000, 110.0)]}}
     assert protocol(one) == "; 70.0 with 2500, 90.0 with 5000"
     assert protocol(one, two) == "; 70.5 with 2500, 90.5 with 5000"
     assert protocol(one, {}) == ""
@@ -219,14 +224,14 @@ def test_nothing_is_said_of_chains_where_there_are_none() -> None:
 
 def test_what_a_mixing_report_does_not_know_is_left_out() -> None:
     unknown = dict.fromkeys(("class_transitions_per_100_steps", "near_copies"))
-    assert protocol({"mixing": MIXING | unknown}) == (
+    assert protocol({"mixing": replace(MIXING, **unknown)}) == (
         "; 812 distinct nearest training images, all of class 0 among 2000 samples"
     )
 
 
 def test_seeds_that_differ_are_named_by_value_or_by_their_range() -> None:
-    tuned = [TUNED, TUNED | {"value": 0.1}, TUNED]
-    mixing = [MIXING, MIXING | {"near_copies": 1.0}, MIXING]
+    tuned = [TUNED, replace(TUNED, value=0.1), TUNED]
+    mixing = [MIXING, replace(MIXING, near_copies=1.0), MIXING]
     said = protocol(*({"tuned": t, "mixing": m} for t, m in zip(tuned, mixing, strict=True)))
     assert "noise 0.5, 0.1 chosen of 0.1, 0.5, 1, at the end of its list" in said
     assert "812 distinct nearest training images, 0 to 100 % near-copies" in said
@@ -234,14 +239,14 @@ def test_seeds_that_differ_are_named_by_value_or_by_their_range() -> None:
 
 def test_the_rarest_and_the_most_frequent_class_are_the_mean_over_seeds() -> None:
     shares = ({"0": 0.7, "1": 0.2, "2": 0.1}, {"0": 0.5, "1": 0.5})
-    said = protocol(*({"mixing": MIXING | {"classes": classes}} for classes in shares))
+    said = protocol(*({"mixing": replace(MIXING, classes=classes)} for classes in shares))
     assert "near-copies, 3 classes (2: 5 % to 0: 60 %) among 2000 samples" in said
-    assert "class 0" not in protocol({"mixing": MIXING | {"classes": None}})
+    assert "class 0" not in protocol({"mixing": replace(MIXING, classes=None)})
 
 
 @pytest.mark.parametrize(("value", "edge"), [(0.1, True), (0.5, False), (1.0, True)])
 def test_a_tuned_value_at_the_end_of_its_list_is_said_to_be_there(value: float, edge: bool) -> None:
-    said = protocol({"tuned": TUNED | {"value": value}})
+    said = protocol({"tuned": replace(TUNED, value=value)})
     assert said.endswith("at the end of its list: a better one may lie outside") == edge
 
 
@@ -320,15 +325,16 @@ def test_two_versions_of_a_dataset_are_two_columns() -> None:
 
 
 def test_a_warning_of_the_metric_stands_under_the_table() -> None:
-    details = {**GAN.details, "warnings": ["sigma is at the grid's edge"]}
-    assert "sigma is at the grid's edge" in rendered(altered(GAN, details=details))
+    assert "sigma is at the grid's edge" in rendered(
+        altered(GAN, warnings=["sigma is at the grid's edge"])
+    )
 
 
 def audited(gain: float, **other) -> list[str]:
     rng = np.random.default_rng(0)
     images = rng.normal(241, 200, 1000)
     values = {"kmeans": images + rng.normal(gain, 30, 1000), "replay": images}
-    kmeans = altered(GAN, model="kmeans", details={"training": {"rows": 50000}}, **other)
+    kmeans = altered(GAN, model="kmeans", training=Training(rows=50000), **other)
     return centroids.on_centroids([kmeans, REPLAY], lambda r: values[r.model], "kmeans", "replay")
 
 
@@ -387,16 +393,16 @@ def test_no_text_of_a_csv_is_a_spreadsheets_formula(text: str) -> None:
 def test_json_has_an_object_for_each_score() -> None:
     import json
 
-    wanted = "model dataset fold seed preset metric value stderr unit status key details"
+    wanted = "model dataset fold seed preset metric value stderr unit status key notes best"
     rows = json.loads(formats.as_json([GAN, REPLAY]))
     assert [row["model"] for row in rows] == ["gan", "replay"]
     assert set(wanted.split()) <= rows[0].keys()
 
 
-def test_a_metric_without_sigma_has_its_csv_line_too() -> None:
-    found = cells.cells([altered(GAN, details={}, metric="other")], current)
+def test_a_metric_without_notes_has_its_csv_line_too() -> None:
+    found = cells.cells([altered(GAN, notes={}, metric="other")], current)
     assert (
-        next(csv.DictReader(io.StringIO(formats.comma_separated(frames.numbers(found)))))["sigma"]
+        next(csv.DictReader(io.StringIO(formats.comma_separated(frames.numbers(found)))))["notes"]
         == ""
     )
 

@@ -56,7 +56,7 @@ def test_a_result_by_another_protocol_is_in_no_main_table() -> None:
 
 def test_warnings_that_differ_in_numbers_are_said_once_and_counted() -> None:
     said = [
-        altered(r, details={"warnings": [f"sigma {r.seed} is at the edge"]})
+        altered(r, warnings=[f"sigma {r.seed} is at the edge"])
         for r in runs({(s, 0): float(s) for s in range(3)})
     ]
     lines = [line for line in notes.under_table([cell(*said)], ()) if "edge" in line]
@@ -95,7 +95,7 @@ def test_nothing_is_best_among_rows_of_other_sample_counts() -> None:
 
 def test_less_is_best_where_less_is_better_even_beside_a_failure() -> None:
     failed = altered(GAN, model="gan", status="failed", value=None, stderr=None, kind="")
-    less = {"higher_is_better": False}
+    less = {"best": "low"}
     rows = [*several("a", [10.0, 11.0, 12.0], **less), *several("b", [50.0, 51.0, 52.0], **less)]
     assert marked(failed, *rows) == {"a"}
 

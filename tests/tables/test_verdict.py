@@ -1,38 +1,42 @@
 """What is said of our value beside a published one."""
 
+from dataclasses import replace
+
 import pytest
 from made import altered
 from test_table import GAN, current
 
+from genbench.records.observed import Training
 from genbench.tables import cells, frames
 from genbench.tables.published import Published, differing, verdict
+from genbench.tables.signature import Protocol
 
-NAMES = ("m", "s", "sigma")
-PAPER = Published(225.0, 2.0, "nats", "Table 1", {"m": "10000", "sigma": "grid10", "s": "mean"})
+STATED = {"m": "10000", "sigma": "grid10", "s": "mean"}
+PAPER = Published(225.0, 2.0, "nats", "Table 1", STATED, ("m", "s", "sigma"))
 SAME = {"m": "10000", "sigma": "grid10", "s": "mean", "scale": "255"}
 
 
 def test_a_value_where_another_seed_would_fall_is_reproduced() -> None:
-    assert verdict([223.0, 226.0, 224.0], SAME, PAPER, NAMES)[0] == "reproduced"
+    assert verdict([223.0, 226.0, 224.0], SAME, PAPER)[0] == "reproduced"
 
 
 @pytest.mark.parametrize(("by", "sign"), [(60.0, "+"), (-60.0, "-")])
 def test_the_verdict_is_two_sided(by: float, sign: str) -> None:
     seeds = [value + by for value in (223.0, 226.0, 224.0)]
-    said, why = verdict(seeds, SAME, PAPER, NAMES)
+    said, why = verdict(seeds, SAME, PAPER)
     assert said.startswith(f"differs by {sign}")
     assert why.startswith("seed spread 1.5")
 
 
 def test_two_seeds_reproduce_nothing() -> None:
-    said, why = verdict([225.0, 225.0], SAME, PAPER, NAMES)
+    said, why = verdict([225.0, 225.0], SAME, PAPER)
     assert said == "differs by +0.0 nats"
     assert "2 of the 3 seeds" in why
 
 
 def test_another_protocol_is_named_field_by_field_whatever_the_value() -> None:
     ours = {**SAME, "sigma": "refine10", "m": "2000"}
-    said = verdict([225.0, 224.0, 226.0], ours, PAPER, NAMES)
+    said = verdict([225.0, 224.0, 226.0], ours, PAPER)
     assert said == (
         "not comparable: m, sigma",
         "m 2000, theirs 10000; sigma refine10, theirs grid10",
@@ -44,14 +48,15 @@ def test_what_the_source_does_not_state_is_not_compared() -> None:
     assert differing({}, {"m": "10000"}) == {"m": ("not stated", "10000")}
 
 
-def paper_fields(result) -> dict[str, str]:
-    return {"m": "10000", "s": "mean", "scale": "255", "sigma": "grid10", "v": "first1000"}
+def paper_fields(result) -> Protocol:
+    own = {"scale": "255", "sigma": "grid10", "v": "first1000"}
+    return Protocol({"m": "10000", "s": "mean", **own}, own)
 
 
 def test_a_table_says_the_verdict_beside_the_published_value() -> None:
-    details = {**GAN.details, "training": {"rows": 50_000}}
+    training = replace(GAN.training, rows=50_000)
     seeds = [
-        altered(GAN, seed=s, key=str(s), value=v, details=details)
+        altered(GAN, seed=s, key=str(s), value=v, training=training)
         for s, v in enumerate((223.0, 226.0, 224.0))
     ]
     (cell,) = cells.cells(seeds, current, paper_fields)
@@ -67,17 +72,17 @@ def test_a_training_on_other_rows_is_not_comparable() -> None:
 
 
 def test_a_chain_from_noise_is_not_the_published_chain_from_a_test_image() -> None:
-    details = {"training": {"rows": 60_000}, "sampling": {"start": "noise", "chains": 100}}
-    gsn = altered(GAN, model="deep_gsn", details=details)
+    chain = {"start": "noise", "chains": 100}
+    gsn = altered(GAN, model="deep_gsn", training=Training(rows=60_000), sampling=chain)
     fields = {"m": "10000", "s": "mean", "scale": "256", "sigma": "fixed0.2", "v": "none"}
-    (cell,) = cells.cells([gsn], current, lambda result: fields)
+    (cell,) = cells.cells([gsn], current, lambda result: Protocol(fields))
     assert cell.verdict == "not comparable: chain"
     assert cell.why == "chain started at noise, theirs one from a test image"
 
 
 def test_a_source_that_states_little_is_in_range_at_most_and_says_what_it_leaves_out() -> None:
-    vague = Published(225.0, 2.0, "nats", "quoted", {"m": "10000"})
-    said, why = verdict([223.0, 226.0, 224.0], SAME, vague, NAMES)
+    vague = Published(225.0, 2.0, "nats", "quoted", {"m": "10000"}, ("m", "s", "sigma"))
+    said, why = verdict([223.0, 226.0, 224.0], SAME, vague)
     assert said == "in range"
     assert why.endswith("the source does not state s, sigma")
 
