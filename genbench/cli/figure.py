@@ -62,26 +62,25 @@ def figure_speed(
     _one("speed", out, models, dataset, results_dir)
 
 
-@figure_app.command("sigma", epilog="Example:  genbench figure sigma -m gan,dbn -o sigma.svg")
-def figure_sigma(
-    out: Out = Path("sigma.png"),
+@figure_app.command("curves", epilog="Example:  genbench figure curves -m gan,dbn -o curves.svg")
+def figure_curves(
+    out: Out = Path("curves.png"),
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
     results_dir: ResultsDir = Path("results"),
 ) -> None:
-    """Scores on validation rows against sigma; the chosen one is marked."""
-    _one("sigma", out, models, dataset, results_dir)
+    """The curves that metrics give, such as scores by the number of samples."""
+    _one("curves", out, models, dataset, results_dir)
 
 
-@figure_app.command("count", epilog="Example:  genbench figure count -d mnist --out count.svg")
-def figure_count(
-    out: Out = Path("count.png"),
-    models: OnlyModels = None,
-    dataset: OnlyDatasets = None,
-    results_dir: ResultsDir = Path("results"),
-) -> None:
-    """Scores against the number of samples, with published values."""
-    _one("count", out, models, dataset, results_dir)
+def _replaced(context: typer.Context) -> None:
+    old = context.info_name
+    raise UsageError(f"there is no figure {old} now: genbench figure curves draws all curves")
+
+
+_ANY = {"ignore_unknown_options": True, "allow_extra_args": True}
+for _old in ("sigma", "count"):
+    figure_app.command(_old, hidden=True, context_settings=_ANY)(_replaced)
 
 
 @figure_app.command("epochs", epilog="Example:  genbench figure epochs -m gan --out epochs.svg")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import install
-from test_figures import said
+from drawable import said
 
 from genbench import figures
 from genbench.errors import UsageError
