@@ -83,6 +83,7 @@ def run(
     runs: Sequence[Run],
     results_dir: Path | str = "genbench-results",
     *,
+    beside: Sequence[Path | str] = (),
     data_dir: Path | str | None = None,
     device: str = "auto",
     executor: str | Executor = "serial",
@@ -98,6 +99,7 @@ def run(
 
     Args:
         results_dir: a folder; everything is kept in its `runs`.
+        beside: folders of results that are read and not written: what they hold is not done again.
         device: "auto", "cpu", "cuda" or "cuda:1".
         executor: "serial", in this process; "spawned", `workers` processes at a time, each ended
             with its training; "threads"; or any `concurrent.futures.Executor`, such as Dask's.
@@ -116,9 +118,9 @@ def run(
     """
     worker.refuse_import()
     choose_device(device)
-    store = Store(Path(results_dir))
-    data = folder_of_data(data_dir)
-    environment = Environment(Path(results_dir), data, device, rerun, workers, threads)
+    folder, data, others = Path(results_dir), folder_of_data(data_dir), tuple(map(Path, beside))
+    environment = Environment(folder, data, device, rerun, workers, threads, others)
+    store = environment.store
     todo = pending(runs, store, rerun)
     if todo:
         store.prepare()
@@ -127,7 +129,7 @@ def run(
 
 
 def load_results(results_dir: Path | str = "genbench-results") -> list[Result]:
-    """Every result in a folder, done, failed or unmet, in the order of its folder's name.
+    """Every result in a folder, done, failed or unmet, in the order of its path.
 
     Raises UsageError where there is no such folder, and AlteredError for an edited record.
 

@@ -20,7 +20,7 @@ def results() -> list[Result]:
 
 def _numbers(model: int, dataset: int, fold: int, seed: int) -> dict[str, Any]:
     value = 200 + model + 0.1 * fold + 0.01 * seed
-    return {"value": value, "stderr": 2.0, "details": {"sigma": 0.2, "distinct": 10_000}}
+    return {"value": value, "stderr": 2.0, "notes": {"sigma": 0.2}, "distinct": 10_000}
 
 
 def _run(model: int, dataset: int, fold: int, seed: int) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from typing import Annotated
@@ -49,6 +50,7 @@ __all__ = [
 def main() -> None:
     """The console script; a user's mistake ends in one paragraph and an exit code."""
     warnings.showwarning = _show_warning
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave others the core
     try:
         app()
     except GenbenchError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +41,7 @@ def audit(
     metrics: OneMetric = DEFAULTS.metrics[0],
     device: Device = "auto",
     threads: Threads = None,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
     data_dir: DataDir = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -57,7 +58,7 @@ def audit(
 
     metric = _one(metrics)
     with settled(threads or parsing.cores()):
-        found = _current(dataset, metric, device, results_dir, data_dir, quiet)
+        found = _current(dataset, metric, device, parsing.folders(results_dir), data_dir, quiet)
     if as_json:
         print_json(kept.as_json(found))
     else:
@@ -73,7 +74,12 @@ def _one(metrics: str) -> str:
 
 
 def _current(
-    dataset: str, metric: str, device: str, results_dir: Path, data_dir: Path | None, quiet: bool
+    dataset: str,
+    metric: str,
+    device: str,
+    folders: Sequence[Path],
+    data_dir: Path | None,
+    quiet: bool,
 ) -> Audit:
     """The audit that is kept, or else one that is made now."""
     from genbench.auditing import kept, making, subjects
@@ -90,13 +96,14 @@ def _current(
         covariance=DEFAULTS.covariance,
         samples=DEFAULTS.samples,
     )
-    path = kept.place(results_dir, name, "" if metric == DEFAULTS.metrics[0] else metric)
-    found = kept.current(path, kept.key(asked))
-    if found is not None:
-        return found
+    own = "" if metric == DEFAULTS.metrics[0] else metric
+    paths, key = [kept.place(folder, name, own) for folder in folders], kept.key(asked)
+    for found in (kept.current(path, key) for path in paths):
+        if found is not None:
+            return found
     try:
         with Watch(new_console(), quiet) as watch:
-            return making.made(asked, sources.dataset(name), where, path, watch)
+            return making.made(asked, sources.dataset(name), where, paths[0], watch)
     except KeyboardInterrupt:
         typer.echo("Interrupted; the same command goes on from the last row.", err=True)
         raise

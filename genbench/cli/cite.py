@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,15 +26,14 @@ def cite(
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
     form: Form = "bibtex",
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
 ) -> None:
     """Print each table's signature, and the references of what stands in it."""
     from genbench.plugins import citations
-    from genbench.records.store import Store
     from genbench.tables import signature
 
     parsing.one_of(citations.FORMATS, form, "format")
-    store = Store(results_dir)
+    store = parsing.store(results_dir)
     asked = {
         "model": parsing.registered("model", models, "--models"),
         "dataset": parsing.registered("dataset", dataset, "--dataset"),

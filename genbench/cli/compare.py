@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,7 +50,7 @@ def compare(
     names: Rows,
     dataset: OneDataset = None,
     preset: Preset = None,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
     quiet: NoNotes = False,
     as_json: Json = False,
 ) -> None:
@@ -60,12 +59,11 @@ def compare(
     Seeds, sample sets and test examples decide for whom: three seeds of each for these methods,
     three sample sets of each for these models, else for these samples only. Writes nothing.
     """
-    from genbench.records.store import Store
     from genbench.tables import chosen, paired
 
     if len(set(names)) < 2:
         raise UsageError(f"compare takes at least two different rows, got {', '.join(names)}")
-    store = Store(results_dir)
+    store = parsing.store(results_dir)
     every = chosen.only(store, None, parsing.only(dataset, "--dataset"))
     results = paired.of_preset([result for result in every if not result.protocol], preset)
     found = paired.compared(names, results, store.per_example)

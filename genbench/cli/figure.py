@@ -45,7 +45,7 @@ def figure_values(
     out: Out = Path("values.png"),
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
 ) -> None:
     """Scores with 95 % intervals, single seeds and published values."""
     _one("values", out, models, dataset, results_dir)
@@ -56,7 +56,7 @@ def figure_speed(
     out: Out = Path("speed.png"),
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
 ) -> None:
     """Scores against samples per second, a panel for each dataset."""
     _one("speed", out, models, dataset, results_dir)
@@ -67,7 +67,7 @@ def figure_curves(
     out: Out = Path("curves.png"),
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
 ) -> None:
     """The curves that metrics give, such as scores by the number of samples."""
     _one("curves", out, models, dataset, results_dir)
@@ -88,7 +88,7 @@ def figure_epochs(
     out: Out = Path("epochs.png"),
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
 ) -> None:
     """Scores on held-out rows by epochs, or losses where epochs were not scored."""
     _one("epochs", out, models, dataset, results_dir)
@@ -104,7 +104,7 @@ def figure_samples(
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
     count: Count = 100,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
     data_dir: DataDir = None,
 ) -> None:
     """Sheets of the first samples of each row, with the nearest training images."""
@@ -119,7 +119,7 @@ def figure_interpolation(
     out: Sheets = Path("interpolation.png"),
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
     data_dir: DataDir = None,
 ) -> None:
     """Images along straight lines in z, for models that decode a latent z."""
@@ -136,7 +136,7 @@ def figure_all(
     form: Forms = "png",
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
     data_dir: DataDir = None,
 ) -> None:
     """Every figure that the results allow; of the others, why they do not."""

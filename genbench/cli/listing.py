@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from genbench.cli.applications import app, list_app
 from genbench.cli.options import DataDir, Json, ResultsDir, any_name
-from genbench.cli.parsing import data_folder
+from genbench.cli.parsing import data_folder, store
 from genbench.cli.showing import print_json, print_rows
 from genbench.errors import UsageError
 
@@ -50,10 +49,8 @@ def list_metrics(as_json: Json = False) -> None:
 
 
 @list_app.command("runs")
-def list_runs(results_dir: ResultsDir = Path("results"), as_json: Json = False) -> None:
+def list_runs(results_dir: ResultsDir = None, as_json: Json = False) -> None:
     """Results in a folder, done and failed."""
-    from genbench.records.store import Store
-
     rows = [
         {
             "model": result.model,
@@ -69,7 +66,7 @@ def list_runs(results_dir: ResultsDir = Path("results"), as_json: Json = False) 
             "value": result.value if as_json or result.value is None else f"{result.value:.2f}",
             "key": result.key if as_json else result.key[:12],
         }
-        for result in Store(results_dir)
+        for result in store(results_dir)
     ]
     print_rows(rows, as_json)
 

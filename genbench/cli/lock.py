@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.options import ResultsDir, option, switch
 from genbench.cli.table import parsed
@@ -39,22 +40,23 @@ def lock(
     tables: Tables = None,
     drop: Drop = None,
     check: Check = False,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
 ) -> None:
     """Render the tables of a folder, in every format, and write sha256 of all to lock.json."""
     from genbench.records import lock as locks
     from genbench.tables import locked
     from genbench.tables.texts import FORMATS
 
-    before = locks.read(results_dir)
+    folder = parsing.locked(results_dir)
+    before = locks.read(folder)
     if check:
         if before is None:
-            raise UsageError(f"{results_dir / locks.NAME} is not there: `genbench lock` writes it")
-        raise typer.Exit(print_check(results_dir, before))
-    wanted = locked.wanted(results_dir, before, tables or [], drop or [])
-    written = locked.write(results_dir, wanted, before, parsed)
+            raise UsageError(f"{folder / locks.NAME} is not there: `genbench lock` writes it")
+        raise typer.Exit(print_check(folder, before))
+    wanted = locked.wanted(folder, before, tables or [], drop or [])
+    written = locked.write(folder, wanted, before, parsed)
     typer.echo(
-        f"{results_dir / locks.NAME}: {len(written.files)} records, {len(wanted)} tables "
+        f"{folder / locks.NAME}: {len(written.files)} records, {len(wanted)} tables "
         f"in {len(FORMATS)} formats"
     )
 

@@ -82,7 +82,13 @@ Columns = Annotated[
 # --- where and how ---
 
 ResultsDir = Annotated[
-    Path, option("Folder of results; runs live in its runs/.", "RESULTS_DIR", "--results-dir")
+    list[Path] | None,
+    option(
+        "Folder of results. May be repeated: the first is written, all are read. Default: "
+        "results/local and results in a clone, else genbench-results.",
+        "RESULTS_DIR",
+        "--results-dir",
+    ),
 ]
 DataDir = Annotated[
     Path | None, option("Folder of datasets; default: the user's cache.", "DATA", "--data-dir")

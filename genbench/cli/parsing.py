@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from genbench.records.store import Store
 
 
 def split(text: str, option: str) -> list[str]:
@@ -83,6 +86,38 @@ def data_folder(given: Path | None) -> Path:
     from genbench.datasets._files import default_data_dir
 
     return given if given is not None else default_data_dir()
+
+
+COMMITTED, OWN, ELSEWHERE = Path("results"), Path("results/local"), Path("genbench-results")
+
+
+def folders(given: Sequence[Path] | None) -> list[Path]:
+    """The folders of results: the first is written, all are read.
+
+    In a clone of this project, whose records are locked, a user's own runs lie beside these.
+    """
+    if given:
+        return list(given)
+    return [OWN, COMMITTED] if _is_clone() else [ELSEWHERE]
+
+
+def locked(given: Sequence[Path] | None) -> Path:
+    """The folder of results that has a lock, else the first."""
+    found = folders(given)
+    return next((folder for folder in found if (folder / "lock.json").exists()), found[0])
+
+
+def _is_clone() -> bool:
+    about = Path("pyproject.toml")
+    ours = about.is_file() and 'name = "genbench"' in about.read_text("utf-8", errors="replace")
+    return ours and (COMMITTED / "lock.json").exists()
+
+
+def store(given: Sequence[Path] | None) -> Store:
+    """All folders of results, read as one."""
+    from genbench.records.stores import Stores
+
+    return Stores(folders(given))
 
 
 def cores() -> int:

@@ -39,7 +39,7 @@ def report(
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
     no_figures: NoFigures = False,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
     data_dir: DataDir = None,
     quiet: Quiet = False,
 ) -> None:

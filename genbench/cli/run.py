@@ -112,7 +112,7 @@ def run(
     workers: Workers = 1,
     threads: Threads = None,
     columns: Columns = "ll",
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
     data_dir: DataDir = None,
     rerun: Rerun = False,
     no_references: NoReferences = False,
@@ -122,29 +122,30 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Train, sample, score, and print the table. The same command again resumes."""
-    from genbench.running.plan import Question, plan
+    from genbench.front import plan
     from genbench.running.runner import Environment, choose_device
     from genbench.tables.texts import Options
 
     choose_device(device)
     shown = Options(columns=parsing.columns(columns), quiet=quiet)
-    question = Question(
-        models=parsing.split(models, "--models"),
-        datasets=parsing.split(dataset, "--dataset"),
-        metrics=parsing.split(metrics, "--metrics"),
-        seeds=parsing.whole_numbers(seeds),
-        samples=samples,
-        sample_sets=sample_sets,
-        preset=preset,
-        references=() if no_references else DEFAULTS.references,
-        overrides=parsing.settings(settings),
-        epochs=epochs,
-        minutes=parsing.positive(minutes),
-    )
-    folder = parsing.data_folder(data_dir)
-    environment = Environment(results_dir, folder, device, rerun, _at_a_time(workers, shown))
+    folder, (own, *beside) = parsing.data_folder(data_dir), parsing.folders(results_dir)
     with redirect_stdout(sys.stderr):  # what a stranger's dataset prints is no table
-        runs = plan(question, environment.data_dir)
+        runs = plan(
+            parsing.split(models, "--models"),
+            parsing.split(dataset, "--dataset"),
+            parsing.split(metrics, "--metrics"),
+            seeds=parsing.whole_numbers(seeds),
+            samples=samples,
+            sample_sets=sample_sets,
+            preset=preset,
+            references=() if no_references else DEFAULTS.references,
+            settings=parsing.settings(settings),
+            epochs=epochs,
+            minutes=parsing.positive(minutes),
+            data_dir=folder,
+        )
+    at_a_time = _at_a_time(workers, shown)
+    environment = Environment(own, folder, device, rerun, at_a_time, beside=tuple(beside))
     if dry_run:
         _print_costs(runs, environment)
     elif not _carried_out(runs, environment, threads, shown, verbose, as_json):
@@ -169,14 +170,14 @@ def _carried_out(
     as_json: bool,
 ) -> bool:
     """Does what the store does not hold and prints the table; returns whether all runs are done."""
-    from genbench.records.store import Store
     from genbench.running.plan import pending
     from genbench.tables import chosen, texts
 
-    store, console = Store(environment.results_dir), new_console()
+    store, console = environment.store, new_console()
     todo = pending(runs, store, environment.rerun)
     if todo:
         store.prepare()
+        store.put_last(run.score_key for run in runs)
         each = max(1, parsing.cores() // (environment.workers or 1))  # never by what is left to do
         work(todo, environment, threads or each, console, shown.quiet)
     results = [result for result in map(store.result, runs) if result]
@@ -187,8 +188,29 @@ def _carried_out(
         edited = chosen.edited_since(results, store)
         if edited:
             say(console, f"note: {edited}")
-        say(console, f"everything is in {store.runs}")
+        for line in _beside(runs, environment):
+            say(console, line)
+        say(console, f"everything is in {shortened(store.runs)}")
     return is_complete(results, runs)
+
+
+def _beside(runs: Sequence[Run], environment: Environment) -> list[str]:
+    """Which rows of other folders there are to compare these with."""
+    from genbench.records.stores import Stores
+
+    own, found = {run.model for run in runs}, []
+    known = list(Stores(environment.beside)) if environment.beside else []
+    for dataset in dict.fromkeys(run.data.name for run in runs):
+        others = {r.model for r in known if r.dataset == dataset and r.model not in own}
+        if others:
+            rows = ", ".join(sorted(others))
+            found.append(f"to compare with on {dataset}: {rows} (genbench table -d {dataset})")
+    return found
+
+
+def shortened(path: Path) -> Path:
+    """A path as people would type it: from the working folder, where it is inside."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def work(

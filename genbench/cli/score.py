@@ -86,7 +86,7 @@ def score(
     precision: Precision = None,
     device: Device = "auto",
     threads: Threads = None,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
     data_dir: DataDir = None,
     no_references: NoReferences = False,
     form: Form = "md",
@@ -110,7 +110,8 @@ def score(
     parsing.one_of(list(FORMATS), form, "format")
     choose_device(device)
     folder, threads = parsing.data_folder(data_dir), threads or parsing.cores()
-    environment = Environment(results_dir, folder, device, workers=1, threads=threads)
+    own, *beside = parsing.folders(results_dir)
+    environment = Environment(own, folder, device, False, 1, threads, tuple(beside))
     own = {"--set": settings, "--sigma-search": sigma_search, "--precision": precision}
     form = "json" if as_json else form
     if protocols:
@@ -167,13 +168,12 @@ def _by_protocols(
     models: str | None, dataset: str | None, environment: Environment, quiet: bool, as_json: bool
 ) -> bool:
     """Scores stored samples by every other protocol, trains and draws nothing; prints the table."""
-    from genbench.records.store import Store
     from genbench.running.plan import pending
     from genbench.running.protocols import rescoring
     from genbench.tables import texts
     from genbench.tables.texts import Options
 
-    store, console = Store(environment.results_dir), new_console()
+    store, console = environment.store, new_console()
     only = parsing.only(models, "--models"), parsing.only(dataset, "--dataset")
     shown = Options(*only, robustness=True, quiet=quiet)
     runs, left_out = rescoring(texts.results_of(store, shown), store, environment.data_dir)
@@ -187,10 +187,9 @@ def _by_protocols(
 
 def _do(runs: Sequence[Run], environment: Environment, quiet: bool) -> list[Result]:
     """The results of runs, those that the store does not hold made now."""
-    from genbench.records.store import Store
     from genbench.running.plan import pending
 
-    store, console = Store(environment.results_dir), new_console()
+    store, console = environment.store, new_console()
     todo = pending(runs, store)
     if todo:
         store.prepare()
@@ -224,12 +223,11 @@ def _files(
 ) -> bool:
     """Scores files and prints what they score; returns whether all reference rows are there too."""
     from genbench.records.run import flat
-    from genbench.records.store import Store
     from genbench.running.plan import pending
     from genbench.samples import reading
     from genbench.tables.files import rendered
 
-    store = Store(environment.results_dir)
+    store = environment.store
     source = sources.dataset(how.dataset)
     found = [reading.read(path, how.dataset, source) for path in paths]
     runs = [] if alone else _reference_runs(found, how, environment)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -43,15 +42,15 @@ def table(
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
     robustness: Robustness = False,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
     quiet: NoNotes = False,
 ) -> None:
     """Print the table of all results in a folder. Writes nothing."""
-    from genbench.records.store import Store
     from genbench.tables import chosen, texts
 
     parsing.one_of(texts.FORMATS, form, "format")
-    options, store = _options(columns, models, dataset, robustness, quiet), Store(results_dir)
+    options = _options(columns, models, dataset, robustness, quiet)
+    store = parsing.store(results_dir)
     results = texts.results_of(store, options)
     typer.echo(texts.rendered(results, form, store, options), nl=False)
     edited = "" if quiet else chosen.edited_since(results, store)

@@ -62,7 +62,7 @@ def verify(
     rescore: Rescore = False,
     retrain: Retrain = False,
     tolerance: Tolerance = None,
-    results_dir: ResultsDir = Path("results"),
+    results_dir: ResultsDir = None,
     data_dir: DataDir = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -81,15 +81,29 @@ def verify(
         raise UsageError("--rescore or --retrain, not both")
     how, where = RESCORE if rescore else RETRAIN if retrain else FILES, str(choose_device(device))
     folder = parsing.data_folder(data_dir)
-    check = checking.Check(how, results_dir, folder, where, threads, tolerance)
-    known = lock.read(results_dir)
-    folders, tables = _chosen(results_dir, target, known)
+    kept = _holding(parsing.folders(results_dir), parsing.locked(results_dir), target)
+    check = checking.Check(how, kept, folder, where, threads, tolerance)
+    known = lock.read(kept)
+    folders, tables = _chosen(kept, target, known)
     with _progress(len(folders), as_json) as watch:
         runs = _shown(checking.checked(folders, check, known, watch), as_json)
-    about = _shown(_tables(results_dir, tables, known), as_json)
-    every = lock.changes(results_dir, known) if target == "all" and known else []
+    about = _shown(_tables(kept, tables, known), as_json)
+    every = lock.changes(kept, known) if target == "all" and known else []
     changes = [change for change in every if known and change.path not in known.tables]
     _end(checking.Outcome(how, runs, about, changes), as_json)
+
+
+def _holding(folders: Sequence[Path], locked: Path, target: str) -> Path:
+    """The folder of results that a target is in: the one with a lock before any other."""
+    from genbench.records import lock
+
+    for folder in dict.fromkeys([locked, *folders]):
+        try:
+            _chosen(folder, target, lock.read(folder))
+        except UsageError:
+            continue
+        return folder
+    return locked
 
 
 def _chosen(results_dir: Path, target: str, known: Lock | None) -> tuple[list[Path], list[str]]:

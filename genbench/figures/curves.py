@@ -174,8 +174,8 @@ def _papers(plot: Plot) -> list[tuple[Cell, Published]]:
 
 def _joined(drawn: Sequence[Plot]) -> list[str]:
     """Which curves are one line."""
-    names = [style.listed(plot.joined) for plot in drawn]
-    return [f"{p.name}: one line by x through {n}" for p, n in zip(drawn, names, strict=True) if n]
+    names = [" and ".join(f'"{part}"' for part in plot.joined[:4]) for plot in drawn]
+    return [f"{p.name}: {n} are one line" for p, n in zip(drawn, names, strict=True) if n]
 
 
 def _not_shown(ax: Axes, plot: Plot) -> str:

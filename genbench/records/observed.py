@@ -58,7 +58,7 @@ class Drawn:
 
 def training(note: Mapping[str, Any]) -> Training:
     """A training as it was noted beside its weights."""
-    return Training(**{**note, "curve": tuple(map(tuple, note["curve"]))})
+    return Training(**{**note, "curve": tuple(map(tuple, note.get("curve", ())))})
 
 
 def as_note(drawn: Drawn) -> dict[str, Any]:

@@ -245,7 +245,7 @@ def _old_keys(run: Run, code: Mapping[str, str]) -> dict[str, str]:
 
 def _answered(old: Old) -> tuple[Result, Any]:
     """A result as it reads now, and the scores of the single test rows, or None."""
-    now = upgrading.upgraded(old.answer, old.run.metric)
+    now = upgrading.upgraded(old.answer)
     answer = {name: now[name] for name in vars(Result(old.run, "")) if name in now}
     rows, values = old.folder / "per_example.npz", None
     if rows.exists():

@@ -45,6 +45,7 @@ SAMPLES, RUN, DONE, FAILED, UNMET, PER_EXAMPLE = (
     "unmet.json",
     "per_example.npz",
 )
+LAST = "last.json"  # beside the folder of runs: the keys of the last command
 ANSWERS = {"done": DONE, "failed": FAILED, "unmet": UNMET}  # by status; the first there counts
 KEPT = (WEIGHTS, EVENTS, PROVENANCE, SAMPLES, RUN, *ANSWERS.values(), PER_EXAMPLE)  # in a lock
 STAGES = ("fit", "sample", "score")
@@ -61,6 +62,19 @@ class Store:
         if run.unmet:
             return (folder / UNMET).exists() and self._result(run.folder).error == run.unmet
         return (folder / DONE).exists() and self._result(run.folder).status == "done"
+
+    def folder_of(self, result: Result) -> Path:
+        """The folder of results that a result is in."""
+        return self.runs.parent
+
+    def put_last(self, keys: Iterable[str]) -> None:
+        """Notes what a command asked for, so that a report shows that and no more."""
+        files.write_json(self.runs.parent / LAST, {"keys": [*keys]})
+
+    def last(self) -> list[str] | None:
+        """The keys of the results that the last command asked for; None where none was noted."""
+        path = self.runs.parent / LAST
+        return files.read_json(path)["keys"] if path.exists() else None
 
     def prepare(self) -> None:
         """Makes the folder and proves that it can be written; raises UsageError if not.

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from genbench.plugins import registry
 from genbench.records import files
 from genbench.records.observed import drawn
 
@@ -23,15 +22,13 @@ def is_old(answer: Mapping[str, Any]) -> bool:
     return OLD in answer
 
 
-def upgraded(answer: Mapping[str, Any], metric: str) -> dict[str, Any]:
-    """The answer with fields of their own; `metric` says which of its details are curves."""
+def upgraded(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer with fields of their own; the metric's details are its notes."""
     details = answer[OLD]
-    own = {name: value for name, value in details.items() if name not in _OF_THE_RUNNER}
-    known = getattr(registry.load("metric", metric), "from_details", None)
-    curves, notes = known(own) if known and own else ({}, own)
+    notes = {name: value for name, value in details.items() if name not in _OF_THE_RUNNER}
     best = "high" if answer.get("higher_is_better", True) else "low"
     kept = {k: v for k, v in answer.items() if k not in (OLD, "higher_is_better", "sha256")}
-    now = {"best": best, "curves": curves, "notes": notes}
+    now = {"best": best, "notes": notes}
     now |= {"warnings": details.get("warnings", []), "distinct": details.get("distinct", 0)}
     return {**kept, **now, **_observed(answer, details)}
 
@@ -54,8 +51,7 @@ def upgrade(runs: Path) -> int:
     count = 0
     for path in sorted([*runs.rglob("result.json"), *runs.rglob("failed.json")]):
         answer = files.read_json(path)
-        asked = path.with_name("run.json")
-        if is_old(answer) and asked.exists():
-            files.write_json(path, upgraded(answer, files.read_json(asked)["metric"]))
+        if is_old(answer) and path.with_name("run.json").exists():
+            files.write_json(path, upgraded(answer))
             count += 1
     return count

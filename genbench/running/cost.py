@@ -41,7 +41,7 @@ class Cost:
 
 def costs(runs: Sequence[Run], environment: Environment) -> Iterator[Cost]:
     """The cost of each training of a plan, in its order; trains nothing but a batch of each."""
-    store, device = Store(environment.results_dir), choose_device(environment.device)
+    store, device = environment.store, choose_device(environment.device)
     for group in by_training(runs):
         first, left = group[0], len(pending(group, store, environment.rerun))
         cost = Cost(first, left, len(group))

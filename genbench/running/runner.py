@@ -15,6 +15,7 @@ from genbench.errors import ModelError, StoreError, UsageError
 from genbench.precision import float32_products
 from genbench.records.run import Result, Run
 from genbench.records.store import Store
+from genbench.records.stores import Stores
 from genbench.running.conditions import logged, settled
 from genbench.running.failures import fail, is_interrupt
 from genbench.running.plan import by_training, pending
@@ -34,7 +35,8 @@ class Environment:
 
     Folders are made absolute: a model may change the working folder. workers: how many trainings
     there can be at a time, None if nobody knows; recorded, since they slow each other. threads:
-    how many torch uses, None for as many as the process uses anyway.
+    how many torch uses, None for as many as the process uses anyway. beside: folders of results
+    that are read, and not written.
     """
 
     results_dir: Path
@@ -43,11 +45,19 @@ class Environment:
     rerun: bool = False
     workers: int | None = None
     threads: int | None = None
+    beside: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("results_dir", "data_dir"):
             path = Path(os.path.abspath(getattr(self, name)))
             object.__setattr__(self, name, path)  # the one way into a frozen dataclass
+        beside = tuple(Path(os.path.abspath(path)) for path in self.beside)
+        object.__setattr__(self, "beside", beside)
+
+    @property
+    def store(self) -> Store:
+        """What is written to, with what is read beside it."""
+        return Stores([self.results_dir, *self.beside])
 
 
 def choose_device(name: str) -> torch.device:
@@ -74,7 +84,7 @@ def execute(runs: Sequence[Run], environment: Environment) -> list[str]:
     works at a time in a process, which afterwards is as it was. Raises StoreError where nothing
     can be kept.
     """
-    first, store = runs[0], Store(environment.results_dir)
+    first, store = runs[0], environment.store
     device = choose_device(environment.device)
     with (
         store.lock(first),
@@ -128,7 +138,7 @@ def settle(future: Future[list[str]], group: Sequence[Run], environment: Environ
 
     Raises StoreError and UsageError, which are of no one training.
     """
-    store = Store(environment.results_dir)
+    store = environment.store
     left = getattr(future, "left_behind", [])
     if left:
         with store.lock(group[0]):

@@ -44,7 +44,7 @@ def notes_of(found: Sequence[Cell], store: Store, asked: Asked) -> list[Note]:
     pair = DEFAULTS.centroids, DEFAULTS.training_images
     current = [result for cell in found if not cell.stale for result in cell.results]
     of_pair = on_centroids(current, store.per_example, *pair)
-    return notes.of_table(found, DEFAULTS.references, of_pair, asked)
+    return notes.of_table(found, DEFAULTS.references, of_pair, asked, store.folder_of)
 
 
 def signatures(found: Sequence[Cell], records: Records) -> dict[str, Signature]:

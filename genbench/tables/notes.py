@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from genbench.protocols import BY_SAMPLES, better
 from genbench.records.observed import Tuned
+from genbench.records.run import Result
 from genbench.tables import speed
 from genbench.tables.cells import OVER, SCORES, Cell, best
 from genbench.tables.frames import noted, rows
@@ -42,12 +44,13 @@ def of_table(
     references: Sequence[str],
     further: Sequence[str] = (),
     asked: Asked = SCORES,
+    folder_of: Callable[[Result], Path] | None = None,
 ) -> list[Note]:
     """All notes, each once; `further` ones, such as those of `on_centroids`, among them."""
     marked = "ll" in asked.columns and best(found, references)
     notes = [
         *(Note(line, UNIT) for line in _errors(found)),
-        *map(Note, _about_rows(found, references)),
+        *map(Note, [*_whose(found, folder_of), *_about_rows(found, references)]),
         *([Note(_MARKED, BEST)] if marked else []),
         *map(Note, [*speed.notes(rows(found), asked), *further, *_published(found)]),
     ]
@@ -55,6 +58,19 @@ def of_table(
 
 
 _MARKED = "bold: trained rows that no other of them is shown to beat (Welch's t over seeds, Holm)"
+
+
+def _whose(found: Sequence[Cell], folder_of: Callable[[Result], Path] | None) -> list[str]:
+    """Which rows are in which folder of results, where they are in several."""
+    if folder_of is None:
+        return []
+    places: dict[Path, dict[str, None]] = {}
+    for cell in found:
+        for result in cell.results:
+            places.setdefault(folder_of(result), {})[cell.label] = None
+    if len(places) < 2:
+        return []
+    return [f"from {place}: {', '.join(rows)}" for place, rows in places.items()]
 
 
 def _about_rows(found: Sequence[Cell], references: Sequence[str]) -> list[str]:

@@ -87,7 +87,7 @@ def of(audit: Audit, kind: str) -> list[Row]:
 
 
 def row(kind: str, name: str, *gaps: tuple[str, float, float], count: int = 100, **more) -> Row:
-    given = {"value": 0.0, "error": 1.0, "sigma": 0.2, "edge": False, **more}
+    given = {"value": 0.0, "error": 1.0, "notes": {"sigma": 0.2}, **more}
     return Row(kind, name, count, count, gaps=tuple(Gap(*gap) for gap in gaps), **given)
 
 
@@ -206,11 +206,11 @@ def test_junk_that_may_be_below_is_no_defect_but_is_named(difference: float) -> 
     assert lines[-1].endswith("but not shown to score less: junk")
 
 
-def test_a_sigma_at_the_edge_is_said_and_qualifies_a_clean_verdict() -> None:
-    rows = (row("images", IMAGES, edge=True, sigma=0.1), SOUND[0])
+def test_a_warning_of_the_metric_is_said_and_qualifies_a_clean_verdict() -> None:
+    rows = (row("images", IMAGES, warnings=("sigma is at the edge",)), SOUND[0])
     lines = findings.verdict(replace(EMPTY, rows=rows))
-    assert any(line.endswith(f"may lie outside: {IMAGES} (sigma 0.1)") for line in lines)
-    assert lines[-1].endswith("but sigma is at the edge of its grid for the data themselves")
+    assert any(line == f"sigma is at the edge: {IMAGES}" for line in lines)
+    assert lines[-1].endswith("but parzen warns of the data themselves")
     assert not any("edge" in line for line in said(*SOUND))
 
 
@@ -277,7 +277,7 @@ def test_all_is_scored_that_exists_each_with_its_count(pictures, hundred, genben
     }
     many = of(audit, "centroids")[1]
     assert [gap.of for gap in many.gaps] == [whole, IMAGES]
-    assert "too few to choose sigma" in audit.remarks[0]
+    assert "too few to tune on" in audit.remarks[0]
 
 
 def test_validation_rows_that_did_not_choose_are_held_out(
@@ -306,7 +306,7 @@ def test_rows_of_the_table_are_rows_of_the_audit(genbench) -> None:
     for kind, model in names.items():
         (found,) = of(audit, kind)[:1]
         assert (found.value, found.error) == (table[model]["value"], table[model]["stderr"])
-        assert found.sigma == table[model]["details"]["sigma"]
+        assert found.notes["sigma"] == table[model]["notes"]["sigma"]
     assert audit.folds == 2
     assert "fold 0 of 2 folds" in findings.notes(audit)
 
@@ -351,11 +351,11 @@ def test_noise_on_unbounded_data_has_the_range_of_the_training_rows() -> None:
 
 def test_a_metric_by_which_less_is_better_is_read_the_right_way(pictures, genbench) -> None:
     audit = audited(genbench, *QUICK)
-    assert not audit.higher_is_better
+    assert audit.best == "low"
     (noise,) = of(audit, "noise")
     assert noise.value > audit.rows[0].value
     assert noise.gaps[0].difference == pytest.approx(audit.rows[0].value - noise.value)
-    assert noise.sigma is None
+    assert not noise.notes
     assert any("this does hold: below" in line for line in audit.verdict)
 
 
@@ -446,7 +446,7 @@ def test_samples_are_scored_as_samples_of_a_model_are_kept() -> None:
     seen = []
 
     class Noting:
-        higher_is_better = True
+        best = "high"
 
         def __call__(self, samples, valid, test):
             seen.append(samples)

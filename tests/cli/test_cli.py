@@ -50,7 +50,7 @@ def test_one_failing_model_leaves_the_others_and_ends_in_1(genbench) -> None:
 def test_json_is_one_array_with_an_object_for_each_score(genbench) -> None:
     rows = json.loads(genbench(*TINY, "--json").stdout)
     assert [row["fold"] for row in rows] == [0, 1]
-    assert rows[0]["details"]["sigma"] > 0
+    assert rows[0]["notes"]["sigma"] > 0
     assert rows[0]["status"] == "done"
 
 
@@ -363,7 +363,7 @@ def test_the_notes_on_a_baseline_say_how_its_chains_ran_and_mixed(genbench) -> N
 
 def test_the_record_of_a_baseline_holds_how_its_chains_ran_and_mixed(genbench) -> None:
     rows = json.loads(genbench("run", "-m", "stacked_cae", *SMOKE, "--json").stdout)
-    details = rows[0]["details"]
+    details = rows[0]
     assert details["tuned"]["value"] == details["sampling"]["noise"]
     assert [value for value, _ in details["tuned"]["curve"]] == [0.5, 1.0]
     assert (details["sampling"]["chains"], details["sampling"]["start"]) == (100, "noise")
@@ -378,9 +378,9 @@ def test_reconstructions_of_the_training_images_are_a_row_of_their_own(genbench)
     assert "| stacked_cae [smoke, 200 samples] " in shown
     assert "| stacked_cae [smoke, reconstruct=True, 200 samples] " in shown
     still = [r for r in json.loads(genbench("table", "-f", "json").stdout) if r["overrides"]]
-    assert still[0]["details"]["sampling"] == {"reconstruct": True}
-    assert "tuned" not in still[0]["details"]
-    assert still[0]["details"]["mixing"]["chains"] is None
+    assert still[0]["sampling"] == {"reconstruct": True}
+    assert still[0]["tuned"] is None
+    assert still[0]["mixing"]["chains"] is None
 
 
 @pytest.mark.parametrize("model", ["gan", *CHAINS])

@@ -143,7 +143,7 @@ def test_curves_of_one_panel_are_one_line_by_x_and_a_curve_of_one_point_is_a_mar
     assert sorted([*GRID, *BETWEEN]) in lines(ax)
     assert marks(ax) == [(0.2, 100.0)]
     assert [text.get_text() for text in drawn.figure.legends[0].get_texts()] == ["chosen"]
-    assert "one line by x through between its points, grid" in said(drawn)
+    assert '"between its points" and "grid" are one line' in said(drawn)
     assert "gan 100.0 at 0.2 (chosen)" in drawn.alt
 
 

@@ -53,7 +53,7 @@ ROUNDS = {
     "a bias, a certificate, two thousand rows": (
         Change("genbench/models/networks.py", "bias = h.sig", "bias = 2 * h.sig", "gan"),
         Change(f"{PARZEN}/certificate.py", "-0.5 / sigma", "-0.4 / sigma", "parzen"),
-        Change(f"{RUNNING}/data.py", "min(2 * SIGMA_ROWS", "min(SIGMA_ROWS", "training"),
+        Change(f"{RUNNING}/data.py", "min(2 * TUNING_ROWS", "min(TUNING_ROWS", "training"),
     ),
     "how samples are kept": (
         Change("genbench/samples/pixels.py", ".round() for", ".floor() for", "training drawing"),

@@ -97,10 +97,11 @@ class Nearness:
 
     revision = 1
     unit = "pixels"
-    higher_is_better = False
+    best = "low"
 
     def __call__(self, samples: Tensor, valid: Tensor, test: Tensor, train: Tensor) -> Score:
         weights = 0.5 + torch.rand(test.shape[1]).double()
         near = torch.stack([((samples - x).abs().double() @ weights).min() for x in test])
         off = (valid.mean() - train.mean()).abs().item()
-        return Score(near.mean().item() + off, near.std().item() / math.sqrt(len(near)), near)
+        stderr = near.std().item() / math.sqrt(len(near))
+        return Score(near.mean().item() + off, stderr, near + off, notes={"off": off})

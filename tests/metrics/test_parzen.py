@@ -12,6 +12,7 @@ import pytest
 import torch
 from scipy.special import logsumexp
 from sklearn.neighbors import KernelDensity
+from told import told
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -388,9 +389,9 @@ def rows():
 
 def test_sigma_never_depends_on_the_test_rows(rows):
     samples, valid, test = rows
-    chosen = Parzen()(samples, valid, test).details
+    chosen = told(Parzen()(samples, valid, test))
     for other in (test + 10, 1e-3 * test, test[:1]):
-        details = Parzen()(samples, valid, other).details
+        details = told(Parzen()(samples, valid, other))
         assert details["sigma"] == chosen["sigma"]
         assert details["curve"] == chosen["curve"]
 
@@ -399,17 +400,17 @@ def test_only_the_first_validation_rows_choose(rows):
     samples, valid, test = rows
     polluted = torch.cat([valid[:40], valid[40:] + 100])
     first = Parzen(n_valid=40)(samples, polluted, test)
-    assert first.details == Parzen()(samples, valid[:40], test).details
-    assert first.details["n_valid"] == 40
+    assert told(first) == told(Parzen()(samples, valid[:40], test))
+    assert told(first)["n_valid"] == 40
 
 
 def test_a_fixed_sigma_is_used_as_given_even_without_validation_rows(rows):
     samples, valid, test = rows
     score = Parzen(sigma=0.7)(samples, valid[:0], test)
     assert score.value == pytest.approx(log_likelihood(samples, test, 0.7).mean().item())
-    assert score.details["sigma"] == 0.7
-    assert score.details["gap"] is None
-    assert score.details["warnings"] == []
+    assert told(score)["sigma"] == 0.7
+    assert told(score)["gap"] is None
+    assert told(score)["warnings"] == []
 
 
 def test_choosing_without_validation_rows_is_refused(rows):
@@ -421,12 +422,12 @@ def test_choosing_without_validation_rows_is_refused(rows):
 @pytest.mark.parametrize("scale", [1e-3, 10.0])
 def test_a_sigma_at_either_edge_of_the_grid_is_a_warning(rows, scale):
     samples, valid, test = (scale * part for part in rows)
-    (warning,) = Parzen()(samples, valid, test).details["warnings"]
+    (warning,) = told(Parzen()(samples, valid, test))["warnings"]
     assert "edge of its grid (0.1 to 1)" in warning
 
 
 def test_a_sigma_inside_the_grid_is_no_warning(rows):
-    details = Parzen()(*rows).details
+    details = told(Parzen()(*rows))
     assert details["warnings"] == []
     assert 0.1 < details["sigma"] < 1
 
@@ -437,7 +438,7 @@ def test_a_sigma_inside_the_grid_is_no_warning(rows):
 def test_value_and_stderr_are_those_of_the_test_rows(rows):
     samples, valid, test = rows
     score = Parzen()(samples, valid, test)
-    ll = log_likelihood(samples, test, score.details["sigma"])
+    ll = log_likelihood(samples, test, told(score)["sigma"])
     assert score.per_example is not None
     assert torch.equal(score.per_example, ll)
     assert score.value == pytest.approx(np.mean(ll.numpy()), rel=1e-12)
@@ -447,14 +448,15 @@ def test_value_and_stderr_are_those_of_the_test_rows(rows):
 def test_the_gap_is_validation_less_test(rows):
     samples, valid, test = rows
     score = Parzen()(samples, valid, test)
-    mean_valid = log_likelihood(samples, valid, score.details["sigma"]).mean().item()
-    assert score.details["valid"] == pytest.approx(mean_valid, rel=1e-9)
-    assert score.details["gap"] == pytest.approx(mean_valid - score.value, rel=1e-9)
+    mean_valid = log_likelihood(samples, valid, told(score)["sigma"]).mean().item()
+    assert told(score)["valid"] == pytest.approx(mean_valid, rel=1e-9)
+    assert told(score)["gap"] == pytest.approx(mean_valid - score.value, rel=1e-9)
 
 
-def test_the_details_are_plain_json(rows):
-    details = dict(Parzen()(*rows).details)
-    assert json.loads(json.dumps(details, allow_nan=False)) == details
+def test_the_notes_are_plain_json(rows):
+    score = Parzen()(*rows)
+    assert json.loads(json.dumps(score.notes, allow_nan=False)) == score.notes
+    details = told(score)
     assert (details["n_samples"], details["n_valid"], details["n_test"]) == (300, 50, 80)
     assert [sigma for sigma, _ in details["curve"]] == Parzen().grid
     assert max(mean for _, mean in details["curve"]) == details["valid"]
@@ -486,6 +488,6 @@ def mnist():
 def test_training_images_as_samples_score_as_calibrated(mnist, binary, sigma, value, stderr):
     samples = mnist.train[:10_000]
     score = Parzen()((samples > 0.5).float() if binary else samples, mnist.valid[:1000], mnist.test)
-    assert score.details["sigma"] == pytest.approx(sigma, abs=1e-4)
+    assert told(score)["sigma"] == pytest.approx(sigma, abs=1e-4)
     assert score.value == pytest.approx(value, abs=0.05)
     assert score.stderr == pytest.approx(stderr, abs=0.01)

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from test_parzen import assert_exact, images, mixture, seeded
+from told import told
 
 from genbench.metrics.parzen import (
     CertificateError,
@@ -191,7 +192,7 @@ def forced(monkeypatch) -> None:
 @pytest.mark.parametrize("precision", ["auto", "float64"])
 def test_every_score_carries_its_certificate_in_plain_json(rows, precision, monkeypatch):
     forced(monkeypatch)
-    found = Parzen(sigma=0.05, precision=precision)(*rows).details["certificate"]
+    found = told(Parzen(sigma=0.05, precision=precision)(*rows))["certificate"]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert set(found) == {"rows", "worst", "mean", "tolerance", "dropped", "how"}
     assert found["worst"] <= found["tolerance"]

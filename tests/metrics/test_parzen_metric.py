@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from test_parzen import images, seeded
+from told import told
 
 from genbench.metrics.parzen import Parzen, log_likelihood, validation_curve
 from genbench.metrics.parzen.estimator import Windows
@@ -37,25 +38,25 @@ COARSE = {"grid_start": 0.1, "grid_stop": 1.0, "grid_size": 3}
 
 def test_a_coarse_grid_is_a_warning_that_names_the_better_sigma_and_the_gain(rows):
     score = Parzen(grid_start=0.1, grid_stop=10.0, grid_size=3)(*rows)
-    (warning,) = score.details["warnings"]
-    better, mean = max(score.details["between"], key=lambda point: point[1])
+    (warning,) = told(score)["warnings"]
+    better, mean = max(told(score)["between"], key=lambda point: point[1])
     assert better == pytest.approx(best_sigma(rows[1]), rel=0.1)
     assert f"{better:.4g}" in warning
-    gain = mean - max(mean for _, mean in score.details["curve"])
+    gain = mean - max(mean for _, mean in told(score)["curve"])
     assert gain > 1
-    assert f"{gain:.1f} nats better than {score.details['sigma']:.4g}" in warning
+    assert f"{gain:.1f} nats better than {told(score)['sigma']:.4g}" in warning
     assert "sigma_search=refine" in warning
 
 
 def test_a_grid_whose_point_is_nearly_the_best_is_no_warning(rows):
     samples, valid, test = rows
     fine = {"grid_start": best_sigma(valid) / 2, "grid_stop": best_sigma(valid) * 2}
-    assert Parzen(**fine, grid_size=9)(samples, valid, test).details["warnings"] == []
+    assert told(Parzen(**fine, grid_size=9)(samples, valid, test))["warnings"] == []
 
 
 def test_the_points_between_surround_the_best_and_hold_their_true_means(rows):
     samples, valid, _ = rows
-    details = Parzen(**COARSE)(*rows).details
+    details = told(Parzen(**COARSE)(*rows))
     grid = Parzen(**COARSE).grid
     sigmas = [sigma for sigma, _ in details["between"]]
     assert sigmas == sorted(sigmas)
@@ -68,7 +69,7 @@ def test_the_points_between_surround_the_best_and_hold_their_true_means(rows):
 
 
 def test_searching_the_grid_takes_a_point_of_the_grid(rows):
-    details = Parzen(**COARSE)(*rows).details
+    details = told(Parzen(**COARSE)(*rows))
     assert details["sigma"] in Parzen(**COARSE).grid
     assert details["valid"] == max(mean for _, mean in details["curve"])
 
@@ -78,7 +79,7 @@ def test_searching_the_grid_takes_a_point_of_the_grid(rows):
 def test_refining_finds_the_optimum_within_one_percent(rows, spread, size):
     valid = around_zero(60, spread, 3)
     metric = Parzen(grid_start=0.1, grid_stop=1.0, grid_size=size, sigma_search="refine")
-    details = metric(rows[0], valid, rows[2]).details
+    details = told(metric(rows[0], valid, rows[2]))
     assert details["sigma"] == pytest.approx(best_sigma(valid), rel=0.01 if size == 10 else 0.03)
     assert details["warnings"] == []
     assert details["valid"] >= max(mean for _, mean in details["curve"])
@@ -88,9 +89,9 @@ def test_refining_finds_the_optimum_within_one_percent(rows, spread, size):
 def test_refining_never_uses_the_test_rows(rows):
     samples, valid, test = rows
     metric = Parzen(**COARSE, sigma_search="refine")
-    chosen = metric(samples, valid, test).details
+    chosen = told(metric(samples, valid, test))
     for other in (test + 10, 1e-3 * test, test[:1]):
-        details = metric(samples, valid, other).details
+        details = told(metric(samples, valid, other))
         for name in ("sigma", "curve", "between", "valid"):
             assert details[name] == chosen[name]
 
@@ -99,7 +100,7 @@ def test_refining_never_uses_the_test_rows(rows):
 @pytest.mark.parametrize(("spread", "edge"), [(0.01, 0.1), (30.0, 1.0)])
 def test_an_optimum_outside_the_grid_is_a_warning_of_the_edge_alone(rows, spread, edge, search):
     valid = around_zero(60, spread, 3)
-    details = Parzen(**COARSE, sigma_search=search)(rows[0], valid, rows[2]).details
+    details = told(Parzen(**COARSE, sigma_search=search)(rows[0], valid, rows[2]))
     (warning,) = details["warnings"]
     assert "edge of its grid (0.1 to 1)" in warning
     assert details["sigma"] == pytest.approx(edge, rel=1e-9)
@@ -108,10 +109,10 @@ def test_an_optimum_outside_the_grid_is_a_warning_of_the_edge_alone(rows, spread
 @pytest.mark.parametrize("fixed", [{"sigma": 0.1}, {"grid_start": 0.3, "grid_size": 1}])
 def test_one_width_has_nothing_between_and_no_warning(rows, fixed):
     search = "grid" if "sigma" in fixed else "refine"
-    details = Parzen(**fixed, sigma_search=search)(*rows).details
+    details = told(Parzen(**fixed, sigma_search=search)(*rows))
     assert details["between"] == []
     assert details["warnings"] == []
-    assert len(details["curve"]) == 1
+    assert not any("sigma" in name for name in Parzen(**fixed, sigma_search=search)(*rows).curves)
 
 
 def test_the_validation_curve_is_in_the_order_of_the_grid(rows):
@@ -130,12 +131,12 @@ def test_fewer_samples_score_as_they_would_alone(search):
     samples, valid, test = (0.3 * torch.randn(n, 20, generator=seeded(n)) for n in (300, 50, 80))
     metric = Parzen(sigma_search=search)
     score = metric(samples, valid, test)
-    quarter, half, whole = score.details["by_count"]
-    assert whole == [300, score.details["sigma"], score.value]
+    quarter, half, whole = told(score)["by_count"]
+    assert whole == [300, told(score)["sigma"], score.value]
     for (m, sigma, value), part in ((quarter, samples[::4]), (half, samples[::2])):
         alone = metric(part, valid, test)
         assert m == len(part)
-        assert sigma == alone.details["sigma"]
+        assert sigma == told(alone)["sigma"]
         assert value == pytest.approx(alone.value, abs=1e-3)
     assert quarter[2] < half[2] < whole[2]
 
@@ -143,14 +144,14 @@ def test_fewer_samples_score_as_they_would_alone(search):
 @pytest.mark.parametrize(("m", "counts"), [(1, [1]), (4, [2, 4]), (7, [4, 7]), (8, [2, 4, 8])])
 def test_of_few_samples_fewer_counts_are_told(m, counts):
     samples = torch.rand(m, 3, generator=seeded(0))
-    found = Parzen(sigma=0.3)(samples, samples, samples).details["by_count"]
+    found = told(Parzen(sigma=0.3)(samples, samples, samples))["by_count"]
     assert [count for count, *_ in found] == counts
 
 
 def test_a_fixed_sigma_is_kept_for_every_count(rows):
     samples, valid, test = rows
     for choosing in (valid, valid[:0]):
-        found = Parzen(sigma=0.7)(samples, choosing, test).details["by_count"]
+        found = told(Parzen(sigma=0.7)(samples, choosing, test))["by_count"]
         assert [sigma for _, sigma, _ in found] == [0.7] * 3
 
 
@@ -169,7 +170,7 @@ def test_the_effective_number_is_that_of_the_windows_that_coincide(k, maybe_prun
     samples = torch.cat([kinds, kinds[:3].repeat(k - 1, 1)])
     scored = Windows(samples).score(kinds[:3], [0.05])
     assert scored.effective[0].tolist() == pytest.approx([k] * 3, rel=1e-4)
-    spread = Parzen(sigma=0.05)(samples, kinds, kinds[:3]).details["effective"]
+    spread = told(Parzen(sigma=0.05)(samples, kinds, kinds[:3]))["effective"]
     assert spread == pytest.approx(dict.fromkeys(["least", "median", "greatest"], k), rel=1e-4)
 
 
@@ -190,7 +191,7 @@ def test_the_effective_number_is_by_the_definition(maybe_pruned):
 def test_the_spread_of_effective_numbers_is_least_median_greatest():
     samples = torch.cat([torch.zeros(3, 2), torch.tensor([[100.0, 0.0], [200.0, 0.0]])])
     test = torch.tensor([[0.0, 0.0], [100.0, 0.0], [200.0, 0.0]])
-    found = Parzen(sigma=0.1)(samples, test, test).details["effective"]
+    found = told(Parzen(sigma=0.1)(samples, test, test))["effective"]
     assert found == pytest.approx({"least": 1, "median": 1, "greatest": 3})
 
 
@@ -200,9 +201,9 @@ def test_the_spread_of_effective_numbers_is_least_median_greatest():
 @pytest.mark.parametrize(
     "settings", [{}, {"sigma_search": "refine"}, {"precision": "float64"}, {"sigma": 0.4}]
 )
-def test_all_details_are_plain_json(rows, settings):
-    details = dict(Parzen(**settings)(*rows).details)
-    assert json.loads(json.dumps(details, allow_nan=False)) == details
+def test_all_notes_are_plain_json(rows, settings):
+    notes = dict(Parzen(**settings)(*rows).notes)
+    assert json.loads(json.dumps(notes, allow_nan=False)) == notes
 
 
 def test_float64_is_asked_of_every_number_of_a_score(rows, monkeypatch):

@@ -61,7 +61,7 @@ def reformatted(file: str) -> Edit:
 GAN, PARZEN, RUN = "genbench/models/gan.py", "genbench/metrics/parzen", "genbench/records/run.py"
 PROTOCOLS, RING = "genbench/protocols.py", "genbench/datasets/_toys.py"
 REVISIONS = "genbench/running/revisions.py"
-FIELD = "details: Mapping[str, Any] = field(default_factory=dict)\n"
+FIELD = "notes: Mapping[str, JSON] = field(default_factory=dict[str, JSON])\n"
 
 NOTHING: dict[str, Edit] = {
     "a field more in Score": replaced(PROTOCOLS, FIELD, f"{FIELD}    kind: str = ''\n"),

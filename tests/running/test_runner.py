@@ -1,7 +1,7 @@
 """Runs end to end, in process: resumed equals uninterrupted, failures stay their own."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from genbench.errors import AlteredError, StoreError
 from genbench.plugins import registry
 from genbench.records import files
-from genbench.records.run import Run
+from genbench.records.run import Run, answered
 from genbench.records.store import Store
 from genbench.running import cost, training, work
 from genbench.running.executors import Spawned
@@ -131,8 +131,8 @@ def test_a_metric_that_asks_for_the_training_rows_is_given_them(tmp_path: Path) 
     runs = planned(tmp_path, metrics=["nearness"])
     result = carried_out(runs, tmp_path).result(runs[0])
     assert result is not None
-    assert result.details["train_rows"] == 200
-    assert not result.higher_is_better
+    assert result.notes["train_rows"] == 200
+    assert result.best == "low"
 
 
 def test_samples_are_scored_as_they_are_kept(tmp_path: Path) -> None:
@@ -147,18 +147,20 @@ def test_samples_are_scored_as_they_are_kept(tmp_path: Path) -> None:
     metric = registry.load("metric", "parzen")()
     again = metric(torch.from_numpy(kept).float() / 255, split.valid, split.test)
     assert again.value == result.value
-    assert result.details["distinct"] == len({row.tobytes() for row in kept})
+    assert result.distinct == len({row.tobytes() for row in kept})
 
 
 def test_the_epoch_is_chosen_on_validation_rows_that_did_not_choose_sigma(tmp_path: Path) -> None:
     runs = planned(tmp_path, preset="selected")
     result = carried_out(runs, tmp_path).result(runs[0])
     assert result is not None
-    training = result.details["training"]
+    training = asdict(result.training)
     epochs, values = zip(*training["curve"], strict=True)
     assert epochs == (2, 4, 6)
     assert training["epoch"] == epochs[int(np.argmax(values))]
-    assert result.details["gap"] == pytest.approx(result.details["valid"] - result.value)
+    assert result.notes["validation"]["gap"] == pytest.approx(
+        result.notes["validation"]["mean"] - result.value
+    )
 
 
 def test_a_run_cut_by_its_budget_is_marked(tmp_path: Path) -> None:
@@ -166,7 +168,7 @@ def test_a_run_cut_by_its_budget_is_marked(tmp_path: Path) -> None:
     result = carried_out(runs, tmp_path).result(runs[0])
     assert result is not None
     assert result.cut
-    assert result.details["training"]["epochs"] == 1
+    assert result.training.epochs == 1
     assert result.overrides["minutes"] == 1e-9
 
 
@@ -447,7 +449,7 @@ def one_fold(monkeypatch: pytest.MonkeyPatch) -> None:
 def details_of(runs: list[Run], folder: Path) -> list[dict[str, Any]]:
     results = [carried_out(runs, folder).result(run) for run in runs]
     assert all(result and result.status == "done" for result in results), results
-    return [dict(result.details) for result in results if result]
+    return [answered(result) for result in results if result]
 
 
 @pytest.mark.usefixtures("one_fold")
@@ -542,7 +544,7 @@ def test_several_folds_share_a_tuned_set_of_samples(tmp_path: Path, drawn: list[
 def test_an_untuned_model_trains_on_every_row(tmp_path: Path) -> None:
     details = details_of(planned(tmp_path, "walk", preset="untuned"), tmp_path)[0]
     assert details["training"]["rows"] == 200
-    assert "tuned" not in details
+    assert details["tuned"] is None
     assert details["sampling"]["spread"] == 0.2
 
 
@@ -596,7 +598,7 @@ def test_a_run_interrupted_while_it_tunes_goes_on_to_the_same_bytes(
 def test_chains_and_other_samples_are_reported_on(tmp_path: Path) -> None:
     runs = planned(tmp_path, "walk", "drift")
     store = carried_out(runs, tmp_path)
-    reports = {r.model: r.details.get("mixing") for r in store}
+    reports = {r.model: r.mixing and asdict(r.mixing) for r in store}
     assert (reports["walk"]["chains"], reports["walk"]["steps"]) == (10, 3)
     assert (reports["drift"]["chains"], reports["drift"]["steps"]) == (None, None)
     assert reports["drift"]["class_transitions_per_100_steps"] is None
@@ -605,7 +607,7 @@ def test_chains_and_other_samples_are_reported_on(tmp_path: Path) -> None:
 
 def test_samples_of_what_is_no_image_have_no_nearest_images(tmp_path: Path) -> None:
     details = details_of(planned(tmp_path, "drift", datasets=["ring"]), tmp_path)
-    assert [given for given in details if "mixing" in given] == []
+    assert [given for given in details if given["mixing"]] == []
 
 
 def test_the_report_is_of_the_chains_as_they_were_tuned(tmp_path: Path) -> None:

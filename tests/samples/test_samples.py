@@ -448,7 +448,7 @@ def test_rows_that_are_converted_where_they_are_used_score_the_same(
     assert judged[0] == judged[1]
     plain = Parzen()(rows[300:], split.valid, split.test)
     assert judged[0].folds[0]["value"] == plain.value
-    assert judged[0].folds[0]["details"] == plain.details
+    assert judged[0].folds[0].notes == plain.notes
 
 
 def test_distances_to_single_deferred_rows_are_those_to_plain_ones() -> None:

@@ -9,7 +9,7 @@ from genbench.protocols import Score
 
 class Nearness:
     unit = "pixels"
-    higher_is_better = False
+    best = "low"
 
     def __init__(self, power: float = 1.0) -> None:
         self.power = power
@@ -17,4 +17,4 @@ class Nearness:
     def __call__(self, samples, valid, test, train):
         far = torch.cdist(test.double(), samples.double()).amin(dim=1) ** self.power
         error = far.std().item() / math.sqrt(len(far))
-        return Score(far.mean().item(), error, far, {"train_rows": len(train)})
+        return Score(far.mean().item(), error, far, notes={"train_rows": len(train)})

@@ -101,16 +101,6 @@ class Parzen:
         cut = said["threshold"]
         return parts if cut is None else {**parts, "threshold": f"{cut:g}"}
 
-    @staticmethod
-    def from_details(details: Mapping[str, Any]) -> tuple[dict[str, Points], dict[str, JSON]]:
-        """Curves and notes of a score that was stored when both were one table."""
-        curve, between = (list(map(tuple, details[name])) for name in ("curve", "between"))
-        tried = Tried(curve, between, details["sigma"], details["valid"])
-        counts = [(m, sigma, value) for m, sigma, value in details["by_count"]]
-        notes = _noted(tried, counts[-1][2], counts, details["n_valid"], details["n_test"])
-        kept = {name: details[name] for name in ("certificate", "effective")}
-        return drawn_curves(tried, counts), {**notes, **kept}
-
     def __init__(
         self,
         sigma: float | None = None,

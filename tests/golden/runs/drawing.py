@@ -39,12 +39,13 @@ def _drawn(dataset: str, preset: str = "paper", sample_set: int = 0) -> Given:
         kept = work.store.samples(work.run)
     assert kept is not None
     rows, note = kept
-    curve = note["tuned"].get("curve", [])
+    tuned = note["tuned"] or {}
+    curve = tuned.get("curve", [])
     return {
         "samples": torch.from_numpy(rows),
         "first samples": rows[:2].flatten().tolist(),
         "curve": [float(number) for point in curve for number in point],
-        "chosen": [float(note["tuned"].get("value", 0))],
+        "chosen": [float(tuned.get("value", 0))],
     }
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from genbench.metrics.parzen import Parzen
-from genbench.protocols import Score
+from genbench.protocols import BY_SAMPLES, Score
 
 from ..fingerprints import Given, Numbers, refusal
 from . import _estimator
@@ -36,7 +37,7 @@ def a_coarse_grid() -> Given:
     """Warned of, as is a best width at the edge of the grid."""
     coarse = Parzen(grid_start=0.05, grid_stop=10.0, grid_size=3)(*rows())
     edge = Parzen(grid_start=1.0, grid_stop=2.0, grid_size=2)(*rows())
-    counts = [float(len(score.details["warnings"])) for score in (coarse, edge)]
+    counts = [float(len(score.warnings)) for score in (coarse, edge)]
     return {"warnings": counts, **_given(edge)}
 
 
@@ -85,14 +86,18 @@ def refused_settings() -> Given:
 def _given(score: Score) -> Given:
     """The numbers of a score, and those it was chosen by."""
     assert score.per_example is not None
-    numbers: Numbers = [score.value, score.details["valid"]]
+    notes: Any = score.notes
+    sigmas = notes["sigma by samples"].values()
+    points = zip(score.curves[BY_SAMPLES], sigmas, strict=True)
+    counts = [(m, sigma, value) for (m, value), sigma in points]
+    numbers: Numbers = [score.value, notes["validation"]["mean"]]
     return {
         "values": numbers,
         "stderr": [score.stderr],
-        "sigma": [score.details["sigma"]],
-        "gap": [score.details["gap"]],
+        "sigma": [notes["sigma"]],
+        "gap": [notes["validation"]["gap"]],
         "per example": score.per_example,
-        "by count": [number for part in score.details["by_count"] for number in part],
+        "by count": [number for part in counts for number in part],
     }
 
 

@@ -1,0 +1,80 @@
+"""Several folders of results read as one: a user's own, which is written, and others beside it.
+
+Committed records are read and never written, so a user's runs leave them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genbench.records.run import Result, Run
+from genbench.records.store import Store
+
+
+class Stores(Store):
+    """Reads each thing from the first folder that has it; writes into the first folder.
+
+    Checkpoints are looked for in the first folder only, since they are written there.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        super().__init__(folders[0])
+        self.every = [Store(folder) for folder in folders]
+
+    # --- results: a done one counts, wherever it is ---
+
+    def owner(self, run: Run) -> Store:
+        """The store that answers a run, a done answer before any other; else the first."""
+        answered = [store for store in self.every if store.result(run) is not None]
+        done = [store for store in answered if run in store]
+        return [*done, *answered, *self.every][0]
+
+    def __contains__(self, run: Run) -> bool:
+        return any(run in store for store in self.every)
+
+    def __iter__(self) -> Iterator[Result]:
+        """Every result once, in the order of its folder's name."""
+        found: dict[str, Result] = {}
+        for result in (result for store in self.every for result in store):
+            known = found.get(result.key)
+            if known is None or (known.status != "done" and result.status == "done"):
+                found[result.key] = result
+        yield from sorted(found.values(), key=lambda result: result.run.folder.as_posix())
+
+    def folder_of(self, result: Result) -> Path:
+        return self.owner(result.run).folder_of(result)
+
+    def result(self, run: Run) -> Result | None:
+        return self.owner(run).result(run)
+
+    def per_example(self, result: Result) -> np.ndarray | None:
+        return self.owner(result.run).per_example(result)
+
+    # --- what results are made of ---
+
+    def weights(self, run: Run) -> tuple[dict[str, np.ndarray], Any] | None:
+        return self._first(store.weights(run) for store in self.every)
+
+    def samples(self, run: Run) -> tuple[np.ndarray, Any] | None:
+        return self._first(store.samples(run) for store in self.every)
+
+    def sample_labels(self, run: Run) -> np.ndarray | None:
+        return self._first(store.sample_labels(run) for store in self.every)
+
+    def keeps_samples(self, run: Run) -> bool:
+        return any(store.keeps_samples(run) for store in self.every)
+
+    def events(self, run: Run) -> list[dict[str, Any]]:
+        """What the training has logged; where the first folder has trained, there."""
+        return next(filter(None, (store.events(run) for store in self.every)), [])
+
+    def provenance(self, run: Run, stage: str) -> dict[str, Any]:
+        return next(filter(None, (store.provenance(run, stage) for store in self.every)), {})
+
+    @staticmethod
+    def _first(found: Iterator[Any]) -> Any:
+        return next((one for one in found if one is not None), None)
