@@ -141,9 +141,8 @@ def figure_all(
 ) -> None:
     """Every figure that the results allow; of the others, why they do not."""
     from genbench import figures
-    from genbench.records.store import Store
 
-    store = Store(results_dir)
+    store = parsing.store(results_dir)
     forms = [form.lower().removeprefix(".") for form in parsing.split(form, "--format")]
     for each in forms:
         parsing.one_of(list(figures.DATES), each, "format")
@@ -169,13 +168,14 @@ def sources(store: Store, data_dir: Path | None) -> Sources:
     return Sources(datasets.dataset, partial(restored.model, store), restored.able)
 
 
-def _one(name: str, out: Path, models: str | None, dataset: str | None, results_dir: Path) -> None:
+def _one(
+    name: str, out: Path, models: str | None, dataset: str | None, results_dir: ResultsDir
+) -> None:
     """Draws the figure of this name into a file."""
     from genbench import figures
-    from genbench.records.store import Store
 
     figures.form(out)
-    store = Store(results_dir)
+    store = parsing.store(results_dir)
     found = _found(store, models, dataset)
     _write(figures.named(name, found, store, DEFAULTS.references), lambda _: [out])
 
@@ -185,15 +185,14 @@ def _several(
     out: Path,
     models: str | None,
     dataset: str | None,
-    results_dir: Path,
+    results_dir: ResultsDir,
     data_dir: Path | None,
     count: int | None = None,
 ) -> None:
     """Draws the figures of this name; into one file, or into one each, whose name says of what."""
     from genbench import figures
-    from genbench.records.store import Store
 
-    form, store = figures.form(out), Store(results_dir)
+    form, store = figures.form(out), parsing.store(results_dir)
     found, beside = _found(store, models, dataset), sources(store, data_dir)
     count = count or figures.COUNT
     made = list(figures.named(name, found, store, DEFAULTS.references, beside, count))
