@@ -76,8 +76,8 @@ class Score:
     per_example: float64 `(n_test,)` in the order of the test rows, for paired tests, or None; the
         value is its mean.
     curves: by name, points (x, y). "score by sigma: grid" and "score by sigma: chosen" are drawn
-        in one panel, y over x; a curve of one point is a mark. `BY_SAMPLES` names what parts of the
-        samples score, which tables of robustness show.
+        in one panel, y over x; a curve of one point is a mark, and curves that share no x are one
+        line. `BY_SAMPLES` names what parts of the samples score, which tables of robustness show.
     warnings: sentences that stand under the table.
     notes: whatever else the metric says, JSON-able. What in it is one number or word is shown by
         its name under the table; nobody else reads it by name.

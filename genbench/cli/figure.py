@@ -62,26 +62,25 @@ def figure_speed(
     _one("speed", out, models, dataset, results_dir)
 
 
-@figure_app.command("sigma", epilog="Example:  genbench figure sigma -m gan,dbn -o sigma.svg")
-def figure_sigma(
-    out: Out = Path("sigma.png"),
+@figure_app.command("curves", epilog="Example:  genbench figure curves -m gan,dbn -o curves.svg")
+def figure_curves(
+    out: Out = Path("curves.png"),
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
     results_dir: ResultsDir = None,
 ) -> None:
-    """Scores on validation rows against sigma; the chosen one is marked."""
-    _one("sigma", out, models, dataset, results_dir)
+    """The curves that metrics give, such as scores by the number of samples."""
+    _one("curves", out, models, dataset, results_dir)
 
 
-@figure_app.command("count", epilog="Example:  genbench figure count -d mnist --out count.svg")
-def figure_count(
-    out: Out = Path("count.png"),
-    models: OnlyModels = None,
-    dataset: OnlyDatasets = None,
-    results_dir: ResultsDir = None,
-) -> None:
-    """Scores against the number of samples, with published values."""
-    _one("count", out, models, dataset, results_dir)
+def _replaced(context: typer.Context) -> None:
+    old = context.info_name
+    raise UsageError(f"there is no figure {old} now: genbench figure curves draws all curves")
+
+
+_ANY = {"ignore_unknown_options": True, "allow_extra_args": True}
+for _old in ("sigma", "count"):
+    figure_app.command(_old, hidden=True, context_settings=_ANY)(_replaced)
 
 
 @figure_app.command("epochs", epilog="Example:  genbench figure epochs -m gan --out epochs.svg")
@@ -142,9 +141,8 @@ def figure_all(
 ) -> None:
     """Every figure that the results allow; of the others, why they do not."""
     from genbench import figures
-    from genbench.records.store import Store
 
-    store = Store(results_dir)
+    store = parsing.store(results_dir)
     forms = [form.lower().removeprefix(".") for form in parsing.split(form, "--format")]
     for each in forms:
         parsing.one_of(list(figures.DATES), each, "format")
@@ -170,13 +168,14 @@ def sources(store: Store, data_dir: Path | None) -> Sources:
     return Sources(datasets.dataset, partial(restored.model, store), restored.able)
 
 
-def _one(name: str, out: Path, models: str | None, dataset: str | None, results_dir: Path) -> None:
+def _one(
+    name: str, out: Path, models: str | None, dataset: str | None, results_dir: ResultsDir
+) -> None:
     """Draws the figure of this name into a file."""
     from genbench import figures
-    from genbench.records.store import Store
 
     figures.form(out)
-    store = Store(results_dir)
+    store = parsing.store(results_dir)
     found = _found(store, models, dataset)
     _write(figures.named(name, found, store, DEFAULTS.references), lambda _: [out])
 
@@ -186,15 +185,14 @@ def _several(
     out: Path,
     models: str | None,
     dataset: str | None,
-    results_dir: Path,
+    results_dir: ResultsDir,
     data_dir: Path | None,
     count: int | None = None,
 ) -> None:
     """Draws the figures of this name; into one file, or into one each, whose name says of what."""
     from genbench import figures
-    from genbench.records.store import Store
 
-    form, store = figures.form(out), Store(results_dir)
+    form, store = figures.form(out), parsing.store(results_dir)
     found, beside = _found(store, models, dataset), sources(store, data_dir)
     count = count or figures.COUNT
     made = list(figures.named(name, found, store, DEFAULTS.references, beside, count))

@@ -50,17 +50,16 @@ def report(
     """
     from genbench import __version__
     from genbench.records import files
-    from genbench.records.store import Store
     from genbench.report import assembly, page
     from genbench.tables import chosen
 
-    store = Store(results_dir)
+    store = parsing.store(results_dir)
     only = parsing.only(models, "--models"), parsing.only(dataset, "--dataset")
     results = chosen.ordered(chosen.only(store, *only))
     figures = [page.Absent("figures", "genbench report")]
     if not no_figures:
         figures = _drawn(results, store, sources(store, data_dir), quiet)
-    whole = assembly.report(results, store, results_dir, figures, __version__)
+    whole = assembly.report(results, store, parsing.folders(results_dir), figures, __version__)
     files.write_bytes(out, page.render(whole).encode())
     typer.echo(str(out))
 

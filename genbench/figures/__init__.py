@@ -1,6 +1,6 @@
 """Figures of results, each with its words: a text for those who cannot see it, and a caption."""
 
-from genbench.figures.counts import count
+from genbench.figures.curves import curves
 from genbench.figures.gallery import NAMES, available, named
 from genbench.figures.intervals import values
 from genbench.figures.pictures import Sources, file_name
@@ -18,7 +18,6 @@ from genbench.figures.style import (
 )
 from genbench.figures.trainings import epochs
 from genbench.figures.walks import interpolation
-from genbench.figures.widths import sigma
 
 __all__ = [
     "COUNT",
@@ -32,7 +31,7 @@ __all__ = [
     "as_svg",
     "available",
     "content",
-    "count",
+    "curves",
     "epochs",
     "file_name",
     "form",
@@ -40,7 +39,6 @@ __all__ = [
     "named",
     "samples",
     "save",
-    "sigma",
     "speed",
     "values",
 ]

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from genbench.errors import UsageError
-from genbench.figures import counts, intervals, pictures, sheets, trainings, widths
+from genbench.figures import intervals, pictures, sheets, trainings
+from genbench.figures.curves import curves
 from genbench.figures.pictures import Found, Sources
 from genbench.figures.speeds import speed
 from genbench.figures.style import Absent, Drawn
 from genbench.records.run import Result
 from genbench.records.store import Store
 
-NAMES = ("values", "speed", "sigma", "count", "epochs", "samples", "interpolation")
+NAMES = ("values", "speed", "curves", "epochs", "samples", "interpolation")
 
 
 def available(
@@ -50,10 +51,8 @@ def named(
     elif name == "speed":
         records = {result.key: store.records(result) for result in results}
         yield speed(found, references, records)
-    elif name == "sigma":
-        yield widths.sigma(found, references)
-    elif name == "count":
-        yield counts.count(found, references)
+    elif name == "curves":
+        yield curves(found, references)
     elif name == "epochs":
         yield trainings.epochs(found, references, _logs(results, store))
     elif name == "samples":

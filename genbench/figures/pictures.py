@@ -42,7 +42,7 @@ def sheets_of(
     found: Found, store: Store, sources: Sources | None, count: int
 ) -> Iterator[Drawn | Absent]:
     """A sheet for each row on each dataset, datasets one after the other."""
-    cells = _shown(found)
+    cells = _each_once(_shown(found, lambda r: r.run.draws), lambda r: r.run.sample_key)
     taken: set[str] = set()
     for dataset in dict.fromkeys(result.dataset for _, result in cells):
         own = [(cell, result) for cell, result in cells if result.dataset == dataset]
@@ -60,14 +60,26 @@ def sheets_of(
                 yield Absent(name, str(error))
 
 
-def _shown(found: Found) -> list[tuple[Cell, Result]]:
+def _shown(
+    found: Found, is_of_use: Callable[[Result], bool] = lambda result: True
+) -> list[tuple[Cell, Result]]:
     """Each row with the first of its results that is done: its first seed, fold and sample set."""
     cells = [cell for _, own in found for cell in own]
-    done = [(cell, [r for r in cell.results if r.status == "done"]) for cell in cells]
+    done = [(c, [r for r in c.results if r.status == "done" and is_of_use(r)]) for c in cells]
     shown = [(cell, results[0]) for cell, results in done if results]
     if not shown:
         raise UsageError("no result is done")
     return shown
+
+
+def _each_once(
+    cells: Sequence[tuple[Cell, Result]], key: Callable[[Result], str]
+) -> list[tuple[Cell, Result]]:
+    """Without the rows that show what another, scored by another metric, has shown."""
+    first: dict[tuple[str, str, str], tuple[Cell, Result]] = {}
+    for cell, result in cells:
+        first.setdefault((result.dataset, result.model, key(result)), (cell, result))
+    return [*first.values()]
 
 
 def _source(dataset: str, sources: Sources | None) -> Any:
@@ -157,7 +169,7 @@ def _beside(
 
 def interpolations(found: Found, sources: Sources | None) -> Iterator[Drawn | Absent]:
     """A figure for each dataset, of all its models that decode a latent z."""
-    cells = _shown(found)
+    cells = _each_once(_shown(found), lambda result: result.run.fit_key)
     names = {result.model for _, result in cells}
     able = sources.decoders() if sources else ()
     if sources is None or not names & {*able}:

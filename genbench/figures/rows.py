@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import fill
@@ -18,7 +19,6 @@ from scipy.optimize import isotonic_regression
 from genbench.figures import style
 from genbench.protocols import better
 from genbench.records.run import Result
-from genbench.tables import cells
 from genbench.tables.cells import Cell
 
 _COLOURS = [sns.color_palette("colorblind").as_hex()[i] for i in (0, 3, 2, 4, 5, 9, 1)]
@@ -26,12 +26,13 @@ _MARKERS = ("o", "s", "^", "v", "P", "X", "<")
 DASHES = ("-", (0, (6, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
 _REFERENCE = ("0.1", "0.28", "0.45")
 _NAMES = 1.11  # where names begin, right of a panel of width 1
+AXIS = 46  # letters in a line beside an axis
 _OPEN = ("o", "s", "^", "v", "p", "h", "<")
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One dataset of one table."""
+    """One dataset of one table, by one metric and its settings."""
 
     title: str
     cells: Sequence[Cell]
@@ -43,8 +44,14 @@ class Panel:
 
     @property
     def axis(self) -> str:
-        """What the axis of the score says."""
-        return style.line(f"{self.first.metric}, {self.first.unit} ({better(self.first.best)})", 60)
+        """What the axis of the score says; of long names the beginning."""
+        named = ", ".join(filter(None, [self.first.metric, self.first.unit]))
+        return f"{style.line(named, 44)} ({better(self.first.best)})"
+
+    @property
+    def quantity(self) -> str:
+        """What is scored, in a sentence."""
+        return " in ".join(filter(None, [self.first.metric, self.first.unit]))
 
 
 @dataclass(frozen=True)
@@ -58,15 +65,26 @@ class Look:
 
 
 def panels(found: Sequence[tuple[str, Sequence[Cell]]]) -> list[Panel]:
-    """A panel for each table and dataset, in their order."""
-    return [
-        Panel(
-            style.line(f"{head}: {title}" if title else head, 110),
-            [cell for cell in cells if cell.head == head],
-        )
-        for title, cells in found
-        for head in dict.fromkeys(cell.head for cell in cells)
-    ]
+    """A panel for each table, dataset, metric and settings that a user gave it, in their order."""
+    grouped: dict[tuple[str, str, str, str], list[Cell]] = {}
+    for title, cells in found:
+        for cell in cells:
+            grouped.setdefault((title, cell.head, *_scored_by(cell)), []).append(cell)
+    alike = Counter((title, head) for title, head, *_ in grouped)
+    made = []
+    for (title, head, metric, settings), cells in grouped.items():
+        more = [metric if metric not in title else "", settings]
+        said = ", ".join(filter(None, [title, *(more if alike[title, head] > 1 else [])]))
+        made.append(Panel(style.line(f"{head}: {said}" if said else head, 110), cells))
+    return made
+
+
+def _scored_by(cell: Cell) -> tuple[str, str]:
+    """The metric of a cell, and what a user set of it."""
+    first = cell.results[0]
+    own = f"{first.metric}."
+    settings = {k.removeprefix(own): v for k, v in first.overrides.items() if k.startswith(own)}
+    return first.metric, ", ".join(f"{key}={value}" for key, value in sorted(settings.items()))
 
 
 def is_reference(cell: Cell, references: Sequence[str]) -> bool:
@@ -106,9 +124,9 @@ def grid(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
     return figure, axes[:count]
 
 
-def finish(ax: Axes, panel: Panel) -> None:
+def finish(ax: Axes, title: str) -> None:
     """The title of a panel, and no more lines around it than it needs."""
-    ax.set_title(fill(panel.title, 42))
+    ax.set_title(fill(style.line(title, 130), 42))
     sns.despine(ax=ax)
 
 
@@ -207,34 +225,3 @@ def _key(ax: Axes, look: Look, at: float) -> None:
         scalex=False,
         scaley=False,
     )
-
-
-# --- what several captions say ---
-
-
-def remarks(found: Sequence[tuple[str, Sequence[Cell]]]) -> list[str]:
-    """Which rows are cut, by other code, or without a score."""
-    cells = [cell for _, own in found for cell in own]
-    cut = dict.fromkeys(cell.label for cell in cells if any(r.cut for r in cell.results))
-    stale = dict.fromkeys(cell.label for cell in cells if cell.stale)
-    failed = dict.fromkeys(cell.label for cell in cells if cell.value is None)
-    said = {
-        "training was cut by the time budget": cut,
-        "by other code or recipes than the installed": stale,
-        "without a score": failed,
-    }
-    return [f"{words}: {style.listed([*of])}" for words, of in said.items() if of]
-
-
-def over(cell: Cell) -> str:
-    """What a cell's error is the error of."""
-    return cells.OVER.get(cell.over, cell.over)
-
-
-def number(value: float) -> str:
-    """For a sentence: one decimal, thousands apart.
-
-    >>> number(-2057.26), number(0.016)
-    ('-2,057.3', '0.016')
-    """
-    return f"{value:,.1f}" if abs(value) >= 1 else f"{value:.3g}"

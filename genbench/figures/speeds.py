@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -16,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.transforms import Bbox
 
 from genbench.errors import UsageError
-from genbench.figures import rows, style
+from genbench.figures import captions, rows, style
 from genbench.figures.rows import Panel
 from genbench.figures.style import Drawn
 from genbench.tables import frames
@@ -37,7 +38,7 @@ _PLACES = [(x * far, y * far, h, v) for far in (1, 2, 3) for x, y, h, v in _SIDE
 
 @dataclass(frozen=True)
 class Point:
-    """One row of a table: its samples per second, its score, and the error of that."""
+    """One row of a table: its samples per second, its score, and its error, NaN where unknown."""
 
     name: str
     rate: float
@@ -74,7 +75,7 @@ def _points(panel: Panel, references: Sequence[str], records: Records) -> list[P
     for cell in panel.cells:
         rate = samples_per_second(cell.results, records)
         if cell.value is not None and rate is not None:
-            error = cell.error if cell.error and math.isfinite(cell.error) else 0.0
+            error = math.nan if cell.error is None else cell.error
             kind = list(KINDS)[rows.is_reference(cell, references)]
             points.append(Point(style.name(cell.label), rate, cell.value, error, kind))
     return points
@@ -83,24 +84,20 @@ def _points(panel: Panel, references: Sequence[str], records: Records) -> list[P
 def _said(found: Sequence[tuple[str, Sequence[Cell]]], records: Records) -> list[str]:
     """What stands below: the error bars, where it was timed, and which rows are not there."""
     every = [cell for _, own in found for cell in own]
-    bars = dict.fromkeys(f"bars: ± {rows.over(cell)}" for cell in every if cell.over)
+    scored = [cell for cell in every if cell.value is not None]
+    bars = dict.fromkeys(f"bars: ± {captions.over(cell)}" for cell in scored if cell.over)
+    bare = style.listed([cell.label for cell in scored if cell.error is None])
+    bars |= {f"no bar, since no standard error is known: {bare}": None} if bare else {}
     timed = notes(frames.rows(every), Asked(("sample",), records))
-    return [*bars, *timed, *rows.remarks(found)]
+    return [*bars, *timed, *captions.remarks(found)]
 
 
 def _alt(shown: Sequence[tuple[Panel, Sequence[Point]]]) -> str:
     said = [
-        f"on {panel.title} "
-        + ", ".join(
-            f"{point.name} {rows.number(point.value)} at {three_digits(point.rate)}"
-            for point in points
-        )
+        (panel, [f"{p.name} {captions.number(p.value)} at {three_digits(p.rate)}" for p in points])
         for panel, points in shown
     ]
-    first = shown[0][0].first
-    return style.line(
-        f"{first.metric} in {first.unit} against samples per second: {'; '.join(said)}."
-    )
+    return captions.told("against samples per second", said)
 
 
 # --- how it is drawn ---
@@ -130,8 +127,8 @@ def _panel(ax: Axes, panel: Panel, points: Sequence[Point]) -> None:
     )
     ax.margins(y=0.14)
     ax.set_xlabel("sampling speed, samples/s (logarithmic)")
-    ax.set_ylabel(panel.axis)
-    rows.finish(ax, panel)
+    ax.set_ylabel(fill(panel.axis, rows.AXIS))
+    rows.finish(ax, panel.title)
 
 
 def _around(rates: Sequence[float]) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from textwrap import fill
 from typing import Any
 
@@ -13,7 +13,7 @@ from matplotlib.ticker import (
 )
 
 from genbench.errors import UsageError
-from genbench.figures import rows, style
+from genbench.figures import captions, rows, style
 from genbench.figures.rows import End, Look, Panel
 from genbench.figures.style import Drawn
 from genbench.figures.traces import (
@@ -24,12 +24,12 @@ from genbench.figures.traces import (
     height_of,
     lines_of,
     mark,
-    traced,
     width_of,
 )
 from genbench.records.run import Result
 from genbench.tables.cells import Cell
 
+KEPT = "the epoch kept"
 Events = Mapping[str, Sequence[Mapping[str, Any]]]  # result's key -> the log of its training
 
 
@@ -39,39 +39,89 @@ def epochs(found: Found, references: Sequence[str], events: Events) -> Drawn:
     `events` are the logs of the trainings, by a result's key. Raises UsageError if no row has
     either.
     """
-    scored = traced(found, _by_epoch, _kept)
-    known = {(panel.title, trace.cell.label) for panel, traces in scored for trace in traces}
-    trained = [
-        (panel, cell, losses)
-        for panel in rows.panels(found)
-        for cell in panel.cells
-        if (panel.title, cell.label) not in known and (losses := _losses(cell, events))
-    ]
+    scored = _scored(found)
+    known = {_training(r) for each in scored for t in each.traces for r in t.cell.results}
+    trained = _unscored(found, events, known)
     if not scored and not trained:
         raise UsageError("no row trained by epochs")
     looks = rows.looks(found, references)
     with style.style():
-        most = max((len(losses) for *_, losses in trained), default=0)
-        height = max(3.1, 1.0 + 0.32 * most, height_of(scored) if scored else 0)
-        figure, axes = rows.grid(len(scored) + len(trained), 6.0, height)
-        for ax, (panel, traces) in zip(axes, scored, strict=False):
-            _epoch_panel(ax, panel, traces, looks)
-        names = [ends_of(traces, looks) for _, traces in scored]
-        for ax, (panel, cell, losses) in zip(axes[len(scored) :], trained, strict=True):
-            names.append(_loss_panel(ax, panel, cell, losses))
+        most = max((len(losses) for _, losses in trained), default=0)
+        room = height_of([each.traces for each in scored]) if scored else 0
+        figure, axes = rows.grid(len(scored) + len(trained), 6.0, max(3.1, 1.0 + 0.32 * most, room))
+        for ax, each in zip(axes, scored, strict=False):
+            _epoch_panel(ax, each, looks)
+        names = [ends_of(each.traces, looks) for each in scored]
+        for ax, (cell, losses) in zip(axes[len(scored) :], trained, strict=True):
+            names.append(_loss_panel(ax, cell, losses))
         rows.name_ends(axes, names)
     score = "score of the epoch's samples on rows that are no test rows; marked: the epoch kept"
     loss = "losses: mean over an epoch's batches; those of different models do not compare"
     said = [*([score] if scored else []), *([loss] if trained else [])]
-    several = any(len(t.lines) > 1 for _, traces in scored for t in traces)
-    several = several or any(len(runs) > 1 for *_, by in trained for runs in by.values())
+    several = any(len(t.lines) > 1 for each in scored for t in each.traces)
+    several = several or any(len(runs) > 1 for _, by in trained for runs in by.values())
     said += ["thin lines: single trainings"] if several else []
     return Drawn(
         "epochs",
         figure,
         _epochs_alt(scored, trained),
-        style.sentences([*said, *rows.remarks(found)]),
+        style.sentences([*said, *captions.remarks(found)]),
     )
+
+
+# --- each training once, whichever metrics scored it ---
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The epochs of a column that one metric scored, or of another what that metric chose."""
+
+    title: str
+    axis: str
+    traces: Sequence[Trace]
+
+
+def _scored(found: Found) -> list[Scored]:
+    """First the columns of the metrics that chose; then trainings of which there is no such."""
+    panels, shown = rows.panels(found), []
+    drawn: set[tuple[str, str]] = set()
+    for own in (True, False):
+        for panel in panels:
+            by = {_by(r) for cell in panel.cells for r in cell.results if _by_epoch(r)}
+            for metric in sorted(name for name in by if (name == panel.first.metric) is own):
+                axis = next((p.axis for p in panels if p.first.metric == metric), metric)
+                title = f"{panel.cells[0].head}: epochs chosen by {metric}"
+                traces = _traces(panel, metric, drawn)
+                shown += [Scored(panel.title if own else title, axis, traces)] if traces else []
+    return shown
+
+
+def _by(result: Result) -> str:
+    """The metric by which its epoch was chosen."""
+    return result.run.selection.get("metric", result.metric)
+
+
+def _traces(panel: Panel, metric: str, drawn: set[tuple[str, str]]) -> list[Trace]:
+    """The rows of a panel with trainings that are not drawn yet."""
+    traces = []
+    for cell in panel.cells:
+        new = [r for r in cell.results if r.status == "done" and _training(r) not in drawn]
+        new = [r for r in _each_training(new) if _by(r) == metric and _by_epoch(r)]
+        drawn |= {*map(_training, new)}
+        kept = [point for result in new for point in _kept(result)]
+        lines = [_by_epoch(result) for result in new]
+        traces += [Trace(replace(cell, results=new), lines, {KEPT: kept})] if new else []
+    return traces
+
+
+def _each_training(results: Sequence[Result]) -> list[Result]:
+    """Folds and sample sets may share a training."""
+    return [*{_training(result): result for result in reversed(results)}.values()][::-1]
+
+
+def _training(result: Result) -> tuple[str, str]:
+    """What tells one training from another."""
+    return result.model, result.run.fit_key
 
 
 def _by_epoch(result: Result) -> Points:
@@ -84,10 +134,24 @@ def _kept(result: Result) -> Points:
     return [point for point in _by_epoch(result) if point[0] == result.training.epoch]
 
 
-def _losses(cell: Cell, events: Events) -> dict[str, list[Points]]:
+def _unscored(
+    found: Found, events: Events, known: set[tuple[str, str]]
+) -> list[tuple[Cell, dict[str, list[Points]]]]:
+    """Rows with losses, each training once."""
+    trained, seen = [], set(known)
+    for panel in rows.panels(found):
+        for cell in panel.cells:
+            new = [r for r in cell.results if _training(r) not in seen]
+            losses = _losses(new, events)
+            seen |= {*map(_training, new)} if losses else set()
+            trained += [(cell, losses)] if losses else []
+    return trained
+
+
+def _losses(results: Sequence[Result], events: Events) -> dict[str, list[Points]]:
     """By name, a line of losses for each training behind a cell; of one epoch there is no line."""
     found: dict[str, list[Points]] = {}
-    logs = {id(log): log for result in cell.results if (log := events.get(result.key))}
+    logs = {id(log): log for result in results if (log := events.get(result.key))}
     for log in logs.values():
         for name, points in losses_of(log).items():
             if len(points) > 1 and points not in found.get(name, []):
@@ -110,22 +174,18 @@ def losses_of(log: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
     return found
 
 
-def _epoch_panel(
-    ax: Axes, panel: Panel, traces: Sequence[Trace], looks: Mapping[str, Look]
-) -> None:
-    for trace in traces:
+def _epoch_panel(ax: Axes, scored: Scored, looks: Mapping[str, Look]) -> None:
+    for trace in scored.traces:
         look = looks[trace.cell.label]
         lines_of(ax, trace, look, ".")
-        mark(ax, trace, look)
+        mark(ax, trace, look, [KEPT])
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("epoch")
-    ax.set_ylabel(f"held-out {panel.axis}")
-    rows.finish(ax, panel)
+    ax.set_ylabel(fill(f"held-out {scored.axis}", rows.AXIS))
+    rows.finish(ax, scored.title)
 
 
-def _loss_panel(
-    ax: Axes, panel: Panel, cell: Cell, losses: Mapping[str, Sequence[Points]]
-) -> list[End]:
+def _loss_panel(ax: Axes, cell: Cell, losses: Mapping[str, Sequence[Points]]) -> list[End]:
     """The losses of one row, each in dashes of its own."""
     ends = []
     for i, (name, lines) in enumerate(losses.items()):
@@ -138,25 +198,25 @@ def _loss_panel(
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("epoch")
     ax.set_ylabel("loss")
-    rows.finish(ax, Panel(f"{panel.title}: {style.name(cell.label)}", [cell]))
+    rows.finish(ax, f"{cell.head}: {style.name(cell.label)}")
     return ends
 
 
 def _epochs_alt(
-    scored: Sequence[tuple[Panel, Sequence[Trace]]],
-    trained: Sequence[tuple[Panel, Cell, Mapping[str, Sequence[Points]]]],
+    scored: Sequence[Scored],
+    trained: Sequence[tuple[Cell, Mapping[str, Sequence[Points]]]],
 ) -> str:
     said = [
-        f"on {panel.title} {style.name(trace.cell.label)} is best after epoch "
-        f"{trace.marked[0][0]:g} ({rows.number(trace.marked[0][1])})"
-        for panel, traces in scored
-        for trace in traces
+        f"on {each.title} {style.name(trace.cell.label)} is best after epoch "
+        f"{trace.marked[0][0]:g} ({captions.number(trace.marked[0][1])})"
+        for each in scored
+        for trace in each.traces
         if trace.marked
     ]
-    for panel, cell, losses in trained:
+    for cell, losses in trained:
         ends = ", ".join(
-            f"{name} from {rows.number(lines[0][0][1])} to {rows.number(lines[0][-1][1])}"
+            f"{name} from {captions.number(lines[0][0][1])} to {captions.number(lines[0][-1][1])}"
             for name, lines in losses.items()
         )
-        said.append(f"losses of {style.name(cell.label)} on {panel.title}: {ends}")
+        said.append(f"losses of {style.name(cell.label)} on {cell.head}: {ends}")
     return style.line(f"Training by epochs: {'; '.join(said)}.")

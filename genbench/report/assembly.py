@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,14 +19,17 @@ from genbench.words import several
 def report(
     results: Sequence[Result],
     store: Store,
-    results_dir: Path,
+    folders: Sequence[Path],
     figures: Sequence[page.Figure | page.Absent],
     version: str,
 ) -> page.Report:
-    """The page of some results, and of what is kept beside them; `figures` as they were drawn."""
+    """The page of some results, and of what is kept beside them; `figures` as they were drawn.
+
+    folders: of results, in which audits are kept.
+    """
     asked = Asked(records=contents.records_of(results, store))
     found = contents.tables_of(results, asked.records)
-    looked_at, not_looked_at = sections.sections(results, store, results_dir)
+    looked_at, not_looked_at = sections.sections(results, store, folders)
     return page.Report(
         title=_title(results),
         version=version,
@@ -45,6 +49,12 @@ def _title(results: Sequence[Result]) -> str:
     return f"{named} on {_listed([*dict.fromkeys(r.dataset for r in results)], 'datasets')}"
 
 
+def _metric(result: Result) -> str:
+    """ "parzen, in nats, higher is better"."""
+    unit = f"in {result.unit}" if result.unit else ""
+    return ", ".join(filter(None, [result.metric, unit, better(result.best)]))
+
+
 def _listed(names: Sequence[str], what: str) -> str:
     """A few names, or how many there are.
 
@@ -59,20 +69,18 @@ def _listed(names: Sequence[str], what: str) -> str:
 def _compared(results: Sequence[Result]) -> list[tuple[str, str]]:
     """The facts at the top of the page."""
     own = [result for result in results if not result.protocol]
-    failed = sum(result.status == "failed" for result in own)
-    metrics = {
-        f"{r.metric}, in {r.unit}, {better(r.best)}": None for r in own if r.status == "done"
-    }
+    metrics = dict.fromkeys(map(_metric, (r for r in own if r.status == "done")))
+    ended = Counter(result.status for result in own)
     data = dict.fromkeys((r.dataset, r.caveat, r.digest) for r in own)
     facts = {
-        "metric": "; ".join(metrics),
+        "metric" if len(metrics) < 2 else "metrics": "; ".join(metrics),
         "datasets": "; ".join(
             f"{name}, {caveat or 'canonical'} (sha256 {digest[:12]}…)"
             for name, caveat, digest in data
         ),
         "presets": several(r.preset for r in own),
         "seeds": several(r.seed for r in own),
-        "samples": several(f"{r.samples:,}" for r in own),
-        "runs": f"{len(own) - failed} done" + (f", {failed} failed" if failed else ""),
+        "samples": several(f"{r.samples:,}" for r in own if r.run.draws),
+        "runs": ", ".join(f"{ended[s]} {s}" for s in ("done", "failed", "unmet") if ended[s]),
     }
     return [(term, text) for term, text in facts.items() if text]

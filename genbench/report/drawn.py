@@ -14,8 +14,7 @@ from genbench.tables.cells import Cell
 TITLES = {  # kind of figure -> its title
     "values": "Scores with intervals",
     "speed": "Scores and sampling speed",
-    "sigma": "Scores by sigma",
-    "count": "Scores by the number of samples",
+    "curves": "Curves",
     "epochs": "Scores by epochs",
     "samples": "Samples",
     "interpolation": "Interpolations in z",

@@ -10,6 +10,7 @@ from genbench.auditing import findings, kept
 from genbench.auditing.scores import Audit
 from genbench.comparing import robustness
 from genbench.comparing.robustness import Robustness
+from genbench.defaults import DEFAULTS
 from genbench.errors import StoreError
 from genbench.records.run import Result
 from genbench.records.store import Store
@@ -20,23 +21,31 @@ from genbench.words import MISSING
 
 
 def sections(
-    results: Sequence[Result], store: Store, results_dir: Path
+    results: Sequence[Result], store: Store, folders: Sequence[Path]
 ) -> tuple[list[page.Section], list[page.Absent]]:
-    """What was found out about the order and the metric; and what was not looked at."""
+    """What was found out about the order and the metrics; and what was not looked at.
+
+    folders: of results; an audit is read from the first that keeps one.
+    """
     found = [_robustness(one, store) for one in contents.robustness_of(results, store)]
-    digests = {result.dataset: result.digest for result in results}
-    audits = [_audited(results_dir, *item) for item in digests.items()]
+    of = {(r.dataset, r.metric): r.digest for r in results}
+    audits = [_audited(folders, *names, digest) for names, digest in of.items()]
     absent = [] if found else [page.Absent("other protocols", "genbench score --protocols")]
     absent += [audit for audit in audits if isinstance(audit, page.Absent)]
     return [*found, *(audit for audit in audits if isinstance(audit, page.Section))], absent
 
 
-def _audited(results_dir: Path, dataset: str, digest: str) -> page.Section | page.Absent:
-    """The audit of the usual metric on a dataset, as far as it is kept and whole."""
-    what = f"audit of the metric on {dataset}"
-    command = shlex.join(["genbench", "audit", "--dataset", dataset])
+def _audited(
+    folders: Sequence[Path], dataset: str, metric: str, digest: str
+) -> page.Section | page.Absent:
+    """The audit of a metric on a dataset, as far as it is kept and whole."""
+    usual = metric == DEFAULTS.metrics[0]
+    what = f"audit of {metric} on {dataset}"
+    of = [] if usual else ["--metrics", metric]
+    command = shlex.join(["genbench", "audit", "--dataset", dataset, *of])
     try:
-        found = kept.stored(results_dir, dataset)
+        each = (kept.stored(folder, dataset, "" if usual else metric) for folder in folders)
+        found = next((audit for audit in each if audit is not None), None)
     except StoreError as error:
         return page.Absent(what, command, str(error))
     return page.Absent(what, command) if found is None else _audit(found, digest)

@@ -6,17 +6,15 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+from drawable import GAN, REFERENCES, REPLAY, current, every_text, found, said, stages
 from made import altered
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 from test_cli import TINY
-from test_speed_columns import stages
-from test_table import GAN, REFERENCES, REPLAY, current
 
 from genbench import figures
 from genbench.errors import UsageError
 from genbench.figures import Drawn
+from genbench.records.observed import Training
 from genbench.records.run import Result
 from genbench.tables import cells
 
@@ -25,18 +23,11 @@ RECORDS = {"k": stages(sample=0.5), "r": stages(sample=2.0), "t": stages()}
 
 
 def drawn(*results: Result, records: dict = RECORDS) -> Drawn:
-    tables = cells.tables(list(results))
-    own = [(title, cells.cells(found, current)) for title, found in tables]
-    return figures.speed(own, REFERENCES, records)
+    return figures.speed(found(*results), REFERENCES, records)
 
 
 def texts(ax: Axes) -> list[str]:
     return [text.get_text() for text in ax.texts]
-
-
-def said(drawn: Drawn) -> str:
-    """The caption, as if it were on one line."""
-    return " ".join(drawn.caption.split())
 
 
 def test_the_points_are_rates_and_scores_with_their_errors() -> None:
@@ -94,7 +85,7 @@ def test_the_caption_says_what_is_not_shown_and_what_does_not_compare() -> None:
     failed = altered(GAN, model="dbn", status="failed", value=None, stderr=None, key="d")
     records = {"k": stages(), "r": stages(threads=8)}
     figure = drawn(GAN, SLOWER, failed, altered(GAN, model="lost", key="l"), records=records)
-    assert "without a score: dbn" in said(figure)
+    assert "without a score (failed): dbn" in said(figure)
     assert "not recorded for lost" in said(figure)
     assert "do not compare" in said(figure)
 
@@ -106,11 +97,6 @@ def test_the_caption_says_which_rows_are_cut_or_by_other_code() -> None:
     caption = said(figures.speed([("", shown)], REFERENCES, records))
     assert "training was cut by the time budget: short" in caption
     assert "by other code or recipes than the installed: short [" in caption
-
-
-def every_text(figure: Figure) -> list[Text]:
-    """All texts that are drawn, and the tick labels too."""
-    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
 
 
 @pytest.mark.parametrize("name", ["$x^2$", "a_b", "$\\frac{1}$", "\\input{x}", "two\nlines", "$"])
@@ -157,23 +143,22 @@ HOSTILE = {
 @pytest.mark.parametrize("text", ["x" * 300, "a name " * 43, "".join(HOSTILE.values())])
 @pytest.mark.filterwarnings("error")  # a glyph that no font has, a layout that does not fit
 def test_hostile_names_neither_break_a_figure_nor_its_layout(text: str) -> None:
-    details = {"sigma": 0.2, "valid": 3.0, "curve": [[0.1, 1.0], [0.2, 3.0], [0.4, 2.0]]}
-    details |= {"by_count": [[5, 0.2, 1.0], [10, 0.2, 3.0]]}
-    details |= {"training": {"curve": [[1, 1.0], [2, 2.0]], "epoch": 2}}
-    like = altered(GAN, caveat=text, metric=text, unit=text, details=details)
+    curves = {f"{text} by {text}: {name}": [(0.1, 1.0), (0.2, 3.0)] for name in ("", text)}
+    curves |= {"score by samples": [(5, 1.0), (10, 3.0)], text: [(1.0, 2.0)]}
+    like = altered(GAN, caveat=text, metric=text, unit=text, curves=curves)
+    like = altered(like, training=Training(curve=((1, 1.0), (2, 2.0)), epoch=2))
     hostile = [altered(like, model=name, key=name) for name in HOSTILE.values()]
-    found = [(text, cells.cells(hostile, current))]
+    own = [(text, cells.cells(hostile, current))]
     made = [
-        figures.values(found, REFERENCES),
-        figures.sigma(found, REFERENCES),
-        figures.count(found, REFERENCES),
-        figures.epochs(found, REFERENCES, {}),
-        figures.speed(found, REFERENCES, {name: stages() for name in HOSTILE.values()}),
+        figures.values(own, REFERENCES),
+        figures.curves(own, REFERENCES),
+        figures.epochs(own, REFERENCES, {}),
+        figures.speed(own, REFERENCES, {name: stages() for name in HOSTILE.values()}),
     ]
     for one in made:
         inches = one.figure.get_tightbbox().width
         assert inches < 1.15 * one.figure.get_figwidth(), one.name
-        assert one.figure.axes[0].get_position().width > 0.25, one.name
+        assert one.figure.axes[0].get_position().width * one.figure.get_figwidth() > 1.7, one.name
         assert one.figure.axes[0].get_position().height > 0.25, one.name
         assert not {"\u202e", "\x00", "\x1b"} & set(one.alt + one.caption)
     assert figures.content(made[1], "svg").startswith(b"<?xml")
@@ -218,7 +203,7 @@ def test_figure_all_writes_what_the_results_allow_and_says_why_not_the_rest(
     done = genbench("figure", "all", "--out", "out", "--format", "svg,png")
     assert done.returncode == 0, done.stderr
     written = sorted(path.name for path in (tmp_path / "out").iterdir())
-    names = ("count", "epochs", "samples-tiny-walk-50-samples", "sigma", "speed", "values")
+    names = ("curves", "epochs", "samples-tiny-walk-50-samples", "speed", "values")
     assert written == sorted(f"{name}.{form}" for name in names for form in ("svg", "png"))
     assert sorted(done.stdout.split()) == [f"out/{name}" for name in written]
     assert "no interpolation: none of walk decodes a latent z" in done.stderr
@@ -232,8 +217,10 @@ def test_figure_all_writes_what_the_results_allow_and_says_why_not_the_rest(
     [
         (("values", "-m", "drft"), "did you mean 'drift'?"),
         (("all", "--format", "pgn"), "did you mean 'png'?"),
-        (("sigma", "--out", "sigma.jpg"), "must end in .png, .svg or .pdf"),
+        (("curves", "--out", "curves.jpg"), "must end in .png, .svg or .pdf"),
         (("interpolation",), "decodes a latent z"),
+        (("sigma", "-m", "drift", "--out", "sigma.svg"), "genbench figure curves"),
+        (("count",), "genbench figure curves"),
     ],
 )
 def test_a_wrong_request_ends_in_2_and_says_what_would_do(genbench, arguments, said) -> None:

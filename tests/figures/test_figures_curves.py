@@ -1,53 +1,49 @@
-"""Values, and scores along sigma, samples and epochs: what is drawn is what was measured."""
+"""Values, curves and epochs: what is drawn is what was measured."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
+from drawable import (
+    GAN,
+    REFERENCES,
+    REPLAY,
+    every_text,
+    found,
+    lines,
+    marks,
+    said,
+    title,
+)
 from made import altered
-from matplotlib.axes import Axes
 from matplotlib.text import Text
 from scipy import stats
-from test_figures import every_text, said
-from test_table import GAN, REFERENCES, REPLAY, current
 
 from genbench import figures
 from genbench.errors import UsageError
 from genbench.figures import rows, trainings
-from genbench.records.run import Result
-from genbench.tables import cells
+from genbench.records.observed import Training
 
-CURVE = [[0.1, -50.0], [0.2, 100.0], [0.4, 40.0], [0.8, -300.0]]
-DETAILS = {
-    "sigma": 0.2,
-    "valid": 100.0,
-    "curve": CURVE,
-    "between": [[0.25, 104.0]],
-    "by_count": [[2500, 0.3, 80.0], [5000, 0.2, 95.0], [10_000, 0.2, 110.0]],
-    "training": {"curve": [[10, 60.0], [20, 90.0], [30, 70.0]], "epoch": 20, "epochs": 30},
+GRID = [(0.1, -50.0), (0.2, 100.0), (0.4, 40.0), (0.8, -300.0)]
+BETWEEN = [(0.25, 104.0), (0.15, 60.0)]
+COUNTS = [(2500, 80.0), (5000, 95.0), (10_000, 110.0)]
+SIGMA, SAMPLES = "validation score by sigma", "score by samples"
+CURVES = {
+    f"{SIGMA}: grid": GRID,
+    f"{SIGMA}: between its points": BETWEEN,
+    f"{SIGMA}: chosen": [(0.2, 100.0)],
+    SAMPLES: COUNTS,
 }
-FULL = altered(GAN, details=DETAILS)
-OTHER = altered(
-    REPLAY,
-    key="o",
-    details={**DETAILS, "sigma": 0.8, "valid": 140.0, "curve": [[0.1, 100.0], [0.8, 140.0]]},
-)
+TRAINING = Training(30, 20, curve=((10, 60.0), (20, 90.0), (30, 70.0)))
+FULL = altered(GAN, curves=CURVES, training=TRAINING)
+EDGE = {f"{SIGMA}: grid": [(0.1, 100.0), (0.8, 140.0)], f"{SIGMA}: chosen": [(0.8, 140.0)]}
+OTHER = altered(REPLAY, key="o", curves={**EDGE, SAMPLES: COUNTS}, training=TRAINING)
 
 
-def found(*results: Result) -> list:
-    tables = cells.tables(list(results))
-    return [(title, cells.cells(own, current)) for title, own in tables]
-
-
-def lines(ax: Axes) -> list[list[tuple[float, float]]]:
-    """The points of every line of a panel, keys and single marks aside."""
-    drawn = [line.get_xydata() for line in ax.lines if line.get_transform() == ax.transData]
-    return [[(x, y) for x, y in points] for points in drawn if len(points) > 1]
-
-
-def marks(ax: Axes) -> list[tuple[float, float]]:
-    drawn = [line.get_xydata() for line in ax.lines if line.get_transform() == ax.transData]
-    return [tuple(points[0]) for points in drawn if len(points) == 1]
+def curved(curves: Mapping, **changed) -> figures.Drawn:
+    """The figure of one result with these curves."""
+    return figures.curves(found(altered(GAN, curves=curves, **changed)), REFERENCES)
 
 
 # --- values ---
@@ -90,12 +86,38 @@ def test_reference_rows_stand_apart_below_the_others() -> None:
     assert [line.get_ydata()[0] for line in ax.lines if line.get_marker() == "None"][-1] == 0.5
 
 
-def test_a_failed_row_is_shown_as_failed() -> None:
-    failed = altered(GAN, model="dbn", status="failed", value=None, stderr=None)
-    drawn = figures.values(found(GAN, failed), REFERENCES)
-    assert "failed" in [text.get_text() for text in drawn.figure.axes[0].texts]
-    assert "dbn failed" in drawn.alt
-    assert "without a score: dbn" in said(drawn)
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [("failed", "boom", "(failed): dbn"), ("unmet", "it has no log_prob", "(unmet: it has no")],
+)
+def test_a_row_without_a_score_is_left_out_and_named_with_its_reason(status, error, words) -> None:
+    without = altered(GAN, model="dbn", status=status, value=None, stderr=None, error=error)
+    drawn = figures.values(found(GAN, without), REFERENCES)
+    assert [text.get_text() for text in drawn.figure.axes[0].get_yticklabels()] == ["gan"]
+    assert f"without a score {words}" in said(drawn)
+    assert "dbn" not in drawn.alt
+
+
+def test_a_value_without_a_known_error_has_no_interval_and_says_so() -> None:
+    drawn = figures.values(found(altered(GAN, stderr=None), REPLAY), REFERENCES)
+    (ax,) = drawn.figure.axes
+    assert not [points for points in lines(ax) if points[0][1] == points[1][1] == 0]
+    assert "no interval: no standard error is known (gan on mnist)" in said(drawn)
+    assert "gan 222.3, published" in drawn.alt
+
+
+def test_each_metric_and_setting_has_a_panel_that_says_what_is_better() -> None:
+    near = altered(GAN, metric="c2st", key="c", unit="", best=0.5, value=0.75, stderr=None)
+    other = altered(near, overrides={"c2st.trees": 7}, key="d", best="real")
+    drawn = figures.values(found(GAN, near, other), REFERENCES)
+    titles = ["mnist: parzen", "mnist: c2st", "mnist: c2st, trees=7"]
+    assert [title(ax) for ax in drawn.figure.axes] == titles
+    assert [ax.get_xlabel() for ax in drawn.figure.axes] == [
+        "parzen, nats (higher is better)",
+        "c2st (nearer to 0.5 is better)",
+        "c2st (nearer to held-out data's is better)",
+    ]
+    assert "parzen in nats on mnist: parzen: gan" in drawn.alt
 
 
 def test_each_dataset_has_a_panel_of_its_own_scale() -> None:
@@ -104,48 +126,123 @@ def test_each_dataset_has_a_panel_of_its_own_scale() -> None:
     assert first.get_xlim()[1] < 1000 < second.get_xlim()[0]
 
 
-# --- sigma ---
+# --- curves ---
 
 
-def test_a_curve_of_sigma_is_the_grid_and_what_lies_between() -> None:
-    (ax,) = figures.sigma(found(FULL), REFERENCES).figure.axes
-    expected = sorted([tuple(point) for point in [*CURVE, *DETAILS["between"]]])
-    assert expected in lines(ax)
+def test_what_stands_before_a_colon_is_a_panel_with_axes_of_its_own() -> None:
+    first, second = curved(CURVES).figure.axes
+    assert [title(first), title(second)] == [f"mnist: {SAMPLES}", f"mnist: {SIGMA}"]
+    assert [first.get_xlabel(), second.get_xlabel()] == ["samples", "sigma (logarithmic)"]
+    assert first.get_ylabel() == "parzen, nats (higher is better)"
+    assert second.get_ylabel() == "validation parzen, nats (higher is better)"
 
 
-def test_the_chosen_sigma_is_marked_and_one_at_an_end_is_named() -> None:
-    drawn = figures.sigma(found(FULL, OTHER), REFERENCES)
-    (ax,) = drawn.figure.axes
-    assert marks(ax) == [(0.2, 100.0), (0.8, 140.0)]
+def test_curves_of_one_panel_are_one_line_by_x_and_a_curve_of_one_point_is_a_mark() -> None:
+    drawn = curved(CURVES)
+    ax = drawn.figure.axes[1]
+    assert sorted([*GRID, *BETWEEN]) in lines(ax)
+    assert marks(ax) == [(0.2, 100.0)]
+    assert [text.get_text() for text in drawn.figure.legends[0].get_texts()] == ["chosen"]
+    assert '"between its points" and "grid" are one line' in said(drawn)
+    assert "gan 100.0 at 0.2 (chosen)" in drawn.alt
+
+
+def test_curves_that_share_an_x_are_lines_of_their_own() -> None:
+    train, held_out = [(1, 3.0), (2, 1.0)], [(1, 4.0), (2, 2.0)]
+    (ax,) = curved({"loss by epoch: train": train, "loss by epoch: held out": held_out}).figure.axes
+    assert lines(ax) == [held_out, train]
+    assert [text.get_text() for text in ax.texts] == ["gan\nheld out", "gan\ntrain"]
+    assert len({line.get_linestyle() for line in ax.lines if len(line.get_xdata()) == 2}) == 2
+
+
+def test_what_is_marked_at_an_end_is_named() -> None:
+    drawn = figures.curves(found(FULL, OTHER), REFERENCES)
+    assert marks(drawn.figure.axes[1]) == [(0.2, 100.0), (0.8, 140.0)]
     assert "a better one may lie outside: replay" in said(drawn)
-    assert "gan best at 0.2 (100.0)" in drawn.alt
 
 
-def test_scores_below_the_panel_are_said_not_to_be_shown() -> None:
-    drawn = figures.sigma(found(FULL, OTHER), REFERENCES)
-    bottom = drawn.figure.axes[0].get_ylim()[0]
-    assert -300 < bottom < 40
-    assert "are not shown" in said(drawn)
+@pytest.mark.parametrize(("best", "sign"), [("high", 1), ("low", -1)])
+def test_far_worse_scores_are_said_not_to_be_shown(best: str, sign: int) -> None:
+    own = [altered(each, best=best, curves=_signed(each.curves, sign)) for each in (FULL, OTHER)]
+    drawn = figures.curves(found(*own), REFERENCES)
+    worst = drawn.figure.axes[1].get_ylim()[0 if best == "high" else 1]
+    assert -300 < sign * worst < 40
+    assert f"scores {'below' if best == 'high' else 'above'}" in said(drawn)
 
 
-# --- number of samples ---
+def _signed(curves: Mapping, sign: int) -> Mapping:
+    return {name: [(x, sign * y) for x, y in points] for name, points in curves.items()}
 
 
-def test_the_axis_of_samples_doubles_and_the_published_value_is_dashed() -> None:
-    drawn = figures.count(found(FULL), REFERENCES)
-    (ax,) = drawn.figure.axes
-    assert [(2500, 80.0), (5000, 95.0), (10_000, 110.0)] in lines(ax)
-    assert ax.get_xscale() == "log"
-    ticks = [text.get_text() for text in ax.get_xticklabels()]
-    assert ticks == ["2,500", "5,000", "10,000"]
-    assert any(set(line.get_ydata()) == {225.0} for line in ax.lines)
-    assert "gan, published 225" in [text.get_text() for text in ax.texts]
-    assert "gan 80.0 with 2,500 to 110.0 with 10,000" in drawn.alt
+@pytest.mark.parametrize(
+    ("xs", "scale", "ticks"),
+    [
+        ((2500, 5000, 10_000), "linear", ["2,500", "5,000", "10,000"]),
+        ((1250, 2500, 10_000), "log", ["1,250", "2,500", "10,000"]),
+        ((0, 4, 80), "linear", ["0", "4", "80"]),
+        ((0.1, 0.2, 0.79), "linear", None),
+        ((0.1, 0.3, 0.8), "log", None),
+        ((-1.0, 2.5, 100.0), "linear", None),
+    ],
+)
+def test_a_wide_axis_is_logarithmic_and_few_whole_numbers_are_its_ticks(xs, scale, ticks) -> None:
+    (ax,) = curved({"a by b": [(x, 1.0 + x) for x in xs]}).figure.axes
+    assert ax.get_xscale() == scale
+    if ticks:
+        assert [text.get_text() for text in ax.get_xticklabels()] == ticks
+        assert ("base 2" in ax.get_xlabel()) == (scale == "log")
+
+
+def test_whole_numbers_that_lie_close_are_no_ticks() -> None:
+    (ax,) = curved({"a by b": [(1000, 1.0), (1001, 2.0), (5000, 3.0)]}).figure.axes
+    assert "1,001" not in [text.get_text() for text in ax.get_xticklabels()]
+
+
+def test_a_published_value_is_dashed_in_panels_of_the_score_alone() -> None:
+    drawn = curved(CURVES)
+    dashed = [[set(line.get_ydata()) == {225.0} for line in ax.lines] for ax in drawn.figure.axes]
+    assert [any(each) for each in dashed] == [True, False]
+    assert "gan, published 225" in [text.get_text() for text in drawn.figure.axes[0].texts]
+    assert "dashed: published, Goodfellow et al. 2014, Table 1" in said(drawn)
+    assert "gan 80.0 at 2,500 to 110.0 at 10,000" in drawn.alt
+
+
+def test_a_published_value_is_not_drawn_for_another_metric() -> None:
+    drawn = figures.curves(found(FULL, altered(FULL, metric="other", key="x")), REFERENCES)
+    of_other = [ax for ax in drawn.figure.axes if "other" in title(ax)]
+    assert len(of_other) == 2
+    assert not any(set(line.get_ydata()) == {225.0} for ax in of_other for line in ax.lines)
+
+
+@pytest.mark.parametrize(
+    "name", ["", ":", " by ", "a:b:c", " by x", "y by ", "\u202e by $x$: \x00"]
+)
+@pytest.mark.filterwarnings("error")
+def test_a_curve_of_any_name_is_drawn(name: str) -> None:
+    drawn = curved({name: [(1.0, 2.0), (2.0, 1.0)], f"{name}:mark": [(1.5, 3.0)]})
+    assert any([(1.0, 2.0), (2.0, 1.0)] in lines(ax) for ax in drawn.figure.axes)
+    assert not set("\u202e\x00") & set(drawn.alt + drawn.caption)
+    figures.content(drawn, "svg")
+
+
+@pytest.mark.parametrize("y", [0.0, 1e300, -1e-300])
+@pytest.mark.filterwarnings("error")
+def test_curves_of_any_numbers_are_drawn(y: float) -> None:
+    drawn = curved(
+        {"score by x": [(1e-300, y), (1e300, -y), (5, y)], "flat by x": [(2, y), (2, y)]}
+    )
+    figures.content(drawn, "png")
+
+
+def test_more_panels_than_a_page_holds_are_named_and_not_drawn() -> None:
+    drawn = curved({f"y{i:02} by x": [(1, 1.0), (2, 2.0)] for i in range(26)})
+    assert len(drawn.figure.axes) == 24
+    assert "not drawn: mnist: y24 by x, mnist: y25 by x" in said(drawn)
 
 
 def test_several_seeds_are_thin_lines_of_one_row() -> None:
     seeds = [altered(FULL, seed=seed, key=str(seed)) for seed in range(3)]
-    (ax,) = figures.count(found(*seeds), REFERENCES).figure.axes
+    ax = figures.curves(found(*seeds), REFERENCES).figure.axes[0]
     own = [line for line in ax.lines if len(line.get_xdata()) == 3]
     assert [line.get_linewidth() for line in own] == [0.8] * 3
     assert len({line.get_color() for line in own}) == 1
@@ -153,6 +250,27 @@ def test_several_seeds_are_thin_lines_of_one_row() -> None:
 
 
 # --- epochs ---
+
+
+def test_a_training_that_two_metrics_scored_is_drawn_once_by_the_metric_that_chose() -> None:
+    other = altered(FULL, metric="other", key="x", unit="bits", selection={"metric": "parzen"})
+    own = altered(FULL, selection={"metric": "parzen"})
+    (ax,) = figures.epochs(found(other, own), REFERENCES, {}).figure.axes
+    assert title(ax) == "mnist: parzen"
+    assert ax.get_ylabel() == "held-out parzen, nats (higher is better)"
+
+
+def test_epochs_that_a_metric_of_no_column_chose_are_said_to_be_its_own() -> None:
+    other = altered(FULL, metric="other", unit="bits", selection={"metric": "parzen"})
+    (ax,) = figures.epochs(found(other), REFERENCES, {}).figure.axes
+    assert title(ax) == "mnist: epochs chosen by parzen"
+    assert ax.get_ylabel() == "held-out parzen"
+
+
+def test_losses_of_a_training_that_two_metrics_scored_are_drawn_once() -> None:
+    log = [{"stage": "fit", "done": 0}, event(1, a=3.0), event(2, a=2.0)]
+    both = found(GAN, altered(GAN, metric="other", key="x"))
+    assert len(figures.epochs(both, REFERENCES, {"k": log, "x": log}).figure.axes) == 1
 
 
 def event(epoch: int, **losses: float) -> dict:
@@ -189,14 +307,13 @@ def test_a_training_made_again_replaces_its_epochs_and_a_resumed_one_goes_on() -
 
 KINDS = {
     "values": lambda own: figures.values(own, REFERENCES),
-    "sigma": lambda own: figures.sigma(own, REFERENCES),
-    "count": lambda own: figures.count(own, REFERENCES),
+    "curves": lambda own: figures.curves(own, REFERENCES),
     "epochs": lambda own: figures.epochs(own, REFERENCES, {}),
 }
 
 
 @pytest.mark.parametrize(
-    ("kind", "form"), [("values", "pdf"), ("sigma", "svg"), ("count", "png"), ("epochs", "svg")]
+    ("kind", "form"), [("values", "pdf"), ("curves", "svg"), ("curves", "png"), ("epochs", "svg")]
 )
 def test_the_same_results_are_the_same_bytes(kind: str, form: str) -> None:
     first, again = (figures.content(KINDS[kind](found(FULL, OTHER)), form) for _ in range(2))
@@ -205,7 +322,7 @@ def test_the_same_results_are_the_same_bytes(kind: str, form: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_to_draw_is_an_error(kind: str) -> None:
-    empty = altered(GAN, status="failed", value=None, stderr=None, details={})
+    empty = altered(GAN, status="failed", value=None, stderr=None, curves={}, training=Training())
     with pytest.raises(UsageError, match="no "):
         KINDS[kind](found(empty))
 
@@ -219,7 +336,7 @@ def test_no_text_covers_another(kind: str) -> None:
     figure = KINDS[kind](found(*many, OTHER)).figure
     renderer = figure.canvas.get_renderer()
     names = [text for text in every_text(figure) if "_" in text.get_text()]
-    assert len(names) == 9
+    assert len(names) == (18 if kind == "curves" else 9)
     boxes = [Text.get_window_extent(text, renderer) for text in names]  # without joining lines
     for i, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:i])
