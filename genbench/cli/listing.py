@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from genbench.cli.applications import app, list_app
-from genbench.cli.options import DataDir, Json, ResultsDir, any_name
+from genbench.cli.options import DataDir, Json, OnDataset, ResultsDir, any_name
 from genbench.cli.parsing import data_folder
 from genbench.cli.showing import print_json, print_rows
 from genbench.errors import UsageError
@@ -92,10 +92,7 @@ def check(
     name: Annotated[
         str, typer.Argument(help="A model, dataset or metric.", autocompletion=any_name)
     ],
-    dataset: Annotated[
-        str | None,
-        typer.Option("--dataset", "-d", help="Try a model on its first rows, not on made-up ones."),
-    ] = None,
+    dataset: OnDataset = None,
     data_dir: DataDir = None,
 ) -> None:
     """Run the contract tests on one registered thing, ours or a stranger's."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genbench.protocols import abilities
 from genbench.running.labels import HIDDEN
-from genbench.testing.claims import require
+from genbench.testing.claims import require, works
 from genbench.testing.rows import Examples, made_up
 from genbench.testing.trial import Trial, copied, equal
 
@@ -46,7 +46,8 @@ def _shown_claims(cls: Any, hyperparameters: Mapping[str, Any], examples: Exampl
     all_shown = examples.labels
     assert all_shown is not None
     half = torch.where(torch.arange(ROWS) % 2 == 0, all_shown, HIDDEN)
-    blank = Trial(cls, hyperparameters, _with(examples, half))
+    with works(f"it trains where labels are hidden, {HIDDEN}"):
+        blank = Trial(cls, hyperparameters, _with(examples, half))
     full = Trial(cls, hyperparameters, examples)
     losses = [loss for epoch in blank.epochs for loss in epoch.losses.values()]
     finite = bool(torch.tensor(losses, dtype=torch.float64).isfinite().all())
@@ -96,8 +97,8 @@ def _asked_claims(trial: Trial) -> Iterator[str]:
     rows = trial.draw(trial.model, ASKED, asked)
     claim = "sample gives a row for each label that is asked for"
     yield require(len(rows) == ASKED, claim, f"got {len(rows)} for {ASKED}")
-    others = trial.draw(trial.model, ASKED, 1 - asked)
-    ignored = torch.equal(rows, others)
+    of_one = [trial.draw(trial.model, ASKED, torch.full((ASKED,), label)) for label in (0, 1)]
+    ignored = torch.equal(*of_one)
     yield require(not ignored, "other labels give other rows", "the labels are ignored")
     if trial.labels is None:
         return

@@ -92,7 +92,7 @@ def _examples(cls: Any, dataset: Any) -> list[Examples]:
         if found.labels is None and abilities(cls) & {"labelled", "conditional"}:
             raise UsageError("the model needs labels, and the dataset has none")
         return [found]
-    return [made_up(shape, getattr(cls, "range", PIXELS)) for shape in SHAPES]
+    return [made_up(shape, getattr(cls, "range", None) or PIXELS) for shape in SHAPES]
 
 
 def _training_claims(trial: Trial) -> Iterator[str]:
