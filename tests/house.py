@@ -156,7 +156,8 @@ ACTS = {
             "genbench/running/runner.py": RESULT,
             "genbench/running/data.py": "a stranger's dataset may raise anything",
             "genbench/plugins/registry.py": "a stranger's module may raise anything",
-            "genbench/testing.py": "a claim broken by whatever a stranger's part raises",
+            "genbench/testing/claims.py:works": "a claim broken by what a stranger's part raises",
+            "genbench/testing/datasets.py": "a fold that is refused by another error",
             "genbench/records/files.py:write_bytes": "takes its temporary file away, raises again",
             "genbench/errors.py:reason": "a stranger's exception may raise when it is shown",
             "genbench/running/failures.py:places": "and when it is looked at",
@@ -171,7 +172,8 @@ ACTS = {
         homes="genbench/models genbench/datasets genbench/metrics baselines",
         exceptions={
             "genbench/plugins/recipe.py:<module>": "the preset that adds nothing: PAPER to others",
-            "genbench/testing.py": "the contract takes the shortest recipe, where there is one",
+            "genbench/testing/models.py:_smoke": "the shortest recipe, where there is one",
+            "genbench/testing/densities.py:_plane": "the dataset whose plane is integrated over",
         },
     ),
 }

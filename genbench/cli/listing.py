@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from genbench.cli.applications import app, list_app
-from genbench.cli.options import DataDir, Json, ResultsDir, any_name
+from genbench.cli.options import DataDir, Json, OnDataset, ResultsDir, any_name
 from genbench.cli.parsing import data_folder, store
 from genbench.cli.showing import print_json, print_rows
 from genbench.errors import UsageError
@@ -89,6 +89,7 @@ def check(
     name: Annotated[
         str, typer.Argument(help="A model, dataset or metric.", autocompletion=any_name)
     ],
+    dataset: OnDataset = None,
     data_dir: DataDir = None,
 ) -> None:
     """Run the contract tests on one registered thing, ours or a stranger's."""
@@ -101,10 +102,13 @@ def check(
         known = [known for kind in registry.KINDS for known in registry.names(kind)]
         raise UsageError(f"nothing is registered as {name!r}; {registry.nearest(wanted, known)}")
     for kind in kinds:
-        if kind == "dataset":
+        if kind == "model":
+            rows_of = dataset and dataset.replace("-", "_")
+            passed = testing.check_model(wanted, rows_of, data_folder(data_dir))
+        elif kind == "dataset":
             passed = testing.check_dataset(wanted, data_folder(data_dir))
         else:
-            passed = {"model": testing.check_model, "metric": testing.check_metric}[kind](wanted)
+            passed = testing.check_metric(wanted)
         for claim in passed:
             typer.echo(f"ok  {claim}")
         typer.echo(f"{kind} {wanted} keeps its contract: {len(passed)} checks passed")

@@ -73,6 +73,9 @@ def switch(help: str, name: str) -> Any:
 # --- what is asked for ---
 
 OnlyModels = Annotated[str | None, of_models("Only these.")]
+OnDataset = Annotated[
+    str | None, of_datasets("Try a model on its first rows, not on made-up ones.")
+]
 OnlyDatasets = Annotated[str | None, of_datasets("Only these.")]
 OnlyMetrics = Annotated[str | None, of_metrics("Only these.")]
 Columns = Annotated[

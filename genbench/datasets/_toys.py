@@ -8,10 +8,34 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from genbench.datasets._stored import as_labels, check_fold
 from genbench.protocols import Split
 from genbench.records.files import sha256_of_arrays
+
+
+class MixtureDensity:
+    """p(x) = mean over k of N(x; centres[k], std²), in d dimensions.
+
+    centres: (k, d). What a toy's rows come from, but for their rounding to float32.
+    """
+
+    def __init__(self, centres: np.ndarray, std: float) -> None:
+        self.centres, self.std = torch.from_numpy(np.asarray(centres, np.float64)), std
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log density, nats, float64 `(n,)`, of rows x `(n, d)`."""
+        k, d = self.centres.shape
+        sq_dist = (x.double()[:, None] - self.centres.to(x.device)).square().sum(dim=2)
+        constant = math.log(k) + d * math.log(self.std * math.sqrt(2 * math.pi))
+        return (-sq_dist / (2 * self.std**2)).logsumexp(dim=1) - constant
+
+    def draw(self, n: int) -> Tensor:
+        """n independent rows `(n, d)`, float32, from torch's global generator."""
+        modes = torch.randint(len(self.centres), (n,))
+        rows = self.centres.to(modes.device)[modes]
+        return (rows + self.std * torch.randn_like(rows)).float()
 
 
 class Mixture:
@@ -38,6 +62,11 @@ class Mixture:
         """sha256, in hex, of the rows."""
         rows, _ = self._drawn
         return sha256_of_arrays({"rows": rows})
+
+    @property
+    def density(self) -> MixtureDensity:
+        """The distribution that the rows were drawn from."""
+        return MixtureDensity(self.centres, self.std)
 
     def split(self, fold: int) -> Split:
         """The only fold, 0."""

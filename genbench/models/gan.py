@@ -94,6 +94,7 @@ class GAN:
         self.D, self.G = networks.discriminator(self), self.top
         nets = (self.top, self.bottom, self.D)
         self.velocity = {p: torch.zeros_like(p) for net in nets for p in net.parameters()}
+        self.knows_D = True
         self.epoch = torch.zeros((), dtype=torch.int64)
         self.stage = torch.ones((), dtype=torch.int64)
 
@@ -181,6 +182,29 @@ class GAN:
             rows.copy_(self.G(self._noise(len(rows))))
         return x
 
+    def prior(self, n: int) -> Tensor:
+        """n draws of z, (n, noise_size)."""
+        return self._noise(n)
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Tensor:
+        """G(z), (n, d)."""
+        return self.G(z)
+
+    @torch.no_grad()
+    def discriminate(self, x: Tensor) -> Tensor:
+        """D's logit a of rows x, (n,), without dropout: log D(x) / (1 - D(x)).
+
+        Raises RuntimeError where D was not kept with the weights.
+        """
+        if not self.knows_D:
+            raise RuntimeError(
+                "these weights were kept without the critic D, as they once were: they can sample "
+                "but not discriminate; train the model again"
+            )
+        whole = [layer for layer in self.D if not isinstance(layer, layers.Dropout)]
+        return nn.Sequential(*whole)(x)[:, 0]
+
     @torch.no_grad()
     def interpolate(self, n: int, steps: int) -> Tensor:
         """G on n straight lines between two draws of z (Figure 3): (n steps, d), line by line."""
@@ -189,12 +213,16 @@ class GAN:
         return self.G(torch.lerp(start, end, share).flatten(0, 1))
 
     def state_dict(self) -> dict[str, Tensor]:
-        nets = {"G.top": self.top, "G.bottom": self.bottom, "train.D": self.D}
+        nets = {"G.top": self.top, "G.bottom": self.bottom}
+        nets |= {"D": self.D} if self.knows_D else {}
         state = {f"{n}.{k}": p for n, net in nets.items() for k, p in net.state_dict().items()}
         state |= {f"train.velocity.{i}": v for i, v in enumerate(self.velocity.values())}
         return {**state, "stage": self.stage, "train.epoch": self.epoch}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Takes older states too: D was `train.D`, which finished weights were without."""
+        state = {k.replace("train.D.", "D.", 1): tensor for k, tensor in state.items()}
+        self.knows_D = any(name.startswith("D.") for name in state)
         self.epoch.fill_(self.epochs)  # finished, unless the state says how far it is
         for name, tensor in self.state_dict().items():
             if name in state or not name.startswith("train."):

@@ -315,7 +315,7 @@ def test_max_updates_limits_the_updates_of_an_epoch():
     moved = {}
     for most in (0, 1, 2, 3, 100):
         model = trained(small(max_updates=most), train, last=1)
-        moved[most] = values(model.state_dict())["train.D.1.weight"]
+        moved[most] = values(model.state_dict())["D.1.weight"]
     assert not torch.equal(moved[1], moved[2])
     assert not torch.equal(moved[2], moved[3])
     assert torch.equal(moved[3], moved[100])
@@ -399,7 +399,7 @@ def test_stage_2_has_a_new_discriminator_and_no_velocity():
     torch.manual_seed(7)
     model._deepen()
     after = values(model.state_dict())
-    for name, old in of("train.D", before).items():
+    for name, old in of("D.", before).items():
         assert not torch.equal(after[name], old)
         assert after[name].abs().max() <= SMALL["discriminator_range"]
     assert all((v == 0).all() for v in of("train.velocity", after).values())
@@ -507,10 +507,10 @@ def test_resumed_after_any_epoch_it_equals_the_uninterrupted_run(stop, changes):
     assert_equal(resumed.state_dict(), whole.state_dict())
 
 
-def test_finished_weights_are_the_generator_alone_and_train_no_further():
+def test_finished_weights_are_both_nets_and_train_no_further():
     whole = trained(small(), rows())
     state = {k: v for k, v in whole.state_dict().items() if not k.startswith("train.")}
-    assert {name.split(".")[0] for name in state} == {"G", "stage"}
+    assert {name.split(".")[0] for name in state} == {"G", "D", "stage"}
     finished = small(seed=99)
     finished.load_state_dict(state)
     torch.manual_seed(5)
@@ -518,6 +518,80 @@ def test_finished_weights_are_the_generator_alone_and_train_no_further():
     torch.manual_seed(5)
     assert torch.equal(finished.sample(9), expected)
     assert list(finished.fit(rows(), rows(0))) == []
+
+
+def finished(state):
+    return {name: tensor for name, tensor in state.items() if not name.startswith("train.")}
+
+
+def as_before(state):
+    """The state as it was when D was there for the training alone."""
+    return {f"train.{k}" if k.startswith("D.") else k: tensor for k, tensor in state.items()}
+
+
+def test_the_critic_is_the_same_after_its_finished_weights_were_loaded():
+    whole = trained(small(), rows())
+    loaded = small(seed=99)
+    loaded.load_state_dict(finished(whole.state_dict()))
+    assert torch.equal(loaded.discriminate(rows()), whole.discriminate(rows()))
+
+
+def test_the_critic_gives_the_logit_of_every_row_without_dropout():
+    model = trained(small(), rows())
+    plain = small(dropout_input=0.0, dropout_hidden=0.0)
+    plain.load_state_dict(model.state_dict())
+    assert model.discriminate(rows()).shape == (12,)
+    assert torch.equal(model.discriminate(rows()), plain.D(rows())[:, 0].detach())
+
+
+def test_the_critic_takes_data_for_data_once_it_is_trained():
+    x = 0.1 * rows(200)
+    model = trained(small(epochs=20, rate=0.05), x, last=5)
+    far = 1 - x
+    assert model.discriminate(x).mean() > model.discriminate(far).mean()
+
+
+def test_older_weights_without_d_draw_the_same_samples_and_refuse_to_discriminate():
+    whole = trained(small(), rows())
+    loaded = small(seed=99)
+    loaded.load_state_dict(finished(as_before(whole.state_dict())))
+    torch.manual_seed(5)
+    expected = whole.sample(9)
+    torch.manual_seed(5)
+    assert torch.equal(loaded.sample(9), expected)
+    with pytest.raises(RuntimeError, match=r"kept without the critic D.*train the model again"):
+        loaded.discriminate(rows())
+
+
+def test_a_model_without_its_critic_keeps_none():
+    loaded = small(seed=99)
+    loaded.load_state_dict(finished(as_before(small().state_dict())))
+    assert not of("D.", loaded.state_dict())
+
+
+def test_a_state_that_lacks_a_part_of_d_is_refused():
+    state = finished(small().state_dict())
+    del state[next(reversed(of("D.", state)))]
+    with pytest.raises(KeyError, match=r"D\."):
+        small().load_state_dict(state)
+
+
+def test_a_checkpoint_that_names_d_as_it_was_called_before_resumes_exactly():
+    whole = trained(small(), rows())
+    resumed = small(seed=99)
+    resumed.load_state_dict(as_before(values(trained(small(), rows(), last=2).state_dict())))
+    trained(resumed, rows(), first=3)
+    assert_equal(resumed.state_dict(), whole.state_dict())
+
+
+def test_samples_are_decoded_draws_of_the_prior():
+    model = trained(small(), rows())
+    torch.manual_seed(5)
+    expected = model.sample(9)
+    torch.manual_seed(5)
+    z = model.prior(9)
+    assert z.shape == (9, 3)
+    assert torch.equal(model.decode(z), expected)
 
 
 def test_two_stages_keep_the_contract_and_resume_at_their_border():

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import torch
+
 from genbench.models import layers
 from genbench.models.gan import CHUNK, GAN
 
 from ..fingerprints import Given, refusal
-from ._training import pictures, trained, weights
+from . import _training
+from ._training import pictures, trained
 
 SHAPE = (1, 4, 4)
 SMALL: dict[str, Any] = {
@@ -53,6 +56,11 @@ CONVOLUTIONAL: dict[str, Any] = {
 
 def gan(**changes: Any) -> GAN:
     return GAN(SHAPE, **{**SMALL, **changes})
+
+
+def weights(model: GAN) -> Given:
+    """Of G alone; D shows in the losses, and in what it says of rows."""
+    return {kind: value for kind, value in _training.weights(model).items() if kind != "D"}
 
 
 def simultaneous() -> Given:
@@ -104,6 +112,27 @@ def finished() -> Given:
     return {**given, "stage": [float(model.stage)], "samples": model.sample(5)}
 
 
+def critic() -> Given:
+    """What D says of rows, its dropout off, and what G makes of codes, after restoring."""
+    first = gan(epochs=1)
+    given = trained(first, pictures(10, SHAPE))
+    model = gan(epochs=1)
+    model.load_state_dict({k: v for k, v in first.state_dict().items() if "train." not in k})
+    rows = model.decode(model.prior(4))
+    logits = model.discriminate(torch.cat([pictures(5, SHAPE), rows]))
+    return {**given, "rows": rows, "logits": logits}
+
+
+def without_its_critic() -> Given:
+    """Weights that were kept without D draw all the same."""
+    first = gan(epochs=1)
+    given = trained(first, pictures(10, SHAPE))
+    model = gan(epochs=1)
+    model.load_state_dict({k: v for k, v in first.state_dict().items() if k[0] in "Gs"})
+    error = refusal(partial(model.discriminate, pictures(5, SHAPE)))
+    return {**given, **weights(model), "samples": model.sample(5), "errors": [error]}
+
+
 def convolutional() -> Given:
     model = gan(**CONVOLUTIONAL)
     given = trained(model, pictures(10, SHAPE))
@@ -137,3 +166,4 @@ def refusals() -> Given:
 
 TOLERANCE = 1e-5
 RUNS = (simultaneous, alternating, deepened, finished, convolutional, constant_pixels, refusals)
+RUNS += (critic, without_its_critic)

@@ -1,0 +1,118 @@
+"""What a model must keep of each method that it has beside `fit` and `sample`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genbench.seeding import seeded
+from genbench.testing.claims import require, works
+from genbench.testing.trial import Trial, copied, equal
+
+N = 5  # rows that a method is given, or asked for
+LINES, STEPS = 3, 4
+Call = Callable[[Any, Tensor, Tensor], Tensor]  # of a model, x and what of it is known
+
+
+def ability_claims(trial: Trial) -> Iterator[str]:
+    """Of each method: what it gives, that it changes nothing, and that finished weights will do."""
+    shape = trial.shape
+    if "decode" in trial.can:
+        codes, claim = trial.can & {"encode", "prior"}, f"decode has codes, {shape}"
+        yield require(bool(codes), claim, "the model has neither encode nor prior")
+    given = {}
+    for name, call in _calls(trial.can).items():
+        x, known = _rows(trial)
+        with works(f"{name} works, {shape}"):
+            given[name] = called(trial.model, call, x, known)
+        yield from _form_claims(trial, name, given[name])
+        alone = all(map(torch.equal, (x, known), _rows(trial)))
+        yield require(alone, f"{name} leaves its input alone, {shape}", "it changed rows")
+        unchanged = equal(copied(trial.model), trial.state)
+        claim = f"{name} changes nothing in the model, {shape}"
+        yield require(unchanged, claim, "its state is another afterwards")
+        claim = f"the weights without `train.` are all that {name} needs, {shape}"
+        with works(claim):
+            again = called(trial.finished(), call, x, known)
+        same = torch.equal(again, given[name])
+        yield require(same, claim, "after they were loaded it gives something else")
+    if {"encode", "prior"} <= trial.can:
+        widths = given["encode"].shape[1], given["prior"].shape[1]
+        claim = f"encode and prior give codes of one width, {shape}"
+        yield require(widths[0] == widths[1], claim, f"{widths[0]} and {widths[1]}")
+    if "inpaint" in trial.can:
+        yield from _inpainting_claims(trial, given["inpaint"])
+
+
+def called(model: Any, call: Call, x: Tensor, known: Tensor) -> Tensor:
+    """What a method gives, seeded, whatever was drawn before."""
+    with seeded("ability"):
+        return call(model, x, known).detach()
+
+
+def _rows(trial: Trial) -> tuple[Tensor, Tensor]:
+    """The first rows, those of binary models of 0 and 1; and every other entry of them."""
+    x = trial.examples.train[:N].clone()
+    known = torch.arange(x.shape[1]).expand(N, -1) % 2 == 0
+    return x if trial.kind == "mean" else (x > x.mean()).float(), known
+
+
+def _calls(can: AbstractSet[str]) -> dict[str, Call]:
+    """By what it is: each thing that a model can do, done once."""
+    every: dict[str, Call] = {
+        "log_prob": lambda model, x, known: model.log_prob(x),
+        "classify": lambda model, x, known: model.classify(x),
+        "discriminate": lambda model, x, known: model.discriminate(x),
+        "encode": lambda model, x, known: model.encode(x),
+        "decode(encode(x))": lambda model, x, known: model.decode(model.encode(x)),
+        "prior": lambda model, x, known: model.prior(N),
+        "decode(prior(n))": lambda model, x, known: model.decode(model.prior(N)),
+        "inpaint": lambda model, x, known: model.inpaint(x, known),
+        "interpolate": lambda model, x, known: model.interpolate(LINES, STEPS),
+    }
+    words = {name: set(re.findall(r"[a-z_]{2,}", name)) for name in every}
+    return {name: call for name, call in every.items() if words[name] <= can}
+
+
+def _form_claims(trial: Trial, name: str, given: Any) -> Iterator[str]:
+    d = math.prod(trial.shape)
+    forms: dict[str, tuple[int | str, ...]] = {
+        "log_prob": (N,),
+        "discriminate": (N,),
+        "encode": (N, "codes"),
+        "prior": (N, "codes"),
+        "classify": (N, trial.examples.classes if trial.labels is not None else "classes"),
+        "interpolate": (LINES * STEPS, d),
+    }
+    form = forms.get(name, (N, d))
+    got = tuple(given.shape)
+    fits = len(got) == len(form) and all(
+        have == want if isinstance(want, int) else have > 0
+        for have, want in zip(got, form, strict=True)
+    )
+    words = f"({', '.join(map(str, form))}{',' if len(form) == 1 else ''})"
+    what = f"{name} gives {words}, {trial.shape}"
+    yield require(fits and given.is_floating_point(), what, f"got {got}, {given.dtype}")
+    finite = bool(given.isfinite().all())
+    yield require(finite, f"{name} is finite, {trial.shape}", "NaN or infinity")
+
+
+def _inpainting_claims(trial: Trial, given: Tensor) -> Iterator[str]:
+    x, known = _rows(trial)
+    kept = torch.equal(given[known], x[known])
+    yield require(kept, f"inpaint keeps the known entries, {trial.shape}", "it changed some")
+    least, most = float(given.min()), float(given.max())
+    low, high = trial.examples.range
+    inside = least >= low and most <= high
+    claim = f"inpaint stays in the data's range, {trial.shape}"
+    yield require(inside, claim, f"from {least} to {most}; the data lie in [{low:g}, {high:g}]")
+    elsewhere = torch.where(known, x, trial.examples.other[:N].to(x))
+    again = called(trial.model, _calls(trial.can)["inpaint"], elsewhere, known)
+    claim = f"inpaint reads the known entries only, {trial.shape}"
+    yield require(torch.equal(again, given), claim, "other values below the gaps, other rows")
