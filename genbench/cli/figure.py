@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from genbench.cli import parsing
 from genbench.cli.applications import figure_app
 from genbench.cli.options import (
     DataDir,
+    Everything,
     OnlyDatasets,
     OnlyModels,
     ResultsDir,
@@ -28,11 +30,13 @@ if TYPE_CHECKING:
     from genbench.records.store import Store
     from genbench.tables.cells import Cell
 
-Out = Annotated[Path, out("A .png, .svg or .pdf file, written anew.")]
+WHERE = "Default: in the folder of results that is written."
+Out = Annotated[Path | None, out(f"A .png, .svg or .pdf file, written anew. {WHERE}")]
 Sheets = Annotated[
-    Path, out("A .png, .svg or .pdf file; of several figures, each has its name added.")
+    Path | None,
+    out(f"A .png, .svg or .pdf file; of several figures, each has its name added. {WHERE}"),
 ]
-Folder = Annotated[Path, out("A folder.")]
+Folder = Annotated[Path | None, out(f"A folder. {WHERE}")]
 Forms = Annotated[str, form("png, svg, pdf; several too.")]
 Count = Annotated[
     int,
@@ -42,35 +46,38 @@ Count = Annotated[
 
 @figure_app.command("values", epilog="Example:  genbench figure values -d mnist,tfd -o values.pdf")
 def figure_values(
-    out: Out = Path("values.png"),
+    out: Out = None,
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
+    everything: Everything = False,
     results_dir: ResultsDir = None,
 ) -> None:
     """Scores with 95 % intervals, single seeds and published values."""
-    _one("values", out, models, dataset, results_dir)
+    _one("values", out, _Of(models, dataset, everything, results_dir))
 
 
 @figure_app.command("speed", epilog="Example:  genbench figure speed -d mnist --out speed.pdf")
 def figure_speed(
-    out: Out = Path("speed.png"),
+    out: Out = None,
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
+    everything: Everything = False,
     results_dir: ResultsDir = None,
 ) -> None:
     """Scores against samples per second, a panel for each dataset."""
-    _one("speed", out, models, dataset, results_dir)
+    _one("speed", out, _Of(models, dataset, everything, results_dir))
 
 
 @figure_app.command("curves", epilog="Example:  genbench figure curves -m gan,dbn -o curves.svg")
 def figure_curves(
-    out: Out = Path("curves.png"),
+    out: Out = None,
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
+    everything: Everything = False,
     results_dir: ResultsDir = None,
 ) -> None:
     """The curves that metrics give, such as scores by the number of samples."""
-    _one("curves", out, models, dataset, results_dir)
+    _one("curves", out, _Of(models, dataset, everything, results_dir))
 
 
 def _replaced(context: typer.Context) -> None:
@@ -85,13 +92,14 @@ for _old in ("sigma", "count"):
 
 @figure_app.command("epochs", epilog="Example:  genbench figure epochs -m gan --out epochs.svg")
 def figure_epochs(
-    out: Out = Path("epochs.png"),
+    out: Out = None,
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
+    everything: Everything = False,
     results_dir: ResultsDir = None,
 ) -> None:
     """Scores on held-out rows by epochs, or losses where epochs were not scored."""
-    _one("epochs", out, models, dataset, results_dir)
+    _one("epochs", out, _Of(models, dataset, everything, results_dir))
 
 
 @figure_app.command(
@@ -100,15 +108,16 @@ def figure_epochs(
     "genbench figure samples -d tfd --count 49 --out sheets/tfd.svg",
 )
 def figure_samples(
-    out: Sheets = Path("samples.png"),
+    out: Sheets = None,
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
+    everything: Everything = False,
     count: Count = 100,
     results_dir: ResultsDir = None,
     data_dir: DataDir = None,
 ) -> None:
     """Sheets of the first samples of each row, with the nearest training images."""
-    _several("samples", out, models, dataset, results_dir, data_dir, count)
+    _several("samples", out, _Of(models, dataset, everything, results_dir), data_dir, count)
 
 
 @figure_app.command(
@@ -116,14 +125,15 @@ def figure_samples(
     epilog="Example:  genbench figure interpolation -m gan -d mnist -o interpolation.png",
 )
 def figure_interpolation(
-    out: Sheets = Path("interpolation.png"),
+    out: Sheets = None,
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
+    everything: Everything = False,
     results_dir: ResultsDir = None,
     data_dir: DataDir = None,
 ) -> None:
     """Images along straight lines in z, for models that decode a latent z."""
-    _several("interpolation", out, models, dataset, results_dir, data_dir)
+    _several("interpolation", out, _Of(models, dataset, everything, results_dir), data_dir)
 
 
 @figure_app.command(
@@ -132,31 +142,48 @@ def figure_interpolation(
     "genbench figure all -d mnist --out figures --format svg,png",
 )
 def figure_all(
-    out: Folder = Path("figures"),
+    out: Folder = None,
     form: Forms = "png",
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
+    everything: Everything = False,
     results_dir: ResultsDir = None,
     data_dir: DataDir = None,
 ) -> None:
     """Every figure that the results allow; of the others, why they do not."""
     from genbench import figures
 
-    store = parsing.store(results_dir)
+    of = _Of(models, dataset, everything, results_dir)
+    place = parsing.place(out, results_dir, "figures")
     forms = [form.lower().removeprefix(".") for form in parsing.split(form, "--format")]
     for each in forms:
         parsing.one_of(list(figures.DATES), each, "format")
-    found = _found(store, models, dataset)
-    made = figures.available(found, store, DEFAULTS.references, sources(store, data_dir))
-    _write(made, lambda drawn: [out / f"{drawn.name}.{form}" for form in forms])
+    beside = sources(of.store, data_dir)
+    made = figures.available(of.found, of.store, DEFAULTS.references, beside)
+    _write(made, lambda drawn: [place / f"{drawn.name}.{form}" for form in forms])
 
 
-def _found(store: Store, models: str | None, dataset: str | None) -> list[tuple[str, list[Cell]]]:
-    """The titles and cells of what is to be drawn."""
-    from genbench.tables import chosen, contents
+@dataclass(frozen=True)
+class _Of:
+    """Of which results a figure is."""
 
-    only = parsing.only(models, "--models"), parsing.only(dataset, "--dataset")
-    return contents.tables_of(chosen.ordered(chosen.only(store, *only)))
+    models: str | None
+    dataset: str | None
+    everything: bool
+    results_dir: Sequence[Path] | None
+
+    @property
+    def store(self) -> Store:
+        return parsing.store(self.results_dir)
+
+    @property
+    def found(self) -> list[tuple[str, list[Cell]]]:
+        """The titles and cells of what is to be drawn."""
+        from genbench.tables import chosen, contents
+
+        only = parsing.only(self.models, "--models"), parsing.only(self.dataset, "--dataset")
+        results = chosen.asked_last(self.store, *only, self.everything)
+        return contents.tables_of(chosen.ordered(results))
 
 
 def sources(store: Store, data_dir: Path | None) -> Sources:
@@ -168,39 +195,29 @@ def sources(store: Store, data_dir: Path | None) -> Sources:
     return Sources(datasets.dataset, partial(restored.model, store), restored.able)
 
 
-def _one(
-    name: str, out: Path, models: str | None, dataset: str | None, results_dir: ResultsDir
-) -> None:
+def _one(name: str, out: Path | None, of: _Of) -> None:
     """Draws the figure of this name into a file."""
     from genbench import figures
 
-    figures.form(out)
-    store = parsing.store(results_dir)
-    found = _found(store, models, dataset)
-    _write(figures.named(name, found, store, DEFAULTS.references), lambda _: [out])
+    path = parsing.place(out, of.results_dir, f"{name}.png")
+    figures.form(path)
+    _write(figures.named(name, of.found, of.store, DEFAULTS.references), lambda _: [path])
 
 
 def _several(
-    name: str,
-    out: Path,
-    models: str | None,
-    dataset: str | None,
-    results_dir: ResultsDir,
-    data_dir: Path | None,
-    count: int | None = None,
+    name: str, out: Path | None, of: _Of, data_dir: Path | None, count: int | None = None
 ) -> None:
     """Draws the figures of this name; into one file, or into one each, whose name says of what."""
     from genbench import figures
 
-    form, store = figures.form(out), parsing.store(results_dir)
-    found, beside = _found(store, models, dataset), sources(store, data_dir)
-    count = count or figures.COUNT
-    made = list(figures.named(name, found, store, DEFAULTS.references, beside, count))
+    path, store = parsing.place(out, of.results_dir, f"{name}.png"), of.store
+    form, beside, count = figures.form(path), sources(store, data_dir), count or figures.COUNT
+    made = list(figures.named(name, of.found, store, DEFAULTS.references, beside, count))
     single = sum(isinstance(figure, figures.Drawn) for figure in made) == 1
 
     def place(drawn: Drawn) -> list[Path]:
         own = drawn.name.removeprefix(f"{name}-")
-        return [out if single else out.with_name(f"{out.stem}-{own}.{form}")]
+        return [path if single else path.with_name(f"{path.stem}-{own}.{form}")]
 
     if not _write(made, place):
         raise UsageError(f"no figure of {name} could be drawn")

@@ -107,4 +107,7 @@ Threads = Annotated[
 
 Json = Annotated[bool, switch("Print one JSON document on stdout.", "--json")]
 Quiet = Annotated[bool, option("No progress, no notes.", "QUIET", "--quiet", "-q")]
+Everything = Annotated[
+    bool, switch("All results of the folders, not only those of the last run.", "--all")
+]
 NoNotes = Annotated[bool, option("No notes.", "QUIET", "--quiet", "-q")]

@@ -129,6 +129,11 @@ def store(given: Sequence[Path] | None) -> Store:
     return Stores(folders(given))
 
 
+def place(given: Path | None, results_dir: Sequence[Path] | None, usual: str) -> Path:
+    """Where a picture or a page goes: the place that was given, or the folder that is written."""
+    return given if given is not None else folders(results_dir)[0] / usual
+
+
 def cores() -> int:
     """Cores this process may use."""
     usable = getattr(os, "sched_getaffinity", None)

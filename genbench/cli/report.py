@@ -13,6 +13,7 @@ from genbench.cli.applications import app
 from genbench.cli.figure import sources
 from genbench.cli.options import (
     DataDir,
+    Everything,
     OnlyDatasets,
     OnlyModels,
     Quiet,
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from genbench.records.store import Store
     from genbench.report import page
 
-Out = Annotated[Path, out("An .html file, written anew.")]
+Out = Annotated[
+    Path | None,
+    out("An .html file, written anew; by default in the folder of results."),
+]
 NoFigures = Annotated[bool, switch("Tables only, which is faster.", "--no-figures")]
 
 
@@ -35,15 +39,16 @@ NoFigures = Annotated[bool, switch("Tables only, which is faster.", "--no-figure
     epilog="Examples:  genbench report  |  genbench report -m gan,dbn -d mnist --out mnist.html"
 )
 def report(
-    out: Out = Path("report.html"),
+    out: Out = None,
     models: OnlyModels = None,
     dataset: OnlyDatasets = None,
+    everything: Everything = False,
     no_figures: NoFigures = False,
     results_dir: ResultsDir = None,
     data_dir: DataDir = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write all results of a folder as one HTML file that loads nothing.
+    """Write what the last run gave, or the folders hold, as one HTML file that loads nothing.
 
     Tables, their signatures, other protocols, audits and figures; and of each number, how it was
     made and the command that makes it again.
@@ -55,13 +60,14 @@ def report(
 
     store = parsing.store(results_dir)
     only = parsing.only(models, "--models"), parsing.only(dataset, "--dataset")
-    results = chosen.ordered(chosen.only(store, *only))
+    results = chosen.ordered(chosen.asked_last(store, *only, everything))
     figures = [page.Absent("figures", "genbench report")]
     if not no_figures:
         figures = _drawn(results, store, sources(store, data_dir), quiet)
     whole = assembly.report(results, store, parsing.folders(results_dir), figures, __version__)
-    files.write_bytes(out, page.render(whole).encode())
-    typer.echo(str(out))
+    path = parsing.place(out, results_dir, "report.html")
+    files.write_bytes(path, page.render(whole).encode())
+    typer.echo(str(path))
 
 
 def _drawn(

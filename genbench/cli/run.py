@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -32,7 +32,7 @@ from genbench.cli.options import (
 from genbench.cli.outcomes import is_complete, print_outcomes
 from genbench.cli.showing import is_live, new_console, say, width
 from genbench.defaults import DEFAULTS
-from genbench.errors import Terminated
+from genbench.errors import StoreError, Terminated
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -177,10 +177,13 @@ def _carried_out(
     todo = pending(runs, store, environment.rerun)
     if todo:
         store.prepare()
-        store.put_last(run.score_key for run in runs)
         each = max(1, parsing.cores() // (environment.workers or 1))  # never by what is left to do
         work(todo, environment, threads or each, console, shown.quiet)
     results = [result for result in map(store.result, runs) if result]
+    keys = [run.score_key for run in runs]
+    if store.last() != keys:
+        with suppress(StoreError):  # where all is done already, the folder may be read-only
+            store.put_last(keys)
     print_outcomes(todo, store, console, shown.quiet, verbose)
     text = texts.rendered(results, "json" if as_json else "md", store, shown)
     typer.echo(text, nl=False)

@@ -33,6 +33,19 @@ def only(
     return results
 
 
+def asked_last(
+    store: Store,
+    models: Sequence[str] | None,
+    datasets: Sequence[str] | None,
+    everything: bool = False,
+) -> list[Result]:
+    """The results that the last run asked for, where nothing is named; else those of `only`."""
+    keys = store.last()
+    named = models is not None or datasets is not None
+    found = [r for r in store if r.key in keys] if keys and not (named or everything) else []
+    return found or only(store, models, datasets)
+
+
 def _of(field: str, wanted: Sequence[str] | None, results: Sequence[Result]) -> list[Result]:
     """The results whose `field` is wanted; all of them where nothing is."""
     if wanted is None:
