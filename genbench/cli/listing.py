@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from genbench.cli.applications import app, list_app
+from genbench.cli.model_file import ModelFile
 from genbench.cli.options import DataDir, Json, OnDataset, ResultsDir, any_name
 from genbench.cli.parsing import data_folder, store
 from genbench.cli.showing import print_json, print_rows
@@ -87,15 +88,19 @@ def info(as_json: Json = False) -> None:
 @app.command(epilog="Example:  genbench check gan")
 def check(
     name: Annotated[
-        str, typer.Argument(help="A model, dataset or metric.", autocompletion=any_name)
-    ],
+        str | None, typer.Argument(help="A model, dataset or metric.", autocompletion=any_name)
+    ] = None,
+    model_file: ModelFile = None,
     dataset: OnDataset = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Run the contract tests on one registered thing, ours or a stranger's."""
+    """Run the contract tests on one registered thing, or on the model in a file."""
     from genbench import testing
     from genbench.plugins import registry
 
+    name = name or model_file
+    if not name:
+        raise UsageError("check takes the name of a model, dataset or metric, or --model-file")
     wanted = name.replace("-", "_")
     kinds = [kind for kind in registry.KINDS if wanted in registry.names(kind)]
     if not kinds:

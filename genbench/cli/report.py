@@ -11,6 +11,7 @@ import typer
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.figure import sources
+from genbench.cli.model_file import ModelFile
 from genbench.cli.options import (
     DataDir,
     Everything,
@@ -41,6 +42,7 @@ NoFigures = Annotated[bool, switch("Tables only, which is faster.", "--no-figure
 def report(
     out: Out = None,
     models: OnlyModels = None,
+    model_file: ModelFile = None,
     dataset: OnlyDatasets = None,
     everything: Everything = False,
     no_figures: NoFigures = False,

@@ -14,6 +14,7 @@ import typer
 
 from genbench.cli import parsing
 from genbench.cli.applications import app
+from genbench.cli.model_file import ModelFile
 from genbench.cli.options import (
     Columns,
     DataDir,
@@ -46,7 +47,7 @@ MODELS, DATASETS, METRICS, SEEDS = (
     ",".join(map(str, usual))
     for usual in (DEFAULTS.models, DEFAULTS.datasets, DEFAULTS.metrics, DEFAULTS.seeds)
 )
-Models = Annotated[str, of_models("Comma-separated.")]
+Models = Annotated[str, of_models(f"Comma-separated; default: {MODELS}, or the --model-file.")]
 Datasets = Annotated[str, of_datasets("One or several, comma-separated.")]
 Metrics = Annotated[str, of_metrics("Comma-separated.")]
 Seeds = Annotated[str, option("Comma-separated whole numbers.", "SEEDS", "--seeds")]
@@ -98,7 +99,8 @@ Verbose = Annotated[bool, option("Where a failed run failed; times.", "VERBOSE",
     "genbench run -m gan -d mnist --preset quick --set gan.rate=0.05 --seeds 0,1,2"
 )
 def run(
-    models: Models = MODELS,
+    models: Models = "",
+    model_file: ModelFile = None,
     dataset: Datasets = DATASETS,
     metrics: Metrics = METRICS,
     seeds: Seeds = SEEDS,
@@ -131,7 +133,7 @@ def run(
     folder, (own, *beside) = parsing.data_folder(data_dir), parsing.folders(results_dir)
     with redirect_stdout(sys.stderr):  # what a stranger's dataset prints is no table
         runs = plan(
-            parsing.split(models, "--models"),
+            parsing.split(models or model_file or MODELS, "--models"),
             parsing.split(dataset, "--dataset"),
             parsing.split(metrics, "--metrics"),
             seeds=parsing.whole_numbers(seeds),

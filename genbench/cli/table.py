@@ -10,6 +10,7 @@ import typer
 
 from genbench.cli import parsing, showing
 from genbench.cli.applications import app
+from genbench.cli.model_file import ModelFile
 from genbench.cli.options import (
     Columns,
     NoNotes,
@@ -30,7 +31,7 @@ Robustness = Annotated[
     bool, switch("The models by other protocols, and whether their order holds.", "--robustness")
 ]
 
-_OF_THE_LOCK = ("form", "results_dir")
+_OF_THE_LOCK = ("form", "results_dir", "model_file")
 _WRONG: Any = typer.BadParameter.__mro__[1]  # any wrong argument: typer keeps its own click
 
 
@@ -42,6 +43,7 @@ def table(
     form: Form = "md",
     columns: Columns = "ll",
     models: OnlyModels = None,
+    model_file: ModelFile = None,
     dataset: OnlyDatasets = None,
     metrics: OnlyMetrics = None,
     robustness: Robustness = False,

@@ -17,6 +17,7 @@ from genbench.testing.abilities import ability_claims
 from genbench.testing.claims import is_json, require, works
 from genbench.testing.densities import density_claims
 from genbench.testing.labels import label_claims
+from genbench.testing.missing import missing
 from genbench.testing.rows import PIXELS, SHAPES, Examples, first_rows, made_up
 from genbench.testing.trial import Trial
 
@@ -123,6 +124,13 @@ def _training_claims(trial: Trial) -> Iterator[str]:
     yield require(is_json(notes), f"notes are JSON-able, {shape}", f"{notes!r}")
 
 
+def _why(trial: Trial) -> str:
+    """What seems to be missing in a model's state."""
+    restored = trial.build()
+    restored.load_state_dict(trial.state)
+    return missing(trial.model, restored) or "something is missing in state_dict"
+
+
 def _repetition_claims(trial: Trial) -> Iterator[str]:
     shape, total = trial.shape, len(trial.epochs)
     yield require(
@@ -144,7 +152,7 @@ def _repetition_claims(trial: Trial) -> Iterator[str]:
         yield require(
             trial.ends_alike(resumed),
             f"resumed after epoch {stop} of {total} it ends as if uninterrupted, {shape}",
-            "the state or the samples differ: something is missing in state_dict",
+            f"the state or the samples differ: {_why(trial)}",
         )
     yield require(
         torch.equal(trial.draw(trial.finished()), trial.rows),
