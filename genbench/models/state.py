@@ -1,16 +1,13 @@
-"""Nets, optimisers and counters of a model <-> the one flat dict of tensors that genbench keeps.
-
-    KEEPS, TRAINS = ("net", "epoch"), ("adam",)
+"""The state of a model as one flat dict of tensors, and back: nets, optimisers, counters.
 
     def state_dict(self):
-        return state.flat(self, KEEPS, TRAINS)
+        return state.flat(self, "encoder", "decoder", "optimizer", "epoch")
 
-    def load_state_dict(self, given):
-        state.restore(self, given, KEEPS, TRAINS)
+    def load_state_dict(self, saved):
+        state.restore(self, saved)
 
-Both name attributes of the model: a `torch.nn.Module`, a `torch.optim.Optimizer`, a tensor, or a
-number. What TRAINS names gets the prefix `train.`: only training needs it, and the finished weights
-are kept without. Keep the count of epochs in KEEPS, so that a finished model knows that it is.
+What only training needs has the prefix `train.`: optimisers, schedulers and numbers have it anyway,
+a net or a tensor where it is named so, "train.critic". Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -20,106 +17,176 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-TRAIN = "train."
-_NUMBERS = (bool, int, float)
+TRAINING = "train."
+_NUMBER = ".number"  # ends the key of what an optimiser keeps as a number, not as a tensor
 
 
-def flat(model: Any, keeps: Sequence[str], trains: Sequence[str] = ()) -> dict[str, Tensor]:
-    """The named attributes of a model as tensors by dotted names, each its own copy.
+def flat(model: Any, *names: str) -> dict[str, Tensor]:
+    """The state of a model's attributes of these names, by `name.part`.
 
-    Raises TypeError for an attribute that is no net, optimiser, tensor or number.
+    A net or a tensor as it is; a number as a float64, int64 or bool of no dimension; of anything
+    else with a `state_dict`, such as an optimiser or a scheduler, the numbers and tensors in it.
+    Raises TypeError for an attribute that is none of these.
 
-    >>> class Line:
+    >>> class Fit:
     ...     def __init__(self):
-    ...         self.net, self.epoch = nn.Linear(1, 1), 3
-    ...         self.adam = torch.optim.Adam(self.net.parameters())
-    >>> sorted(flat(Line(), ["net", "epoch"], ["adam"]))[:3]
-    ['epoch', 'net.bias', 'net.weight']
+    ...         self.net, self.epoch = nn.Linear(2, 1), 0
+    ...         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=0.1)
+    ...     def state_dict(self):
+    ...         return flat(self, "net", "optimizer", "epoch")
+    >>> fit = Fit()
+    >>> fit.net(torch.ones(1, 2)).sum().backward()
+    >>> fit.optimizer.step()
+    >>> fit.epoch += 1
+    >>> saved = fit.state_dict()
+    >>> [name for name in saved if not name.startswith("train.")]
+    ['net.weight', 'net.bias']
+    >>> saved["train.epoch"], saved["train.optimizer.state.0.step"]
+    (tensor(1), tensor(1.))
+    >>> other = Fit()
+    >>> restore(other, saved)
+    >>> other.epoch, torch.equal(other.net.weight, fit.net.weight)
+    (1, True)
     """
-    found = {}
-    for prefix, names in (("", keeps), (TRAIN, trains)):
-        for name in names:
-            for key, value in _tensors(name, getattr(model, name)):
-                found[prefix + key] = value.detach().clone()
-    return found
+    state: dict[str, Tensor] = {}
+    for name in names:
+        attribute = name.removeprefix(TRAINING)
+        value = getattr(model, attribute)
+        sampled = isinstance(value, nn.Module | Tensor) and name == attribute
+        state |= _entries(attribute if sampled else TRAINING + attribute, value)
+    return state
 
 
-def restore(
-    model: Any, given: Mapping[str, Tensor], keeps: Sequence[str], trains: Sequence[str] = ()
-) -> None:
-    """Puts back what `flat` gave, with or without the entries that only training needs.
+def restore(model: Any, saved: Mapping[str, Tensor]) -> None:
+    """Brings a model to a state that `flat` gave, with or without its `train.` entries.
 
-    Raises KeyError where an entry is missing that more than training needs.
+    Without them what only training needs stays as it is. An optimiser may be new: what it has kept
+    of each parameter is made. Raises ValueError for an entry that the model has no place for, and
+    for one that its own `state_dict` has and `saved` lacks.
     """
-    for name in keeps:
-        _put(model, name, given)
-    own = {key.removeprefix(TRAIN): value for key, value in given.items() if key.startswith(TRAIN)}
-    for name in trains if own else ():
-        _put(model, name, own)
+    missing = [k for k in model.state_dict() if k not in saved and not k.startswith(TRAINING)]
+    if missing:
+        raise ValueError(f"the saved state lacks {', '.join(missing)}")
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in saved.items():
+        name, _, rest = key.removeprefix(TRAINING).partition(".")
+        parts.setdefault(name, {})[rest] = tensor
+    for name, part in parts.items():
+        _restore(model, name, part)
 
 
-def _tensors(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
+# --- one attribute ---
+
+
+def _entries(name: str, value: Any) -> dict[str, Tensor]:
     if isinstance(value, Tensor):
-        yield name, value
-    elif isinstance(value, _NUMBERS):
-        yield name, _number(value)
-    elif isinstance(value, nn.Module):
-        yield from ((f"{name}.{key}", tensor) for key, tensor in value.state_dict().items())
-    elif isinstance(value, Optimizer):
-        yield from ((f"{name}.{key}", tensor) for key, tensor in _of_optimizer(value))
-    else:
+        return {name: value.detach()}
+    if isinstance(value, nn.Module):
+        return {f"{name}.{key}": tensor for key, tensor in value.state_dict().items()}
+    if isinstance(value, bool | int | float):
+        return {name: _tensor(value)}
+    if not hasattr(value, "load_state_dict"):
         raise TypeError(
-            f"{name} is {type(value).__name__}; a state holds nets, optimisers, tensors and numbers"
+            f"{name.removeprefix(TRAINING)} is a {type(value).__name__}; a state is made of nets, "
+            "tensors, numbers, and what has a state_dict, such as an optimiser"
+        )
+    state, kept = value.state_dict(), {}
+    if isinstance(value, torch.optim.Optimizer):
+        kept = _kept(f"{name}.state", state.pop("state"))
+        groups = state["param_groups"]
+        state["param_groups"] = [{k: v for k, v in g.items() if k != "params"} for g in groups]
+    return {**dict(_leaves(name, state)), **kept}
+
+
+def _restore(model: Any, name: str, part: Mapping[str, Tensor]) -> None:
+    value = getattr(model, name, None)
+    if isinstance(value, nn.Module):
+        value.load_state_dict(part)
+    elif isinstance(value, Tensor):
+        _fill(model, name, value, part[""])
+    elif isinstance(value, bool | int | float):
+        setattr(model, name, part[""].item())
+    elif value is not None and hasattr(value, "load_state_dict"):
+        state = value.state_dict()
+        new = _replaced(state, part)
+        if isinstance(value, torch.optim.Optimizer):
+            new["state"] = _unkept(part)
+        value.load_state_dict(new)
+    else:
+        raise ValueError(
+            f"there is a saved {name!r}, and the model's is {value!r}: build it in the constructor"
         )
 
 
-def _of_optimizer(optimizer: Optimizer) -> Iterator[tuple[str, Tensor]]:
-    """Its moments and counts by parameter, and the settings that a schedule may change."""
-    said = optimizer.state_dict()
-    for index, values in said["state"].items():
-        for key, value in values.items():
-            if value is not None:
-                yield f"{index}.{key}", value if isinstance(value, Tensor) else _number(value)
-    for index, group in enumerate(said["param_groups"]):
-        for key, value in group.items():
-            if isinstance(value, _NUMBERS):
-                yield f"group {index}.{key}", _number(value)
+def _fill(model: Any, name: str, value: Tensor, saved: Tensor) -> None:
+    """In place, where the sizes are the same: others may hold the tensor too."""
+    if value.shape == saved.shape:
+        with torch.no_grad():
+            value.copy_(saved)
+    else:
+        setattr(model, name, saved.to(value, copy=True))
 
 
-def _number(value: float) -> Tensor:
-    kind = {bool: torch.bool, int: torch.int64}.get(type(value), torch.float64)
-    return torch.tensor(value, dtype=kind)
+# --- what an optimiser has kept of each parameter ---
 
 
-def _put(model: Any, name: str, given: Mapping[str, Tensor]) -> None:
-    value = getattr(model, name)
+def _kept(name: str, state: Mapping[int, Mapping[str, Any]]) -> dict[str, Tensor]:
+    """Before its first step an optimiser has kept nothing, so a key says what its tensor was."""
+    kept: dict[str, Tensor] = {}
+    for index, of_parameter in state.items():
+        for key, value in of_parameter.items():
+            if isinstance(value, Tensor):
+                kept[f"{name}.{index}.{key}"] = value
+            elif isinstance(value, bool | int | float):
+                kept[f"{name}.{index}.{key}{_NUMBER}"] = _tensor(value)
+            elif value is not None:
+                raise TypeError(f"{name}: {key} is a {type(value).__name__}, no tensor or number")
+    return kept
+
+
+def _unkept(part: Mapping[str, Tensor]) -> dict[int, dict[str, Any]]:
+    state: dict[int, dict[str, Any]] = {}
+    for name, tensor in part.items():
+        if name.startswith("state."):
+            _, index, key = name.split(".", 2)
+            of_number = key.endswith(_NUMBER)
+            value = tensor.item() if of_number else tensor.clone()
+            state.setdefault(int(index), {})[key.removesuffix(_NUMBER)] = value
+    return state
+
+
+# --- numbers in dicts and lists ---
+
+
+def _tensor(number: float) -> Tensor:
+    """A number with all its bits: torch makes a float32 of a float."""
+    kind = torch.float64 if isinstance(number, float) else None
+    return torch.tensor(number, dtype=kind, device="cpu")
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
+    """The tensors and numbers in dicts and lists, by their paths."""
     if isinstance(value, Tensor):
-        value.data.copy_(given[name])
-    elif isinstance(value, _NUMBERS):
-        setattr(model, name, type(value)(given[name].item()))
-    elif isinstance(value, nn.Module):
-        value.load_state_dict(_below(name, given))
-    elif isinstance(value, Optimizer):
-        _put_optimizer(value, _below(name, given))
+        yield name, value
+    elif isinstance(value, bool | int | float):
+        yield name, _tensor(value)
+    elif isinstance(value, Mapping | list | tuple):
+        for key, inner in _items(value):
+            yield from _leaves(f"{name}.{key}", inner)
 
 
-def _below(name: str, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The entries of one attribute, by what follows its name."""
-    start = f"{name}."
-    return {key[len(start) :]: value for key, value in given.items() if key.startswith(start)}
+def _replaced(value: Any, saved: Mapping[str, Tensor], name: str = "") -> Any:
+    """The same dicts and lists with what was saved in place of the tensors and numbers in them."""
+    if isinstance(value, Mapping | list | tuple):
+        below = f"{name}." if name else ""
+        inner = {k: _replaced(v, saved, f"{below}{k}") for k, v in _items(value)}
+        kind: Any = type(value)
+        return kind(inner if isinstance(value, Mapping) else inner.values())
+    if name not in saved:
+        return value
+    return saved[name].clone() if isinstance(value, Tensor) else saved[name].item()
 
 
-def _put_optimizer(optimizer: Optimizer, given: Mapping[str, Tensor]) -> None:
-    """Its state may be empty: torch makes it at the first step."""
-    said = optimizer.state_dict()
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in given.items():
-        of, _, key = name.partition(".")
-        if not of.startswith("group "):
-            moments.setdefault(int(of), {})[key] = value.clone()
-            continue
-        group = said["param_groups"][int(of.removeprefix("group "))]
-        group[key] = value.item()
-    optimizer.load_state_dict({**said, "state": moments})
+def _items(value: Mapping[Any, Any] | Sequence[Any]) -> list[tuple[Any, Any]]:
+    return [*(value.items() if isinstance(value, Mapping) else enumerate(value))]

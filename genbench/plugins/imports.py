@@ -26,6 +26,7 @@ from pathlib import Path
 from genbench.errors import UsageError
 
 INTERFACES = {"genbench", "genbench.protocols", "genbench.errors", "genbench.testing"}
+INTERFACES |= {"genbench.models.state"}
 INSTALLED = {"site-packages", "dist-packages"}  # folders that installers write into
 _COMPILED = tuple(EXTENSION_SUFFIXES + BYTECODE_SUFFIXES)
 _STANDARD = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
