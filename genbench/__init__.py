@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genbench.front import load_results, plan, run
+    from genbench.front import load_results, plan, run, table
     from genbench.metrics.parzen import log_likelihood, select_sigma
     from genbench.protocols import (
         Dataset,
@@ -38,6 +38,7 @@ _HOMES = {
     "plan": "genbench.front",
     "run": "genbench.front",
     "select_sigma": "genbench.metrics.parzen",
+    "table": "genbench.front",
 }
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "plan",
     "run",
     "select_sigma",
+    "table",
 ]
 
 

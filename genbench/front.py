@@ -26,6 +26,8 @@ from genbench.running.plan import Question, pending
 from genbench.running.runner import Environment, choose_device
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from genbench.running.progress import Watch
 
 Names = str | Sequence[str]
@@ -151,3 +153,32 @@ def folder_of_data(data_dir: Path | str | None) -> Path:
 
 def _names(names: Names) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
+
+
+def table(results: Sequence[Result], numbers: bool = False) -> pd.DataFrame:
+    """The table of some results, as it is printed: rows by model, a column for each score.
+
+    Args:
+        numbers: a row for each cell instead, every number unrounded: value, error, interval, over
+            what the error is, seeds, sample sets, warnings, published value, verdict.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     results = run(plan(["gaussian", "replay"], "gaussian_1d", samples=100), folder)
+    >>> table(results).columns.tolist(), table(results, numbers=True).model.tolist()
+    (['gaussian_1d'], ['gaussian [100 samples]', 'replay [100 samples]'])
+    """
+    import pandas as pd
+
+    from genbench.tables import chosen, contents, frames
+
+    own = [result for result in chosen.ordered(results) if not result.protocol]
+    found = contents.tables_of(own)
+    if numbers:
+        return frames.numbers([cell for _, cells in found for cell in cells])
+    parts = []
+    for title, cells in found:
+        shown = frames.frame(cells, DEFAULTS.references).set_index("model")
+        shown.attrs = {}
+        parts.append(shown.add_suffix(f" ({title})") if title else shown)
+    return pd.concat(parts, axis=1).fillna("") if parts else pd.DataFrame()

@@ -16,24 +16,51 @@ def blocks(language: str) -> list[str]:
     return [re.sub(f"^{indent}", "", body, flags=re.MULTILINE) for indent, body in found]
 
 
-def test_a_model_added_in_three_steps_is_listed_checked_and_run(
+def packaged(site: Path, folder: Path, project: str, **files: str) -> None:
+    """Builds a wheel of a project as `pip install .` does, and puts what it holds on a path."""
+    folder.mkdir()
+    for name, text in {**files, "pyproject.toml": project}.items():
+        (folder / name.replace("__", ".")).write_text(text)
+    pip = (sys.executable, "-m", "pip", "-q", "install", "--no-deps", "--target", str(site))
+    done = subprocess.run([*pip, str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_model_added_in_three_steps_is_checked_and_run_from_its_wheel(
     tmp_path: Path, genbench, monkeypatch
 ) -> None:
-    from conftest import install
-
     (code,) = (block for block in blocks("python") if "class Blur" in block)
-    recipe, entry = blocks("toml")
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "blur.py").write_text(code)
-    (tmp_path / "site" / "blur.toml").write_text(recipe)
-    name, _, target = entry.splitlines()[1].partition(" = ")
-    install(tmp_path / "site", "blurry", models={name: target.strip('"')})
+    recipe, project, _ = blocks("toml")
+    packaged(tmp_path / "site", tmp_path / "own", project, blur__py=code, blur__toml=recipe)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     assert "blurry 1.0" in genbench("list", "models").stdout
     checked = genbench("check", "blur")
     assert checked.returncode == 0, checked.stderr
     ran = genbench("run", "-m", "blur", "-d", "tiny", "--no-references", "--samples", "50")
     assert "| blur" in ran.stdout
+
+
+def test_a_metric_added_in_three_steps_is_checked_and_stands_beside_parzen_from_its_wheel(
+    tmp_path: Path, genbench, monkeypatch
+) -> None:
+    (code,) = (block for block in blocks("python") if "class Spread" in block)
+    *_, project = blocks("toml")
+    packaged(tmp_path / "site", tmp_path / "own", project, spread__py=code)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    checked = genbench("check", "spread")
+    assert checked.returncode == 0, checked.stderr
+    asked = ("run", "-m", "drift", "-d", "tiny", "--no-references", "--samples", "50")
+    ran = genbench(*asked, "--metrics", "parzen,spread")
+    assert ran.returncode == 0, ran.stderr
+    assert "nearer to 1 is better" in ran.stdout
+
+
+def test_the_door_for_python_opens_as_shown(tmp_path: Path, monkeypatch) -> None:
+    (code,) = (block for block in blocks("python") if "genbench.plan" in block)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(code, names)
+    assert [result.model for result in names["results"]] == ["gaussian", "replay"]
 
 
 def test_rows_are_scored_in_python_as_shown() -> None:

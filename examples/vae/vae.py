@@ -12,8 +12,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from genbench import Epoch
 from genbench.models import state
 
-KEEPS, TRAINS = ("encoder", "decoder", "epoch"), ("adam",)
-
 
 class VAE:
     """q(z|x) = N(μ(x), σ²(x)) and p(x|z) = Bernoulli(f(z)), each a net of one hidden tanh layer."""
@@ -71,7 +69,7 @@ class VAE:
         return self.encoder(x)[:, : self.latent]
 
     def state_dict(self) -> dict[str, Tensor]:
-        return state.flat(self, KEEPS, TRAINS)
+        return state.flat(self, "encoder", "decoder", "adam", "epoch")
 
     def load_state_dict(self, given: Mapping[str, Tensor]) -> None:
-        state.restore(self, given, KEEPS, TRAINS)
+        state.restore(self, given)

@@ -38,10 +38,20 @@ def registered(text: str | None) -> str | None:
         raise UsageError(f"--model-file takes a Python file, or FILE.py:Class; {text} is none")
     if not name.isidentifier():
         raise UsageError(f"--model-file: {path.name} cannot be imported by its name; rename it")
+    if _is_registered(name, path.parent):
+        return name
     if name in registry.names("model"):
         raise UsageError(f"a model {name!r} is registered already; rename {path.name}")
     _register(name, f"{name}:{wanted or _only_class(path)}", path.parent)
     return name
+
+
+def _is_registered(name: str, folder: Path) -> bool:
+    """Whether this very file has entered already, in this process."""
+    from genbench.plugins import registry
+
+    owners = [registry.distribution(e) for e in registry.entries("model") if e.name == name]
+    return owners == [f"{name}-file"] and str(folder) in sys.path
 
 
 def _only_class(path: Path) -> str:
