@@ -18,7 +18,7 @@ from genbench.datasets._files import default_data_dir
 from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 from genbench.records.run import Result, Run
-from genbench.records.store import Store
+from genbench.records.stores import Stores, usual
 from genbench.running import plan as planning
 from genbench.running import worker
 from genbench.running.driving import work_on
@@ -83,7 +83,7 @@ def plan(
 
 def run(
     runs: Sequence[Run],
-    results_dir: Path | str = "genbench-results",
+    results_dir: Path | str | None = None,
     *,
     beside: Sequence[Path | str] = (),
     data_dir: Path | str | None = None,
@@ -100,7 +100,8 @@ def run(
     again goes on where this one was interrupted.
 
     Args:
-        results_dir: a folder; everything is kept in its `runs`.
+        results_dir: a folder; everything is kept in its `runs`. None is that of the command line:
+            "results", in a clone "results/local" with "results" beside.
         beside: folders of results that are read and not written: what they hold is not done again.
         device: "auto", "cpu", "cuda" or "cuda:1".
         executor: "serial", in this process; "spawned", `workers` processes at a time, each ended
@@ -120,8 +121,9 @@ def run(
     """
     worker.refuse_import()
     choose_device(device)
-    folder, data, others = Path(results_dir), folder_of_data(data_dir), tuple(map(Path, beside))
-    environment = Environment(folder, data, device, rerun, workers, threads, others)
+    folder, *others = [Path(results_dir), *map(Path, beside)] if results_dir else usual()
+    data = folder_of_data(data_dir)
+    environment = Environment(folder, data, device, rerun, workers, threads, tuple(others))
     store = environment.store
     todo = pending(runs, store, rerun)
     if todo:
@@ -130,8 +132,8 @@ def run(
     return [result for result in map(store.result, runs) if result]
 
 
-def load_results(results_dir: Path | str = "genbench-results") -> list[Result]:
-    """Every result in a folder, done, failed or unmet, in the order of its path.
+def load_results(results_dir: Path | str | None = None) -> list[Result]:
+    """Every result in a folder, done, failed or unmet, by path; None is that of the command line.
 
     Raises UsageError where there is no such folder, and AlteredError for an edited record.
 
@@ -140,8 +142,8 @@ def load_results(results_dir: Path | str = "genbench-results") -> list[Result]:
         ...
     genbench.errors.UsageError: no results in nowhere/runs; `genbench.run` makes some
     """
-    store = Store(Path(results_dir))
-    if not store.runs.is_dir():
+    store = Stores([Path(results_dir)] if results_dir else usual())
+    if not any(one.runs.is_dir() for one in store.every):
         raise UsageError(f"no results in {store.runs}; `genbench.run` makes some")
     return list(store)
 

@@ -89,7 +89,7 @@ ResultsDir = Annotated[
     list[Path] | None,
     option(
         "Folder of results. May be repeated: the first is written, all are read. Default: "
-        "results/local and results in a clone, else genbench-results.",
+        "results; in a clone results/local, and results beside it.",
         "RESULTS_DIR",
         "--results-dir",
     ),

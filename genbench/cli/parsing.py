@@ -97,29 +97,17 @@ def data_folder(given: Path | None) -> Path:
     return given if given is not None else default_data_dir()
 
 
-COMMITTED, OWN, ELSEWHERE = Path("results"), Path("results/local"), Path("genbench-results")
-
-
 def folders(given: Sequence[Path] | None) -> list[Path]:
-    """The folders of results: the first is written, all are read.
+    """The folders of results: the first is written, all are read."""
+    from genbench.records.stores import usual
 
-    In a clone of this project, whose records are locked, a user's own runs lie beside these.
-    """
-    if given:
-        return list(given)
-    return [OWN, COMMITTED] if _is_clone() else [ELSEWHERE]
+    return list(given) if given else usual()
 
 
 def locked(given: Sequence[Path] | None) -> Path:
     """The folder of results that has a lock, else the first."""
     found = folders(given)
     return next((folder for folder in found if (folder / "lock.json").exists()), found[0])
-
-
-def _is_clone() -> bool:
-    about = Path("pyproject.toml")
-    ours = about.is_file() and 'name = "genbench"' in about.read_text("utf-8", errors="replace")
-    return ours and (COMMITTED / "lock.json").exists()
 
 
 def store(given: Sequence[Path] | None) -> Store:
