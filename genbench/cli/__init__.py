@@ -24,6 +24,7 @@ from genbench.cli import (
     score,
     table,
     verify,
+    watch,
 )
 from genbench.cli.applications import app
 from genbench.errors import GenbenchError
@@ -44,6 +45,7 @@ __all__ = [
     "score",
     "table",
     "verify",
+    "watch",
 ]
 
 

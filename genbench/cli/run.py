@@ -86,6 +86,10 @@ Settings = Annotated[
     ),
 ]
 Workers = Annotated[int, option("Trainings at a time.", "WORKERS", "--workers", min=1)]
+Grids = Annotated[
+    int,
+    option("Keep a grid of samples every so many epochs; see watch.", "GRIDS", "--grids", min=0),
+]
 Rerun = Annotated[bool, switch("Do again what is done.", "--rerun")]
 NoReferences = Annotated[bool, switch("Only what --models names.", "--no-references")]
 DryRun = Annotated[
@@ -113,6 +117,7 @@ def run(
     device: Device = "auto",
     workers: Workers = 1,
     threads: Threads = None,
+    grids: Grids = 0,
     columns: Columns = "ll",
     results_dir: ResultsDir = None,
     data_dir: DataDir = None,
@@ -147,7 +152,7 @@ def run(
             data_dir=folder,
         )
     at_a_time = _at_a_time(workers, shown)
-    environment = Environment(own, folder, device, rerun, at_a_time, beside=tuple(beside))
+    environment = Environment(own, folder, device, rerun, at_a_time, None, tuple(beside), grids)
     if dry_run:
         _print_costs(runs, environment)
     elif not _carried_out(runs, environment, threads, shown, verbose, as_json):

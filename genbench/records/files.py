@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -228,6 +228,12 @@ def read_lines(path: Path, seed: str) -> list[dict[str, Any]]:
     return records
 
 
+def peeked_lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a log that may be written to just now; nobody has checked them."""
+    found = [record for record in map(_whole, _lines(path)) if isinstance(record, dict)]
+    return [{k: v for k, v in record.items() if k != _CHECKSUM} for record in found]
+
+
 def _last(path: Path, seed: str) -> str:
     """The checksum that the next line of a log follows: that of the last whole line."""
     for line in reversed(_lines(path)):
@@ -269,6 +275,19 @@ def open_log(path: Path) -> TextIO:
         return path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds a lock."""
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):  # OSError: a folder of somebody else's
+        return True
+    lock.release()
+    return False
 
 
 @contextmanager

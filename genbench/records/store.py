@@ -45,6 +45,7 @@ SAMPLES, RUN, DONE, FAILED, UNMET, PER_EXAMPLE = (
     "unmet.json",
     "per_example.npz",
 )
+GRID = "grid-{}.png"  # of samples after an epoch, for whoever watches
 LAST = "last.json"  # beside the folder of runs: the keys of the last command
 ANSWERS = {"done": DONE, "failed": FAILED, "unmet": UNMET}  # by status; the first there counts
 KEPT = (WEIGHTS, EVENTS, PROVENANCE, SAMPLES, RUN, *ANSWERS.values(), PER_EXAMPLE)  # in a lock
@@ -136,6 +137,10 @@ class Store:
     def put_best(self, run: Run, state: Mapping[str, np.ndarray], note: Any) -> None:
         """Keeps the weights of the best epoch so far."""
         self._put_training(run, BEST, state, note)
+
+    def put_grid(self, run: Run, epoch: int, picture: bytes) -> None:
+        """Keeps a picture of samples after an epoch; nothing depends on it."""
+        files.write_bytes(self.runs / run.fit_folder / GRID.format(f"{epoch:04}"), picture)
 
     def drop_checkpoint(self, run: Run) -> None:
         """Removes what only a training in progress needs."""

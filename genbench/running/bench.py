@@ -29,7 +29,7 @@ class Bench:
     """Where the work on one training is done.
 
     workers: how many trainings there can be at a time, this one included, for the record; None if
-    nobody knows.
+    nobody knows. grids: after how many epochs a picture of samples is kept; 0: none.
     """
 
     run: Run
@@ -37,6 +37,7 @@ class Bench:
     sources: Sources
     device: torch.device
     workers: int | None = None
+    grids: int = 0
 
     @property
     def dataset(self) -> Any:

@@ -36,7 +36,7 @@ class Environment:
     Folders are made absolute: a model may change the working folder. workers: how many trainings
     there can be at a time, None if nobody knows; recorded, since they slow each other. threads:
     how many torch uses, None for as many as the process uses anyway. beside: folders of results
-    that are read, and not written.
+    that are read, and not written. grids: after how many epochs a picture of samples is kept.
     """
 
     results_dir: Path
@@ -46,6 +46,7 @@ class Environment:
     workers: int | None = None
     threads: int | None = None
     beside: tuple[Path, ...] = ()
+    grids: int = 0
 
     def __post_init__(self) -> None:
         for name in ("results_dir", "data_dir"):
@@ -96,7 +97,7 @@ def execute(runs: Sequence[Run], environment: Environment) -> list[str]:
         todo = pending(runs, store, environment.rerun)
         for run in todo:
             store.sweep(run)
-        known = environment.rerun, environment.workers
+        known = environment.rerun, environment.workers, environment.grids
         work = Work(first, store, environment.data_dir, device, *known)
         for run in todo:
             _attempt(run, work, store, device)

@@ -18,10 +18,12 @@ from genbench.running.bench import Bench
 from genbench.running.data import TUNING_ROWS
 from genbench.running.rows import drawn
 from genbench.samples import judging
+from genbench.samples.pixels import grid
 from genbench.seeding import seeded
 from genbench.timing import Clock, timed
 
 TRAINING_ONLY = "train."
+GRID = 8  # samples along a side of a picture for whoever watches
 
 
 def epochs(
@@ -71,16 +73,35 @@ def train(bench: Bench) -> None:
         losses = _losses(run, epoch)
         note["done"] += 1
         note["seconds"] += clock.seconds
-        if run.selection and note["done"] % run.selection["every"] == 0:
+        if _was_looked_at(run, note):
             _look(bench, model, Split(rows, *halves(looked_at)), note)
         store.put_checkpoint(run, arrays(run, model.state_dict()), note)
         event = {"epoch": epoch.index, "of": epoch.total, "losses": losses}
-        store.log(run, {**event, "seconds": clock.seconds})
+        score = {"score": note["curve"][-1][1]} if _was_looked_at(run, note) else {}
+        store.log(run, {**event, **score, "seconds": clock.seconds})
+        if bench.grids and epoch.index % bench.grids == 0:
+            _picture(bench, model, epoch.index)
         budget = run.minutes is not None and note["seconds"] > 60 * run.minutes
         cut = budget and epoch.index < epoch.total
         if cut:
             break
     _finish(bench, model, note, cut)
+
+
+def _was_looked_at(run: Run, note: Mapping[str, Any]) -> bool:
+    """Whether the last epoch is one that is scored, to be the one that is kept."""
+    return bool(run.selection) and note["done"] % run.selection["every"] == 0
+
+
+def _picture(bench: Bench, model: Any, epoch: int) -> None:
+    """Keeps a grid of samples of images; no other stream of random numbers moves."""
+    shape = tuple(bench.dataset.shape)
+    if len(shape) != 3 or shape[0] not in (1, 3) or tuple(bench.dataset.range) != (0.0, 1.0):
+        return
+    with seeded(*bench.stream, "grid"), bench.device, torch.no_grad():
+        kept, _ = drawn(bench.run, model, GRID**2, bench.dataset, bench.pool)
+    rows = judging.as_given(kept, bench.dataset, torch.device("cpu"))
+    bench.store.put_grid(bench.run, epoch, grid(rows, shape, GRID))
 
 
 def _nothing_done(bench: Bench, rows: int) -> dict[str, Any]:

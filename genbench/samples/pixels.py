@@ -7,11 +7,13 @@ values in float32; samples of continuous data are kept and scored in float32.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from genbench.protocols import Dataset
@@ -50,6 +52,17 @@ def digests(rows: np.ndarray) -> list[bytes]:
         block = block if block.dtype == np.uint8 else block.astype(np.float32, copy=False)
         found += [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in block]
     return found
+
+
+def grid(rows: Tensor, shape: Sequence[int], columns: int) -> bytes:
+    """A PNG of the first rows (n, d) in [0, 1] as pictures of `shape`, (c, h, w) with c 1 or 3."""
+    c, h, w = shape
+    n = len(rows) // columns * columns
+    pictures = rows[:n].reshape(-1, columns, c, h, w).clamp(0, 1).mul(255).round()
+    tiled = pictures.permute(0, 3, 1, 4, 2).reshape(-1, columns * w, c).to("cpu", torch.uint8)
+    file = io.BytesIO()
+    Image.fromarray(tiled.numpy().squeeze(-1) if c == 1 else tiled.numpy()).save(file, "PNG")
+    return file.getvalue()
 
 
 class Deferred(Tensor):

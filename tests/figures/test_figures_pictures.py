@@ -219,7 +219,7 @@ def test_a_strangers_model_is_walked_through_by_its_latents(
 
 def test_a_restored_model_gives_its_stored_samples_again(plane, genbench, tmp_path: Path) -> None:
     genbench(*RUN)
-    store = Store(tmp_path / "genbench-results")
+    store = Store(tmp_path / "results")
     result = next(iter(store))
     from genbench.seeding import seeded
 
@@ -253,7 +253,7 @@ def test_other_files_of_a_dataset_give_no_sheet(plane, genbench, tmp_path: Path)
     from stranger.tiny import Tiny
 
     genbench(*RUN)
-    store = Store(tmp_path / "genbench-results")
+    store = Store(tmp_path / "results")
     other = Tiny(None)
     other.digest = "0" * 64
     from genbench.tables import cells

@@ -395,7 +395,7 @@ def commands(text: str) -> list[list[str]]:
 def test_a_report_holds_every_result_and_how_it_was_made(genbench) -> None:
     genbench("run", *TINY, "--seeds", "0,1")
     text = reported(genbench, "--no-figures")
-    results = [*Store(Path("genbench-results"))]
+    results = [*Store(Path("results"))]
     assert len(results) == 4
     for result in results:
         assert result.key in text
@@ -417,7 +417,7 @@ def test_the_same_results_are_the_same_bytes_and_another_result_is_not(genbench)
 def test_the_command_in_a_report_asks_for_the_same_results(genbench) -> None:
     more = ("--seeds", "1,-3", "--set", "drift.rate=0.25", "--set", "parzen.sigma=0.2")
     genbench("run", *TINY, *more, "--sample-sets", "2", "--minutes", "2", "--epochs", "3")
-    before = {result.key for result in Store(Path("genbench-results"))}
+    before = {result.key for result in Store(Path("results"))}
     assert len(before) == 8
     (found,) = commands(reported(genbench, "--no-figures"))
     done = genbench(*found[1:], "--results-dir", "again")
@@ -428,7 +428,7 @@ def test_the_command_in_a_report_asks_for_the_same_results(genbench) -> None:
 def test_a_failed_run_is_in_the_report_with_its_error(genbench) -> None:
     genbench("run", "-m", "drift,raises", *TINY[2:])
     text = reported(genbench, "--no-figures")
-    (error,) = {r.error for r in Store(Path("genbench-results")) if r.status == "failed"}
+    (error,) = {r.error for r in Store(Path("results")) if r.status == "failed"}
     assert html.escape(error, quote=False) in html.unescape(text)
     assert ">failed<" in text.replace("\n", "")
 

@@ -1,0 +1,49 @@
+"""What trainings have logged so far, for whoever looks on while they go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genbench.records import files
+from genbench.records.store import EVENTS, GRID
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training as far as its log says; `epochs` are those since it was begun or resumed last.
+
+    at_work: whether a process holds its lock. grids: pictures of samples, by epoch.
+    """
+
+    dataset: str
+    model: str
+    name: str
+    epochs: list[Mapping[str, Any]]
+    stage: str
+    at_work: bool
+    grids: Mapping[int, Path]
+
+
+def trainings(results_dir: Path) -> Iterator[Training]:
+    """Every training in a folder of results that has a log, by its path."""
+    for path in sorted((results_dir / "runs").glob(f"*/*/*/{EVENTS}")):
+        events = files.peeked_lines(path)
+        epochs = {event["epoch"]: event for event in events if "epoch" in event}
+        stages = [event["stage"] for event in events if "stage" in event]
+        folder = path.parent
+        yield Training(
+            dataset=folder.parent.parent.name,
+            model=folder.parent.name,
+            name=folder.name,
+            epochs=[epochs[index] for index in sorted(epochs)],
+            stage=stages[-1] if stages else "",
+            at_work=files.is_locked(folder / ".lock"),
+            grids={_epoch(grid): grid for grid in sorted(folder.glob(GRID.format("*")))},
+        )
+
+
+def _epoch(path: Path) -> int:
+    return int(path.stem.rpartition("-")[2])
