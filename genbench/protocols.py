@@ -166,10 +166,12 @@ class GenerativeModel(Protocol):
     [t chains, (t + 1) chains) are the t-th kept states of all chains, `thinning` steps apart.
     `start`, where there is one, is "noise", or "data" for training images; `reconstruct`, if true,
     means training images encoded and decoded, and no chain.
-    Optional `range`: the only range of data that it can model, such as (0.0, 1.0).
+    Optional `range`: the only range of data that it can model, such as (0.0, 1.0), or
+        (-math.inf, math.inf).
     Optional `levels`, a parameter of the constructor: is told the dataset's.
     What else a model can do, it has; `abilities` reads it off the class:
-        log_prob(x) -> (n,): log density or log mass, nats, of rows x (n, d).
+        log_prob(x) -> (n,): log density, nats, of rows x (n, d); of a binary model, or one that is
+            told `levels`, log mass.
         prior(n) -> (n, c), decode(z) -> (n, d), encode(x) -> (n, c): codes, rows of codes, and
             codes of rows.
         classify(x) -> (n, classes): log probabilities or logits; the greatest is the class.

@@ -98,7 +98,9 @@ def _form_claims(trial: Trial, name: str, given: Any) -> Iterator[str]:
     )
     words = f"({', '.join(map(str, form))}{',' if len(form) == 1 else ''})"
     what = f"{name} gives {words}, {trial.shape}"
-    yield require(fits and given.is_floating_point(), what, f"got {got}, {given.dtype}")
+    told = f"; the labels are 0 to {trial.examples.classes - 1}" if trial.labels is not None else ""
+    reason = f"got {got}, {given.dtype}{told if name == 'classify' else ''}"
+    yield require(fits and given.is_floating_point(), what, reason)
     finite = bool(given.isfinite().all())
     yield require(finite, f"{name} is finite, {trial.shape}", "NaN or infinity")
 

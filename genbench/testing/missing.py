@@ -1,4 +1,4 @@
-"""What of a model its state does not hold: why a resumed training ends elsewhere."""
+"""What a model's state lacks: the usual reason why a resumed training ends elsewhere."""
 
 from __future__ import annotations
 
