@@ -167,7 +167,16 @@ def _by_owner(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def values(model: str, dataset: str, preset: str) -> dict[str, Any]:
     """What the recipe file says for a model on a dataset, unchecked; loads no model."""
     tables = read(model)
-    return _merged(tables, ("default",), (dataset,), (preset,), (dataset, preset))
+    return _merged(tables, *order(dataset, preset))
+
+
+def order(dataset: str, preset: str) -> list[tuple[str, ...]]:
+    """The tables of a recipe file that hold for a preset on a dataset; later ones win.
+
+    >>> order("mnist", "quick")
+    [('default',), ('mnist',), ('quick',), ('mnist', 'quick')]
+    """
+    return [("default",), (dataset,), (preset,), (dataset, preset)]
 
 
 def _merged(tables: Mapping[str, Any], *paths: Sequence[str]) -> dict[str, Any]:
