@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 _OFF = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.attributesFile=/dev/null")
 _OFF += ("safe.bareRepository=explicit", "core.untrackedCache=false")
@@ -37,3 +38,18 @@ def git(folder: Path, *arguments: str, seconds: float = 60) -> bytes | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout
+
+
+def commit_of(file: Path) -> dict[str, Any] | None:
+    """The commit of the checkout that tracks a file, "sha", and whether it was changed, "dirty".
+
+    None for a file that no checkout tracks, such as one in a virtual environment that lies in one.
+    """
+    folder = file.resolve().parent
+    if not git(folder, "ls-files", "--", file.name, seconds=10):
+        return None
+    sha = git(folder, "rev-parse", "HEAD", seconds=10)
+    changed = git(folder, "status", "--porcelain", "-uno", seconds=10)
+    if sha is None or changed is None:
+        return None
+    return {"sha": sha.decode().strip(), "dirty": bool(changed.strip())}

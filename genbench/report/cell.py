@@ -183,7 +183,11 @@ def _noted(value: Any) -> str:
 def _machine(score: Mapping[str, Any]) -> dict[str, Any]:
     """What of a record says where it was made."""
     names = ("system", "python", "packages", "cpu", "cpu_capability", "gpus", "device", "threads")
-    return {name: score[name] for name in (*names, "precision", "registered_by") if name in score}
+    return {
+        name: score[name]
+        for name in (*names, "precision", "registered_by", "commits")
+        if name in score
+    }
 
 
 def _json(value: Any) -> str:

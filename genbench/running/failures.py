@@ -10,7 +10,7 @@ from genbench.errors import plain, reason
 from genbench.records.run import Result, Run
 from genbench.records.store import Store
 from genbench.running import provenance, worker
-from genbench.running.work import registered_by
+from genbench.running.work import owners
 
 
 def is_interrupt(error: BaseException) -> bool:
@@ -28,7 +28,7 @@ def fail(store: Store, run: Run, error: BaseException, seconds: float | None) ->
     """Records that a run failed, why, where (by file name, not by path) and after how long."""
     record = {
         **provenance.machine(),
-        "registered_by": registered_by(run),
+        **owners(run),
         "seconds": {"until_failure": seconds},
         "traceback": places(error),
     }

@@ -5,12 +5,13 @@ No host name, no user, no path.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,7 +20,10 @@ import psutil
 import torch
 
 from genbench import precision
-from genbench.records.git import git
+from genbench.errors import UsageError
+from genbench.plugins import registry
+from genbench.plugins.imports import source
+from genbench.records.git import commit_of
 
 try:
     import resource
@@ -55,14 +59,33 @@ def _version(package: str) -> str:
 @cache
 def commit() -> dict[str, Any] | None:
     """Commit of the checkout that genbench runs from and whether it was changed, if it is one."""
-    home = Path(__file__).resolve().parents[1]
-    if not (home.parent / ".git").exists():
-        return None
-    sha = git(home, "rev-parse", "HEAD", seconds=10)
-    changed = git(home, "status", "--porcelain", "-uno", seconds=10)
-    if sha is None or changed is None:
-        return None
-    return {"sha": sha.decode().strip(), "dirty": bool(changed.strip())}
+    return commit_of(Path(__file__))
+
+
+def commits(kinds: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Commit of each part that is not of genbench, by its kind, where a checkout holds its module.
+
+    kinds: "model", "dataset" and "metric" -> registered name. A part that was installed by
+    `pip install git+https://...` has the commit that pip noted.
+    """
+    entries = {kind: registry.find(kind, name) for kind, name in kinds.items()}
+    theirs = {k: e for k, e in entries.items() if registry.distribution(e) != registry.SUITE}
+    found = {kind: _commit_behind(entry) for kind, entry in theirs.items()}
+    return {kind: commit for kind, commit in found.items() if commit}
+
+
+def _commit_behind(entry: EntryPoint) -> dict[str, Any] | None:
+    with suppress(UsageError):  # a module that is gone
+        return commit_of(source(entry.module)) or _installed_from(entry.dist)
+    return None
+
+
+def _installed_from(distribution: Distribution | None) -> dict[str, Any] | None:
+    """The commit that pip noted when it installed a distribution from a repository."""
+    said = distribution.read_text("direct_url.json") if distribution else None
+    with suppress(ValueError, TypeError, LookupError):
+        return {"sha": str(json.loads(said or "")["vcs_info"]["commit_id"]), "dirty": False}
+    return None
 
 
 @cache

@@ -102,7 +102,7 @@ class Work:
         fit, sample = (store.provenance(run, stage) for stage in ("fit", "sample"))
         record = provenance.of_stages(fit=fit, sample=sample, score=spent)
         signature = of_settings(run.metric, run.settings, run.data.levels)
-        return {**record, "signature": signature, "registered_by": registered_by(run)}
+        return {**record, "signature": signature, **owners(run)}
 
 
 def given(bench: Bench, run: Run, kept: np.ndarray | None) -> Given:
@@ -152,7 +152,9 @@ def _result(
     )
 
 
-def registered_by(run: Run) -> dict[str, str]:
-    """Distribution and version behind each part of a run."""
+def owners(run: Run) -> dict[str, Any]:
+    """Distribution and version behind each part of a run, and the commits of strangers' ones."""
     kinds = {"model": run.model, "dataset": run.data.name, "metric": run.metric}
-    return {kind: registry.owner(registry.find(kind, name)) for kind, name in kinds.items()}
+    by = {kind: registry.owner(registry.find(kind, name)) for kind, name in kinds.items()}
+    theirs = provenance.commits(kinds)
+    return {"registered_by": by, **({"commits": theirs} if theirs else {})}
