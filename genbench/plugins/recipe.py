@@ -19,7 +19,7 @@ from genbench.errors import UsageError
 from genbench.plugins import registry
 from genbench.plugins.code import source
 from genbench.plugins.settings import check_values, constructor, defaults
-from genbench.protocols import abilities
+from genbench.protocols import abilities, needs
 
 PAPER = "paper"
 RUNNER_KEYS: dict[str, Any] = {
@@ -33,6 +33,7 @@ RUNNER_KEYS: dict[str, Any] = {
     "tune_by": str,  # the metric, as it is by default, that chooses it
     "tune_samples": int,
 }
+CHOOSES_BY = {"samples", "valid", "test", "train", "density"}  # what is there while one trains
 TUNING = {key for key in RUNNER_KEYS if key.startswith("tune")}
 
 
@@ -142,6 +143,8 @@ def _check_runner(model: str, cls: type, runner: Mapping[str, Any]) -> dict[str,
     chooses = runner.get("select") or runner.get("tune")
     if chooses and runner.get("uses_validation"):
         raise UsageError(f"{model}: with uses_validation no rows are left to select or tune on")
+    for role, metric in judges(runner).items():
+        _check_judge(f"{model}: {role}", metric)
     if not runner.get("tune"):
         return dict(runner)
     tuned, values = runner["tune"], runner.get("tune_values", [])
@@ -153,6 +156,19 @@ def _check_runner(model: str, cls: type, runner: Mapping[str, Any]) -> dict[str,
         raise UsageError(f"{model}: tune = {tuned!r} needs tune_values and tune_by")
     typed = [check_values(model, {tuned: value}, constructor(cls))[tuned] for value in values]
     return {**runner, "tune_values": typed}
+
+
+def _check_judge(what: str, metric: str) -> None:
+    """Raises UsageError for a metric that cannot choose among samples by validation rows alone."""
+    cls = registry.load("metric", metric)
+    if getattr(cls, "best", None) == "real":
+        raise UsageError(
+            f"{what} is by {metric!r}, whose best is the value of held-out rows: it chooses none"
+        )
+    beside = [name for name, must in needs(cls).items() if must and name not in CHOOSES_BY]
+    if beside or "samples" not in needs(cls):
+        lacks = f"takes {', '.join(beside)}" if beside else "takes no samples"
+        raise UsageError(f"{what} is by {metric!r}, which {lacks}: only samples and rows are there")
 
 
 def _by_owner(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

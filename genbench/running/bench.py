@@ -53,11 +53,7 @@ class Bench:
 
     def labels_of_training(self, split: Split) -> Tensor | None:
         """The labels of the rows that train, as the model sees them; None where it sees none."""
-        reads = {**self.run.fit_reads, **self.run.sample_reads}
-        if "labels" not in reads or split.train_labels is None:
-            return None
-        known = carved(split.train_labels)[0] if self.run.carves else split.train_labels
-        return labels.shown(known, reads.get("shown"), (self.run.data.name, self.run.seed))
+        return labels.of_training(self.run, split)
 
     @property
     def pool(self) -> Tensor | None:

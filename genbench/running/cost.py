@@ -69,10 +69,13 @@ def projected(run: Run, store: Store, data_dir: Path, device: torch.device) -> t
     train = bench.rows_of_training(split)[0]
     rows = len(train) + (len(split.valid) if run.uses_validation else 0)
     batch = train[: run.hyperparameters.get("batch", BATCH)]
+    labels = bench.labels_of_training(split) if "labels" in run.fit_reads else None
+    told = None if labels is None else labels[: len(batch)]
     with float32_products():
         for _ in range(2):  # the first time also warms up
             model = bench.build()
-            epoch = next(training.epochs(model, batch, train[:0], bench.stream, clock=clock), None)
+            made = training.epochs(model, batch, train[:0], bench.stream, clock=clock, labels=told)
+            epoch = next(made, None)
     epochs = epoch.total if epoch else 0
     batches = math.ceil(rows / len(batch))
     most = run.hyperparameters.get("max_updates") or batches

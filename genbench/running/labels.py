@@ -6,9 +6,24 @@ import torch
 from torch import Tensor
 
 from genbench.errors import UsageError
+from genbench.protocols import Split
+from genbench.records.run import Run
+from genbench.running.data import carved
 from genbench.seeding import seeded
 
 HIDDEN = -1
+
+
+def of_training(run: Run, split: Split) -> Tensor | None:
+    """The labels of the rows that train, as a run's model sees them; None where it sees none.
+
+    Raises UsageError where fewer are known than it is to be shown.
+    """
+    reads = {**run.fit_reads, **run.sample_reads}
+    if "labels" not in reads or split.train_labels is None:
+        return None
+    known = carved(split.train_labels)[0] if run.carves else split.train_labels
+    return shown(known, reads.get("shown"), (run.data.name, run.seed))
 
 
 def shown(labels: Tensor, count: int | None, stream: tuple[str | int, ...]) -> Tensor:

@@ -17,6 +17,7 @@ from genbench.protocols import abilities, needs
 from genbench.records.run import Data, Result, Run
 from genbench.records.standing import installed, standing
 from genbench.records.store import Store
+from genbench.running import labels
 from genbench.running.data import Sources
 from genbench.running.needs import unmet
 
@@ -81,6 +82,8 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
                 run = _run(question, recipes[model], model, seed, data, metric)
                 if which == 0 or run.draws:
                     lacks = unmet(metric, model, sources.dataset(dataset), data)
+                    if not lacks and run.fit_reads.get("shown"):
+                        labels.of_training(run, sources.split(dataset, data.fold))
                     runs.append(replace(run, sample_set=which, unmet=lacks))
     for run in runs:
         _check_chains(run)
@@ -227,7 +230,7 @@ def _run(
         fit_reads=_fit_reads(model, can, data, chosen),
         sample_reads=_shown(data, chosen) if "conditional" in can else {},
         score_reads=_score_reads(takes, data),
-        draws="samples" in takes,
+        draws=bool({"samples", "sample_labels"} & {*takes}),
     )
 
 

@@ -99,8 +99,10 @@ def _picture(bench: Bench, model: Any, epoch: int) -> None:
     shape = tuple(bench.dataset.shape)
     if len(shape) != 3 or shape[0] not in (1, 3) or tuple(bench.dataset.range) != (0.0, 1.0):
         return
+    shown = bench.build()  # drawing may change a model
+    shown.load_state_dict(bench.tensors(arrays(bench.run, _finished(model.state_dict()))))
     with seeded(*bench.stream, "grid"), bench.device, torch.no_grad():
-        kept, _ = drawn(bench.run, model, GRID**2, bench.dataset, bench.pool)
+        kept, _ = drawn(bench.run, shown, GRID**2, bench.dataset, bench.pool)
     rows = judging.as_given(kept, bench.dataset, torch.device("cpu"))
     bench.store.put_grid(bench.run, epoch, grid(rows, shape, GRID))
 

@@ -112,11 +112,11 @@ def _table(block: Block, form: str, store: Store, asked: Asked, quiet: bool) -> 
 
 def _caption(cells: Sequence[Cell], signatures: Mapping[str, Signature]) -> str:
     """What is in the table, and the short signature of each of its columns."""
-    known = {cell.head: cell for cell in cells if cell.head in signatures}
+    done = ((cell, r) for cell in cells for r in cell.results if r.status == "done")
+    known = {cell.head: (cell, result) for cell, result in done if cell.head in signatures}
     by: dict[tuple[str, str], list[str]] = {}
-    for cell in known.values():
-        first = next(result for result in cell.results if result.status == "done")
-        by.setdefault((names.judge(first), better(first.best)), []).append(cell.data)
+    for cell, result in known.values():
+        by.setdefault((names.judge(result), better(result.best)), []).append(cell.data)
     sentence = "; ".join(f"{name} on {', '.join(on)}, {how}" for (name, how), on in by.items())
     if not known:
         sentence = ", ".join({f"{names.judge(c.results[0])} on {c.data}": None for c in cells})
