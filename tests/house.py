@@ -87,6 +87,9 @@ ACTS = {
             "genbench/verifying/verification.py": "a store for what is made again and thrown away",
             "genbench/figures/style.py:_bytes": "into memory; the one writer writes it",
             "genbench/datasets/_mat.py:main": "into memory; it goes to stdout",
+            "genbench/samples/pixels.py:grid": "into memory; the one writer writes it",
+            "genbench/cli/model_file.py": "a distribution that lasts as long as the command",
+            "genbench/cli/score.py:_files": "a store for a score that nobody asked to keep",
         },
     ),
     "network": Act(
@@ -115,6 +118,7 @@ ACTS = {
         "time timeit datetime.datetime.*now datetime.datetime.today datetime.date.today",
         "genbench/timing.py",
         {
+            "genbench/cli/watch.py": "how long it waits between two looks",
             "genbench/cli/audit_watch.py": "how long it will take yet: no number of a result",
             "genbench/running/executors.py": "waits while a job that is done ends its own",
         },
@@ -166,7 +170,10 @@ ACTS = {
             "genbench/running/worker.py:serve": "a job ends itself, not who asked for it",
         },
     ),
-    "import late": Act(homes="genbench/cli"),  # so that --help loads no torch
+    "import late": Act(
+        homes="genbench/cli genbench/front.py genbench/datasets",  # --help and lists load no torch
+        exceptions={"genbench/comparing/estimates.py:kendall": "only audits wait for scipy.stats"},
+    ),
     "import unclearly": Act(),
     "know by name": Act(
         homes="genbench/models genbench/datasets genbench/metrics baselines",

@@ -194,7 +194,7 @@ def test_what_only_looks_like_a_breach_is_not_reported() -> None:
     assert not planted(INNOCENT)
 
 
-@pytest.mark.parametrize("command", ["--help", "list models", "list datasets"])
+@pytest.mark.parametrize("command", ["--help", "list models", "list datasets", "data list"])
 def test_what_should_be_quick_loads_no_torch(command: str) -> None:
     code = (
         "import sys; from genbench.cli import app\n"

@@ -86,7 +86,7 @@ def _table(found: list[Training]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("training", "epoch", "losses", "left", "grid", box=None)
+    table = Table("training", "epoch", "losses", "left", "samples", box=None)
     for one in found:
         last = one.epochs[-1] if one.epochs else {}
         said = ", ".join(f"{name} {loss:.4g}" for name, loss in last.get("losses", {}).items())

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from genbench.datasets._stored import as_labels, check_fold
 from genbench.protocols import Split
 from genbench.records.files import sha256_of_arrays
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class MixtureDensity:
@@ -22,6 +23,8 @@ class MixtureDensity:
     """
 
     def __init__(self, centres: np.ndarray, std: float) -> None:
+        import torch  # here, so that datasets are listed without it
+
         self.centres, self.std = torch.from_numpy(np.asarray(centres, np.float64)), std
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -33,6 +36,8 @@ class MixtureDensity:
 
     def draw(self, n: int) -> Tensor:
         """n independent rows `(n, d)`, float32, from torch's global generator."""
+        import torch
+
         modes = torch.randint(len(self.centres), (n,))
         rows = self.centres.to(modes.device)[modes]
         return (rows + self.std * torch.randn_like(rows)).float()
@@ -72,6 +77,8 @@ class Mixture:
         """The only fold, 0."""
         check_fold(fold, self.folds)
         rows, modes = self._drawn
+        import torch
+
         train, valid, test = torch.from_numpy(rows).split(self.sizes)
         train_labels, valid_labels, test_labels = as_labels(modes).split(self.sizes)
         return Split(train, valid, test, train_labels, valid_labels, test_labels)

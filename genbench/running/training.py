@@ -101,7 +101,7 @@ def _picture(bench: Bench, model: Any, epoch: int) -> None:
         return
     shown = bench.build()  # drawing may change a model
     shown.load_state_dict(bench.tensors(arrays(bench.run, _finished(model.state_dict()))))
-    with seeded(*bench.stream, "grid"), bench.device, torch.no_grad():
+    with seeded(*bench.stream, "picture"), bench.device, torch.no_grad():
         kept, _ = drawn(bench.run, shown, GRID**2, bench.dataset, bench.pool)
     rows = judging.as_given(kept, bench.dataset, torch.device("cpu"))
     bench.store.put_grid(bench.run, epoch, grid(rows, shape, GRID))
