@@ -132,7 +132,8 @@ def score(
         _check_files(files, models, named)
         label = _Label(name, source or "", date or "", replacing)
         asked = _asked(dataset, metrics, settings, environment)
-        whole = _files(files or [], asked, label, environment, no_references, form, quiet)
+        paths = [*dict.fromkeys(files or [])]
+        whole = _files(paths, asked, label, environment, no_references, form, quiet)
     if not whole:
         raise typer.Exit(1)
 
@@ -322,13 +323,15 @@ def _brought(found: Sequence[Samples], paths: Sequence[Path], label: _Label) -> 
     """The rows that files give, each with a name: its stem, or its path where two have one."""
     from genbench.running.brought import Brought, row_name
 
-    stems = [one.name for one in found]
+    stems = [row_name(one.name) for one in found]
     names = [
-        stem if stems.count(stem) == 1 else str(path)
+        stem if stems.count(stem) == 1 else row_name(str(path))
         for stem, path in zip(stems, paths, strict=True)
     ]
+    if len({*names}) < len(names):
+        raise UsageError(f"files would have one name, {', '.join(names)}: score them one by one")
     return [
-        Brought(label.name or row_name(name), one, {**label.words, "file": path.name})
+        Brought(label.name or name, one, {**label.words, "file": path.name})
         for name, one, path in zip(names, found, paths, strict=True)
     ]
 

@@ -13,12 +13,11 @@ from genbench.tables.cells import Cell
 def remarks(found: Sequence[tuple[str, Sequence[Cell]]]) -> list[str]:
     """Which rows are cut, by other code, or without a score and why."""
     cells = [cell for _, own in found for cell in own]
-    heads, metrics = {c.head for c in cells}, {c.results[0].metric for c in cells}
+    heads = {cell.head for cell in cells}
     said: dict[str, list[str]] = {}
     for cell in cells:
         name = style.name(cell.label)
         of = [f"on {cell.head}"] if len(heads) > 1 else []
-        of += [f"by {cell.results[0].metric}"] if len(metrics) > 1 else []
         for words in _remarked(cell):
             where = of if words.startswith(_SCORELESS) else []
             said.setdefault(words, []).append(" ".join([name, *where]))

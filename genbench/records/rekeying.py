@@ -231,7 +231,7 @@ def _old_keys(run: Run, code: Mapping[str, str]) -> dict[str, str]:
         "metric": run.metric,
         "settings": dict(run.settings),
         "code": code["metric"],
-        "data": dict(vars(data)),
+        "data": {name: value for name, value in vars(data).items() if name != "labels"},
         "preset": run.preset,
         "overrides": dict(run.overrides),
         "recipe": dict(run.recipe),

@@ -41,7 +41,8 @@ def record(cell: Cell, records: Records) -> page.Record:
 
 def _title(cell: Cell) -> str:
     """Which number it is, and by which metric, since a page may hold several."""
-    return f"{cell.label} on {cell.head}, {cell.results[0].metric}: {cell.text}"
+    head = cell.head if cell.head != cell.data else f"{cell.head}, {cell.results[0].metric}"
+    return f"{cell.label} on {head}: {cell.text}"
 
 
 def _said(cell: Cell) -> dict[str, list[Any]]:

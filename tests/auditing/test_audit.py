@@ -210,7 +210,7 @@ def test_a_warning_of_the_metric_is_said_and_qualifies_a_clean_verdict() -> None
     rows = (row("images", IMAGES, warnings=("sigma is at the edge",)), SOUND[0])
     lines = findings.verdict(replace(EMPTY, rows=rows))
     assert any(line == f"sigma is at the edge: {IMAGES}" for line in lines)
-    assert lines[-1].endswith("but parzen warns of the data themselves")
+    assert lines[-1].endswith("but likeness warns of the data themselves")
     assert not any("edge" in line for line in said(*SOUND))
 
 
@@ -283,16 +283,11 @@ def test_all_is_scored_that_exists_each_with_its_count(pictures, hundred, genben
 def test_validation_rows_that_did_not_choose_are_held_out(
     pictures, genbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from genbench.metrics.parzen import Parzen
-
-    class Few(Parzen):
-        def __init__(self) -> None:
-            super().__init__(n_valid=20)
-
+    monkeypatch.setattr(subjects, "TUNING_ROWS", 20)
     split = Pictures(None).split(0)
-    (_, held_out), remarks = subjects._held_out(split, Few(), "images")
+    (_, held_out), remarks = subjects._held_out(split, "images")
     assert torch.equal(held_out.make(), split.valid[20:])
-    assert torch.equal(held_out.valid, split.valid)
+    assert torch.equal(held_out.valid, split.valid[:20])
     assert remarks == []
 
 
@@ -355,7 +350,7 @@ def test_a_metric_by_which_less_is_better_is_read_the_right_way(pictures, genben
     (noise,) = of(audit, "noise")
     assert noise.value > audit.rows[0].value
     assert noise.gaps[0].difference == pytest.approx(audit.rows[0].value - noise.value)
-    assert not noise.notes
+    assert noise.notes == {"train_rows": 300}
     assert any("this does hold: below" in line for line in audit.verdict)
 
 
@@ -525,7 +520,7 @@ def test_a_metric_that_refuses_some_samples_is_named_with_them(
     def refuse(*_):
         raise ValueError("no sigma")
 
-    monkeypatch.setattr("stranger.nearness.Nearness.__call__", lambda s, a, b, c, train: refuse())
+    monkeypatch.setattr("stranger.nearness.Nearness.__call__", lambda s, samples: refuse())
     done = genbench(*QUICK)
     assert done.returncode == 1
     assert f"{IMAGES} cannot be scored: no sigma" in done.stderr

@@ -57,8 +57,8 @@ def test_every_format_scores_what_our_own_pipeline_scores(
     (score,) = json.loads(done.stdout)["scores"]
     for fold, result in zip(score["folds"], results, strict=True):
         assert (fold["value"], fold["stderr"]) == (result["value"], result["stderr"])
-        assert fold["details"]["sigma"] == result["details"]["sigma"]
-    assert score["distinct"] == results[0]["details"]["distinct"]
+        assert fold["notes"]["sigma"] == result["notes"]["sigma"]
+    assert score["distinct"] == results[0]["distinct"]
 
 
 def test_the_row_of_a_file_says_what_the_row_of_our_own_samples_says(
@@ -138,9 +138,9 @@ def test_settings_of_the_metric_hold_for_files_and_reference_rows(
     asked = ("score", "x.npy", "-d", "tiny", "--set", "parzen.sigma=0.2")
     document = json.loads(genbench(*asked, "--json").stdout)
     (score,), references = document["scores"], document["references"]
-    assert document["settings"] == {"sigma": 0.2}
-    assert [fold["details"]["sigma"] for fold in score["folds"]] == [0.2, 0.2]
-    assert {row["details"]["sigma"] for row in references} == {0.2}
+    assert score["settings"] == {"sigma": 0.2}
+    assert [fold["notes"]["sigma"] for fold in score["folds"]] == [0.2, 0.2]
+    assert {row["notes"]["sigma"] for row in references} == {0.2}
     shown = genbench(*asked).stdout
     assert "| x [50 samples]" in shown
     assert "tiny, parzen [sigma=0.2] |" in shown
@@ -150,60 +150,84 @@ class Telling:
     """A metric that notes all that the command can print, and says how it was built."""
 
     unit = "nats"
-    higher_is_better = True
+    best = "high"
 
-    def __init__(self, sigma_search: str = "grid", precision: str = "auto") -> None:
-        self.built = [sigma_search, precision]
+    def __init__(self, precision: str = "auto") -> None:
+        self.built = ["grid", precision]
 
     def __call__(self, samples, valid, test):
         from genbench.protocols import Score
 
-        details = {
+        notes = {
             "built": self.built,
             "certificate": {"rows": 96, "worst": 1e-4, "tolerance": 0.01, "how": ["float32"]},
             "effective": {"median": 3.25},
-            "by_count": [[12, 0.3, 1.234], [25, 0.25, 2.0], [50, 0.2, 3.0]],
-            "warnings": ["sigma is odd"],
         }
-        return Score(3.0, 0.5, None, details)
+        curves = {"score by samples": [(12, 1.234), (25, 2.0), (50, 3.0)]}
+        return Score(3.0, 0.5, curves=curves, warnings=["sigma is odd"], notes=notes)
 
 
 @pytest.fixture
-def telling(strangers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Telling in the place of the usual metric."""
+def telling(strangers, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Telling as a stranger's metric, asked for."""
     from stranger import nearness
 
     monkeypatch.setattr(nearness, "Nearness", Telling)
-    monkeypatch.setitem(vars(DEFAULTS), "metrics", ["nearness"])
+    return "--metrics", "nearness"
 
 
 def test_whatever_the_metric_notes_is_printed(telling, genbench, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.RandomState(0).rand(50, 16))
-    shown = genbench("score", "x.npy", *ALONE).stdout
+    shown = genbench("score", "x.npy", *ALONE, *telling).stdout
     for line in (
-        "errors in nats): rows 96, worst 0.0001, tolerance 0.01, how float32",
-        "fold 1: effective number of centres of a test row: median 3.25",
-        "by number of samples: 1.23 at 12 (sigma 0.3), 2.00 at 25 (sigma 0.25), 3.00 at 50",
+        "fold 0: certificate: rows 96, worst 0.0001, tolerance 0.01, how float32",
+        "fold 1: effective: median 3.25",
+        "fold 1: built grid and auto",
+        "score by samples: 1.23 at 12, 2.00 at 25, 3.00 at 50",
         "warning: sigma is odd",
     ):
         assert line in shown
-    quiet = genbench("score", "x.npy", *ALONE, "-q").stdout
+    quiet = genbench("score", "x.npy", *ALONE, *telling, "-q").stdout
     assert "certificate" not in quiet
     assert "x on tiny: 3.00" in quiet
 
 
-def test_the_search_and_the_precision_reach_the_metric_only_if_given(
-    telling, genbench, tmp_path: Path
-) -> None:
+def test_a_setting_reaches_the_metric_only_if_given(telling, genbench, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.RandomState(0).rand(50, 16))
 
     def built(*more: str) -> tuple[list, dict]:
-        document = json.loads(genbench("score", "x.npy", *ALONE, "--json", *more).stdout)
-        return document["scores"][0]["folds"][0]["details"]["built"], document["settings"]
+        (score,) = json.loads(genbench("score", "x.npy", *ALONE, *telling, "--json", *more).stdout)[
+            "scores"
+        ]
+        return score["folds"][0]["notes"]["built"], score["settings"]
 
     assert built() == (["grid", "auto"], {})
-    assert built("--sigma-search", "refine") == (["refine", "auto"], {"sigma_search": "refine"})
-    assert built("--precision", "float64") == (["grid", "float64"], {"precision": "float64"})
+    own = "--set", "nearness.precision=float64"
+    assert built(*own) == (["grid", "float64"], {"precision": "float64"})
+
+
+@pytest.mark.parametrize(
+    ("option", "setting"),
+    [("--sigma-search", "parzen.sigma_search"), ("--precision", "parzen.precision")],
+)
+def test_an_option_that_is_a_setting_now_says_so(
+    option: str, setting: str, genbench, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x.npy", np.random.RandomState(0).rand(50, 16))
+    done = genbench("score", "x.npy", *ALONE, option, "float64")
+    assert done.returncode == 2
+    assert f"{option} is a setting now: --set {setting}=float64" in done.stderr
+
+
+def test_several_metrics_score_a_file_each_with_a_signature(genbench, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.RandomState(0).rand(50, 16))
+    asked = ("score", "x.npy", *ALONE, "--metrics", "parzen,nearness")
+    scores = json.loads(genbench(*asked, "--json").stdout)["scores"]
+    assert [one["metric"] for one in scores] == ["parzen", "nearness"]
+    assert [one["signature"].partition("|")[0] for one in scores] == ["parzen", "nearness"]
+    shown = genbench(*asked).stdout
+    for one in scores:
+        assert f"signature: {one['signature']}" in shown
 
 
 @pytest.mark.parametrize(
@@ -217,7 +241,7 @@ def test_a_metric_that_refuses_ends_in_1_with_one_paragraph(
 
     monkeypatch.setattr(Telling, "__call__", lambda self, samples, valid, test: refuse())
     np.save(tmp_path / "x.npy", np.random.RandomState(0).rand(50, 16))
-    done = genbench("score", "x.npy", *ALONE)
+    done = genbench("score", "x.npy", *ALONE, *telling)
     assert done.returncode == code
     assert str(error) in done.stderr
     assert "Traceback" not in done.stderr
@@ -250,10 +274,11 @@ def test_a_failed_reference_row_leaves_the_files_row_and_ends_in_1(
         assert any(line.startswith(f"| {name}") and "±" in line for line in done.stdout.split("\n"))
 
 
-def test_a_file_that_is_given_twice_is_scored_twice(ours, genbench, tmp_path: Path) -> None:
+def test_a_file_that_is_given_twice_is_scored_once(ours, genbench, tmp_path: Path) -> None:
     save(tmp_path / "x.npy", ours[0])
     shown = genbench("score", "x.npy", "x.npy", *ALONE).stdout
-    assert shown.count("\n| x.npy [50 samples]") == 2
+    assert shown.count("\n| x [50 samples]") == 1
+    assert shown == genbench("score", "x.npy", *ALONE).stdout
 
 
 def test_files_with_other_numbers_of_samples_have_reference_rows_of_their_own(
@@ -270,8 +295,8 @@ def test_files_of_one_name_are_told_apart(ours, genbench, tmp_path: Path) -> Non
     save(tmp_path / "x.npy", ours[0])
     save(tmp_path / "x.npz", ours[0][:30])
     shown = genbench("score", "x.npy", "x.npz", *ALONE).stdout
-    assert "| x.npy [50 samples]" in shown
-    assert "| x.npz [30 samples]" in shown
+    assert "| x-npy [50 samples]" in shown
+    assert "| x-npz [30 samples]" in shown
 
 
 MISTAKES = {
@@ -307,6 +332,95 @@ def test_a_mistake_gets_one_clear_paragraph_and_exit_code_2(
     assert not (tmp_path / "results").exists()
 
 
+# --- a row that is kept ---
+
+NAMED = ("--as", "flow", "--source", "our flow, run 7", "--date", "2026-11-29")
+
+
+def test_a_named_file_is_a_row_of_tables_comparisons_and_reports(
+    ours, genbench, tmp_path: Path
+) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    kept = genbench("score", "x.npy", "-d", "tiny", *NAMED)
+    assert kept.returncode == 0, kept.stderr
+    for form in ("md", "latex", "csv"):
+        shown = genbench("table", "--format", form).stdout
+        assert "flow" in shown
+        assert "drift" in shown
+    assert "our flow, run 7" in genbench("table").stdout
+    assert "2026-11-29" in genbench("table").stdout
+    compared = genbench("compare", "flow", "replay", "-d", "tiny")
+    assert compared.returncode == 0, compared.stderr
+    assert genbench("report", "--all").returncode == 0
+    assert "flow" in next(tmp_path.rglob("report.html")).read_text()
+    found = json.loads(genbench("table", "--format", "json").stdout)
+    values = {(one["model"], one["fold"]): one["value"] for one in found}
+    assert values["flow", 0] == values["drift", 0]  # the same samples
+
+
+def test_a_named_file_is_scored_by_another_metric_from_what_is_kept(
+    ours, genbench, tmp_path: Path
+) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    genbench("score", "x.npy", *ALONE, *NAMED)
+    done = genbench("score", "x.npy", *ALONE, *NAMED, "--metrics", "nearness")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(genbench("table", "--format", "json").stdout)
+    assert {one["metric"] for one in rows if one["model"] == "flow"} == {"parzen", "nearness"}
+    assert len([*tmp_path.rglob("flow/**/samples.npz")]) == 1
+
+
+def test_other_samples_take_a_name_only_where_that_is_said(ours, genbench, tmp_path: Path) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    save(tmp_path / "y.npy", ours[0][:40])
+    genbench("score", "x.npy", *ALONE, *NAMED)
+    before = genbench("table").stdout
+    refused = genbench("score", "y.npy", *ALONE, *NAMED)
+    assert refused.returncode == 2
+    assert "--replace" in refused.stderr
+    assert genbench("table").stdout == before
+    assert genbench("score", "y.npy", *ALONE, *NAMED, "--replace").returncode == 0
+    assert "flow [40 samples]" in genbench("table").stdout
+    assert "flow [50 samples]" not in genbench("table").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("--as", "flow"), "--source, --date is missing"),
+        (("--as", "flow", "--source", "x", "--date", "today"), "2026-11-29"),
+        (("--as", "../flow", "--source", "x", "--date", "2026-11-29"), "letters, digits"),
+        (("--as", "drift", "--source", "x", "--date", "2026-11-29"), "is a registered model"),
+    ],
+)
+def test_a_name_that_cannot_be_kept_ends_in_2(words, hint, ours, genbench, tmp_path) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    done = genbench("score", "x.npy", *ALONE, *words)
+    assert done.returncode == 2
+    assert hint in done.stderr
+    assert not [*tmp_path.rglob("runs/tiny/flow")]
+
+
+def test_what_a_file_has_not_leaves_a_metric_unmet(ours, genbench, plugged, tmp_path) -> None:
+    code = "class Of:\n unit, best = '', 'high'\n def __call__(self, model): ...\n"
+    plugged({"of.py": code}, metric={"of_model": "of:Of"})
+    save(tmp_path / "x.npy", ours[0])
+    done = genbench("score", "x.npy", *ALONE, "--metrics", "parzen,of_model", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert [one["metric"] for one in document["scores"]] == ["parzen"]
+    reason = "of_model needs a model, and a file of samples has none"
+    assert document["unmet"] == {"of_model": reason}
+
+
+def test_verify_scores_a_kept_file_again(ours, genbench, tmp_path: Path) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    genbench("score", "x.npy", *ALONE, *NAMED)
+    done = genbench("verify", "all", "--rescore")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "flow" in done.stdout
+
+
 def bad_files() -> dict:
     from test_samples import BAD
 
@@ -337,7 +451,7 @@ def test_every_option_of_score_has_a_variable_and_the_help_has_examples(genbench
 
     score = typer.main.get_command(cli.app).commands["score"]
     for option in score.params:
-        if option.name != "files":
+        if option.name != "files" and not option.hidden:
             name = "DATA" if option.opts[0] == "--data-dir" else option.opts[0][2:].upper()
             assert option.envvar == f"GENBENCH_{name.replace('-', '_')}"
     assert "genbench score samples.npy -d mnist" in " ".join(

@@ -110,14 +110,14 @@ def test_each_metric_and_setting_has_a_panel_that_says_what_is_better() -> None:
     near = altered(GAN, metric="c2st", key="c", unit="", best=0.5, value=0.75, stderr=None)
     other = altered(near, overrides={"c2st.trees": 7}, key="d", best="real")
     drawn = figures.values(found(GAN, near, other), REFERENCES)
-    titles = ["mnist: parzen", "mnist: c2st", "mnist: c2st, trees=7"]
+    titles = ["mnist, parzen", "mnist, c2st", "mnist, c2st [trees=7]"]
     assert [title(ax) for ax in drawn.figure.axes] == titles
     assert [ax.get_xlabel() for ax in drawn.figure.axes] == [
         "parzen, nats (higher is better)",
         "c2st (nearer to 0.5 is better)",
         "c2st (nearer to held-out data's is better)",
     ]
-    assert "parzen in nats on mnist: parzen: gan" in drawn.alt
+    assert "parzen in nats on mnist, parzen: gan" in drawn.alt
 
 
 def test_each_dataset_has_a_panel_of_its_own_scale() -> None:
@@ -256,7 +256,7 @@ def test_a_training_that_two_metrics_scored_is_drawn_once_by_the_metric_that_cho
     other = altered(FULL, metric="other", key="x", unit="bits", selection={"metric": "parzen"})
     own = altered(FULL, selection={"metric": "parzen"})
     (ax,) = figures.epochs(found(other, own), REFERENCES, {}).figure.axes
-    assert title(ax) == "mnist: parzen"
+    assert title(ax) == "mnist, parzen"
     assert ax.get_ylabel() == "held-out parzen, nats (higher is better)"
 
 

@@ -61,15 +61,12 @@ def reformatted(file: str) -> Edit:
 GAN, PARZEN, RUN = "genbench/models/gan.py", "genbench/metrics/parzen", "genbench/records/run.py"
 PROTOCOLS, RING = "genbench/protocols.py", "genbench/datasets/_toys.py"
 REVISIONS = "genbench/running/revisions.py"
+LOSSES = "losses: Mapping[str, float] = field(default_factory=dict[str, float])\n"
 FIELD = "notes: Mapping[str, JSON] = field(default_factory=dict[str, JSON])\n"
 
 NOTHING: dict[str, Edit] = {
     "a field more in Score": replaced(PROTOCOLS, FIELD, f"{FIELD}    kind: str = ''\n"),
-    "a field more in Epoch": replaced(
-        PROTOCOLS,
-        "default_factory=dict)\n\n\n@dataclass(frozen=True)\nclass Score",
-        "default_factory=dict)\n    kind: str = ''\n\n\n@dataclass(frozen=True)\nclass Score",
-    ),
+    "a field more in Epoch": replaced(PROTOCOLS, LOSSES, f"{LOSSES}    kind: str = ''\n"),
     "a field more in Run": replaced(
         RUN, '    protocol: str = ""\n', '    protocol: str = ""\n    note: str = ""\n'
     ),

@@ -107,8 +107,12 @@ def test_every_number_and_array_is_carried_over_to_the_last_bit(results: Path) -
         result = now[known["keys"][key]]
         name = "result.json" if result.status == "done" else "failed.json"
         then = files.read_json(folder / name)
-        for field in vars(result).keys() - {"run", "per_example"}:
+        for field in ("status", "value", "stderr", "kind", "error", "unit"):
             assert getattr(result, field) == then[field]
+        details = then["details"]
+        assert {**result.notes}.items() <= details.items()
+        assert [*result.warnings] == details.get("warnings", [])
+        assert result.distinct == details.get("distinct", 0)
         for field in ("model", "dataset", "fold", "folds", "seed", "preset", "overrides", "metric"):
             assert getattr(result, field) == then[field]
         for field in ("samples", "recipe", "digest", "caveat", "sample_set", "protocol"):

@@ -670,7 +670,7 @@ def test_a_score_that_is_no_number_is_never_chosen(
 
     monkeypatch.setattr(Parzen, "__call__", first_is_nan)
     tuned = details_of(planned(tmp_path, "walk"), tmp_path)[0]["tuned"]
-    assert tuned["curve"][0] == [0.02, None]
+    assert [*tuned["curve"][0]] == [0.02, None]
     assert tuned["value"] != 0.02
 
 

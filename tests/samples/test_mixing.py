@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -20,11 +21,16 @@ def rows(n: int, d: int, seed: int) -> torch.Tensor:
     return torch.rand(n, d, generator=torch.Generator().manual_seed(seed))
 
 
+def report(*given, **named) -> dict:
+    """The report, by its fields."""
+    return asdict(mixing.report(*given, **named))
+
+
 def visits(order: list[list[int]], **other):
     """The report of chains that stand exactly at the corners `order[t][chain]`."""
     at = torch.tensor(order)
     given = {"chains": at.shape[1], "thinning": 1, "labels": CLASSES, **other}
-    return mixing.report(CORNERS[at.flatten()], train=CORNERS, held_out=BETWEEN, **given)
+    return report(CORNERS[at.flatten()], train=CORNERS, held_out=BETWEEN, **given)
 
 
 def test_samples_of_no_chain_are_near_to_images_but_go_nowhere() -> None:
@@ -75,7 +81,7 @@ def test_the_report_is_that_of_brute_force(chains, kept, n, d, thinning, seed) -
     noise = 0.3 * (rows(chains * kept, d, seed + 1) - 0.5)
     samples = train[torch.arange(chains * kept) * 7 % n] + noise
     given = samples, chains, thinning, train, labels, rows(6, d, seed + 2)
-    assert close(mixing.report(*given), brute_force(*given))
+    assert close(report(*given), brute_force(*given))
 
 
 def test_frozen_chains_at_training_rows_never_change_class_and_are_near_copies() -> None:
@@ -103,7 +109,7 @@ def test_a_move_within_a_class_is_no_transition() -> None:
 
 def test_a_last_step_that_is_not_whole_is_not_looked_at() -> None:
     order = torch.tensor([0, 0, 0, 1, 1, 1, 2])  # the last would be chain 0's change of class
-    found = mixing.report(CORNERS[order], 3, 1, CORNERS, CLASSES, BETWEEN)
+    found = report(CORNERS[order], 3, 1, CORNERS, CLASSES, BETWEEN)
     assert found["looked_at"] == 6
     assert found["class_transitions_per_100_steps"] == 0
 
@@ -175,12 +181,12 @@ def test_a_copy_is_at_distance_0_exactly() -> None:
 def test_a_near_copy_is_nearer_than_half_of_what_is_usual() -> None:
     line, held_out = torch.tensor([[0.0], [10.0]]), torch.tensor([[1.0], [2.0], [7.0]])
     samples = torch.tensor([[0.9], [1.1], [9.2], [6.0]])  # usual: 2
-    found = mixing.report(samples, 4, 1, line, None, held_out)
+    found = report(samples, 4, 1, line, None, held_out)
     assert found["near_copies"] == 0.5
 
 
 def test_without_held_out_rows_nothing_is_said_of_copies() -> None:
-    assert mixing.report(CORNERS, 2, 1, CORNERS, CLASSES, CORNERS[:0])["near_copies"] is None
+    assert report(CORNERS, 2, 1, CORNERS, CLASSES, CORNERS[:0])["near_copies"] is None
 
 
 def test_only_the_first_500_held_out_rows_say_what_is_usual() -> None:

@@ -258,7 +258,7 @@ def scoring_otherwise(by: float, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def other(self, samples, valid, test):
         found = score(self, samples, valid, test)
-        return replace(found, value=found.value + by)
+        return replace(found, value=found.value + by, per_example=found.per_example + by)
 
     monkeypatch.setattr(Parzen, "__call__", other)
 
