@@ -17,7 +17,7 @@ from genbench.plugins.settings import defaults
 from genbench.protocols import Dataset
 from genbench.records import files
 
-REVISION = 1  # raised when the numbers or the findings of an audit would change
+REVISION = 2  # raised when the numbers, findings or fields of an audit would change
 
 
 def key(asked: Asked) -> str:
@@ -72,7 +72,10 @@ def from_json(record: Mapping[str, Any]) -> Audit:
         said = {name: tuple(record[name]) for name in ("remarks", "verdict")}
         return Audit(**{**record, **said, "rows": tuple(map(_row, record["rows"]))})
     except (TypeError, KeyError) as error:
-        raise StoreError(f"an audit was written by another version of genbench: {error}") from error
+        raise StoreError(
+            f"an audit was written by another version of genbench ({error}); "
+            "`genbench audit` makes it again"
+        ) from error
 
 
 def _row(record: Mapping[str, Any]) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,8 +89,8 @@ Columns = Annotated[
 ResultsDir = Annotated[
     list[Path] | None,
     option(
-        "Folder of results. May be repeated: the first is written, all are read. Default: "
-        "results; in a clone results/local, and results beside it.",
+        f"Folder of results. May be repeated (in the variable: by {os.pathsep}): the first is "
+        "written, all are read. Default: results; in a clone results/local, and results beside it.",
         "RESULTS_DIR",
         "--results-dir",
     ),
