@@ -148,12 +148,13 @@ def _not_below(audit: Audit) -> list[Row]:
 
 
 def _warned(audit: Audit) -> list[str]:
-    """What the metric warns of, and of which rows."""
-    by_text: dict[str, list[str]] = {}
-    for row in audit.rows:
-        for text in row.warnings:
-            by_text.setdefault(text, []).append(row.name)
-    return [f"{text}: {', '.join(names)}" for text, names in by_text.items()]
+    """What the metric warns of the data themselves, and of which other rows it warns."""
+    of_data = _of(audit, "images")
+    said = dict.fromkeys(text for row in of_data for text in row.warnings)
+    lines = [f"{text}: {', '.join(r.name for r in of_data if text in r.warnings)}" for text in said]
+    others = [row.name for row in audit.rows if row not in of_data and row.warnings]
+    also = " too" if lines else ""
+    return [*lines, *([f"{audit.metric} warns of {', '.join(others)}{also}"] if others else [])]
 
 
 def _overall(audit: Audit) -> str:
