@@ -28,7 +28,7 @@ from genbench.cli.outcomes import is_complete, print_outcomes
 from genbench.cli.run import METRICS, Metrics, work
 from genbench.cli.showing import new_console, print_json, say
 from genbench.defaults import DEFAULTS
-from genbench.errors import UsageError
+from genbench.errors import GenbenchError, UsageError
 
 if TYPE_CHECKING:
     from genbench.records.run import Data, Result, Run
@@ -295,20 +295,21 @@ def _files(
         environment.store.prepare()  # before any work, where the folder cannot be written
     with TemporaryDirectory(prefix="genbench-score-") as folder:
         own = environment.store if label.name else Stores([Path(folder), *_read(environment)])
-        judged = list(_judged(rows, asked, environment, own, bool(label.name), form, quiet))
+        failed: list[str] = []
+        judged = list(_judged(rows, asked, environment, own, bool(label.name), form, quiet, failed))
         references = _do(runs, environment, quiet)
         results = [result for _, kept in judged for result in kept]
         records = contents.records_of(results, own)
         if form == "json":
             scores = [_as_json(one, kept, records) for one, kept in judged]
             print_json(
-                {"dataset": asked.dataset, "scores": scores, **_unmet(asked)}
+                {"dataset": asked.dataset, "scores": scores, "failed": failed, **_unmet(asked)}
                 | {"references": [*map(flat, references)]}
             )
-        else:
+        elif results or references:
             shown = Options(quiet=quiet)
             typer.echo(texts.rendered([*results, *references], form, own, shown), nl=False)
-    return is_complete(references, runs)
+    return is_complete(references, runs) and not failed
 
 
 def _read(environment: Environment) -> list[Path]:
@@ -384,8 +385,12 @@ def _judged(
     keep: bool,
     form: str,
     quiet: bool,
+    failed: list[str],
 ) -> Iterator[tuple[Judgement, list[Result]]]:
-    """What each metric says of each file, one after the other, and the results that it makes."""
+    """What each metric says of each file, one after the other, and the results that it makes.
+
+    A metric that refuses is said and noted in `failed`; the others go on.
+    """
     from genbench.running import brought
     from genbench.running.conditions import settled
     from genbench.running.runner import choose_device
@@ -401,12 +406,20 @@ def _judged(
             metric, kept = judging.metric_with(name, overrides), one.samples.rows if keep else None
             if not quiet:
                 say(new_console(), f"scoring {one.name} by {name}")
-            with settled(environment.threads):
-                found = judging.judge(
-                    one.name, one.samples.rows, one.samples.binary, asked.source, metric, device
-                )
-                runs = brought.runs(one, asked.folds, name, overrides)
-                results = brought.keep(store, runs, found, device, kept)
+            samples = one.samples
+            try:
+                with settled(environment.threads):
+                    found = judging.judge(
+                        one.name, samples.rows, samples.binary, asked.source, metric, device
+                    )
+                    runs = brought.runs(one, asked.folds, name, overrides)
+                    results = brought.keep(store, runs, found, device, kept)
+            except GenbenchError as error:
+                if error.exit_code != 1:
+                    raise
+                failed.append(f"{name}: {error}")
+                say(new_console(), f"Error: {failed[-1]}")
+                continue
             if form == "md":
                 _print_judgement(found, results[0], quiet)
             yield found, results

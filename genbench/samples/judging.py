@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbench.errors import ModelError, UsageError
+from genbench.errors import GenbenchError, ModelError, UsageError, reason
 from genbench.plugins import registry
 from genbench.plugins.settings import check_values, constructor
 from genbench.precision import float32_products
 from genbench.protocols import NEEDS, Best, Dataset, Labels, NotFinite, Score, Split, needs
-from genbench.samples.pixels import LARGEST, Deferred, as_scored, as_stored, digests, levels_of
+from genbench.samples import pixels
+from genbench.samples.pixels import Deferred, as_scored, as_stored, digests, levels_of
 from genbench.seeding import seeded
 
 
@@ -60,7 +61,9 @@ def labels_of(split: Split, seen: Tensor | None = None) -> Labels | None:
 def as_given(kept: np.ndarray, dataset: Dataset, device: torch.device) -> Tensor:
     """Kept rows (m, d) as a metric is given them: float32, converted block by block if many."""
     stored, levels = torch.from_numpy(kept).to(device), levels_of(dataset)
-    return Deferred(stored, levels) if stored.numel() > LARGEST else as_scored(stored, levels)
+    return (
+        Deferred(stored, levels) if stored.numel() > pixels.LARGEST else as_scored(stored, levels)
+    )
 
 
 def scored(metric: Any, given: Given) -> Score:
@@ -183,8 +186,10 @@ def judge(
         here = given(rows, dataset, split.to(device))
         try:
             found = score(name, metric, here, ("file", name, 0, "score", fold))
-        except ValueError as error:
-            raise ModelError(f"{name} cannot be scored: {error}") from error
+        except GenbenchError:
+            raise
+        except Exception as error:  # a stranger's metric may raise anything
+            raise ModelError(f"{name} cannot be scored: {reason(error)}") from error
         folds.append(fold_score(fold, found))
         single.append(None if found.per_example is None else found.per_example.cpu().numpy())
     values = [fold.value for fold in folds]

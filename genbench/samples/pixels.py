@@ -69,7 +69,8 @@ class Deferred(Tensor):
     """Rows (m, d) that are kept in less memory, or on disk, and converted where they are used.
 
     A float32 tensor for whoever computes with it: parts of it are Deferred too, and any other
-    operation is given `as_scored` of the part that it is called with.
+    operation is given `as_scored` of the part that it is called with. Raises TypeError for an
+    operation that would write into it, or convert more than `LARGEST` numbers at once.
     """
 
     _PARTS = (
@@ -99,8 +100,8 @@ class Deferred(Tensor):
                 return Deferred(found, levels)
             return [Deferred(part, levels) for part in found]
         _check_reads_only(operation, args, kwargs or {})
-        named = {name: _converted(value) for name, value in (kwargs or {}).items()}
-        return operation(*map(_converted, args), **named)
+        named = {name: _converted(operation, value) for name, value in (kwargs or {}).items()}
+        return operation(*(_converted(operation, value) for value in args), **named)
 
 
 def _check_reads_only(operation: Any, args: Sequence[Any], named: Mapping[str, Any]) -> None:
@@ -115,7 +116,14 @@ def _check_reads_only(operation: Any, args: Sequence[Any], named: Mapping[str, A
         )
 
 
-def _converted(value: Any) -> Any:
+def _converted(operation: Any, value: Any) -> Any:
     if isinstance(value, Deferred):
+        if value.numel() > LARGEST:
+            raise TypeError(
+                f"{operation} would convert {value.numel():,} numbers at once, more than "
+                f"{LARGEST:,}: work on parts, such as those of rows.split({BLOCK})"
+            )
         return as_scored(value.stored, value.levels)
-    return [_converted(part) for part in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [_converted(operation, part) for part in value]
+    return value

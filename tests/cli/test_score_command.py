@@ -122,8 +122,9 @@ def test_binary_samples_are_said_so_and_have_a_table_of_their_own(ours, genbench
     done = genbench("score", "mean.npy", "sharp.npy", "-d", "tiny")
     assert done.returncode == 0, done.stderr
     assert "binary samples (every value is 0 or 1)" in done.stdout
-    means, binary = done.stdout.split("| sharp [binary, 50 samples]")
+    means, binary = done.stdout.split("parzen, binary samples:")
     assert "| mean [50 samples]" in means
+    assert "| sharp [50 samples]" in binary
     assert "| gaussian" in means
     assert "| gaussian" not in binary
     alone = genbench("score", "sharp.npy", "-d", "tiny", "--json")

@@ -19,7 +19,8 @@ from PIL import Image, PngImagePlugin
 from safetensors.numpy import save_file
 
 from genbench.errors import DataError
-from genbench.metrics.parzen import Parzen, blocks
+from genbench.metrics.parzen import blocks
+from genbench.plugins import registry
 from genbench.protocols import Split
 from genbench.samples import arrays, judging, pixels, reading
 
@@ -434,24 +435,46 @@ def test_floats_take_the_memory_of_bytes_only(tmp_path: Path) -> None:
         assert peak(path) < 1.4 * MANY.nbytes < floats.nbytes / 2
 
 
+@pytest.mark.parametrize("name", registry.names("metric"))
 def test_rows_that_are_converted_where_they_are_used_score_the_same(
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By every metric; where there is room for all rows, and for no more than the certificate takes."""
     generator = torch.Generator().manual_seed(0)
-    rows = torch.randint(256, (5000, 16), generator=generator).float() / 255
-    split = Split(rows[:100], rows[100:200], rows[200:300])
+    rows = torch.randint(256, (40_000, 64), generator=generator).float() / 255
+    split = Split(rows[:100], rows[100:120], rows[120:140])
     dataset = SimpleNamespace(**vars(GREY), split=lambda fold: split)
     kept = pixels.as_stored(rows[300:], dataset)
     judged = []
-    for largest in (2**27, 100):
-        monkeypatch.setattr(judging, "LARGEST", largest)
-        judged.append(judging.judge("x", kept, False, dataset, Parzen(), torch.device("cpu")))
+    for largest in (2**27, 2**21):
+        monkeypatch.setattr(pixels, "LARGEST", largest)
+        metric = judging.metric_with(name, {})
+        judged.append(judging.judge("x", kept, False, dataset, metric, torch.device("cpu")))
+        given = judging.as_given(kept, dataset, torch.device("cpu"))
+        assert isinstance(given, pixels.Deferred) == (largest < 2**27)
     one, other = (replace(each, per_example=()) for each in judged)
     assert one == other
-    assert np.array_equal(judged[0].per_example, judged[1].per_example)
-    plain = Parzen()(rows[300:], split.valid, split.test)
+    for single, of_deferred in zip(*(each.per_example for each in judged), strict=True):
+        assert np.array_equal(single, of_deferred)
+    plain = metric(**judging.arguments(metric, {"samples": rows[300:], **vars(split)}))
     assert judged[0].folds[0].value == plain.value
     assert judged[0].folds[0].notes == plain.notes
+
+
+def test_more_than_there_is_room_for_is_never_converted_at_once(monkeypatch) -> None:
+    monkeypatch.setattr(pixels, "LARGEST", 4 * LEVELS.shape[1])
+    rows = pixels.Deferred(torch.from_numpy(LEVELS), 256)
+    whole = (
+        lambda: rows.mean(dim=0),
+        lambda: torch.cdist(torch.ones(1, rows.shape[1]), rows),
+        lambda: rows.clone(),
+        lambda: torch.cat([rows, rows]),
+        lambda: rows.sort(),
+    )
+    for compute in whole:
+        with pytest.raises(TypeError, match=r"work on parts, such as those of rows.split\(4096\)"):
+            compute()
+    assert len(torch.cat([part * 2 for part in rows[:4].split(2)])) == 4
 
 
 def test_distances_to_single_deferred_rows_are_those_to_plain_ones() -> None:
