@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from genbench.running.runner import Environment
     from genbench.tables.texts import Options
 
+LOOK, BUSY = 0.2, 0.25  # seconds that one looks at the cores; the share of them that is much
 MODELS, DATASETS, METRICS, SEEDS = (
     ",".join(map(str, usual))
     for usual in (DEFAULTS.models, DEFAULTS.datasets, DEFAULTS.metrics, DEFAULTS.seeds)
@@ -153,9 +154,12 @@ def run(
         )
     at_a_time = _at_a_time(workers, shown)
     environment = Environment(own, folder, device, rerun, at_a_time, None, tuple(beside), grids)
-    if dry_run:
+    whole = (
         _print_costs(runs, environment)
-    elif not _carried_out(runs, environment, threads, shown, verbose, as_json):
+        if dry_run
+        else _carried_out(runs, environment, threads, shown, verbose, as_json)
+    )
+    if not whole:
         raise typer.Exit(1)
 
 
@@ -237,6 +241,8 @@ def work(
     from genbench.running.progress import Watch
 
     live, store = is_live(console) and not quiet, Store(environment.results_dir)
+    if not quiet:
+        _say_if_busy(console)
     watch = Watch(by_training(todo), store, console, live, quiet)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -253,18 +259,33 @@ def work(
         signal.signal(signal.SIGTERM, before)
 
 
+def _say_if_busy(console: Console) -> None:
+    """Says that other programs keep cores of this machine busy: all times are longer then."""
+    import psutil
+
+    cores = psutil.cpu_count() or 1
+    used = psutil.cpu_percent(interval=LOOK) / 100 * cores
+    if used > BUSY * cores:
+        text = f"other programs keep {used:.1f} of {cores} cores busy: this takes longer than alone"
+        say(console, text)
+
+
 def _terminate(*_: object) -> NoReturn:
     raise Terminated
 
 
-def _print_costs(runs: Sequence[Run], environment: Environment) -> None:
-    """The plan, and what its trainings would cost, projected from one timed batch of each."""
+def _print_costs(runs: Sequence[Run], environment: Environment) -> bool:
+    """The plan, and what its trainings would cost, projected from one timed batch of each.
+
+    False where a training cannot begin.
+    """
     from genbench.running.cost import costs
     from genbench.words import duration
 
-    total = 0.0
+    total, whole = 0.0, True
     for one in costs(runs, environment):
         total += one.seconds
+        whole = whole and not one.unknown
         first = one.run
         typer.echo(
             f"{first.model} on {first.data.name}, preset {first.preset}, seed {first.seed}, "
@@ -274,6 +295,7 @@ def _print_costs(runs: Sequence[Run], environment: Environment) -> None:
         f"all training, one after the other: about {duration(total)}; "
         "sampling and scoring not counted"
     )
+    return whole
 
 
 def _said(cost: Cost) -> str:
@@ -282,7 +304,7 @@ def _said(cost: Cost) -> str:
     if not cost.left:
         return "done"
     if cost.unknown:
-        return f"cost unknown, {cost.unknown}"
+        return f"it would fail, {cost.unknown}"
     if not cost.epochs:
         return "trained; to sample and score only"
     return f"{cost.epochs} epochs, about {duration(cost.seconds)}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from genbench.errors import GenbenchError
 from genbench.precision import float32_products
@@ -21,7 +22,7 @@ from genbench.running.runner import Environment, choose_device
 from genbench.timing import Clock
 
 _UNKNOWN = (GenbenchError, RuntimeError, ValueError, TypeError, LookupError)
-BATCH = 500  # rows that stand for an epoch of a model whose recipe has no batch
+ROWS = 2000  # and twice as many stand for an epoch of a model whose recipe has no batch
 
 
 @dataclass(frozen=True)
@@ -64,19 +65,38 @@ def projected(run: Run, store: Store, data_dir: Path, device: torch.device) -> t
     """
     if store.weights(run) is not None:
         return 0.0, 0
-    bench, clock, epoch = Bench(run, store, Sources(data_dir), device), Clock(), None
+    bench = Bench(run, store, Sources(data_dir), device)
     split = bench.split(run.data.fold)
     train = bench.rows_of_training(split)[0]
     rows = len(train) + (len(split.valid) if run.uses_validation else 0)
-    batch = train[: run.hyperparameters.get("batch", BATCH)]
-    labels = bench.labels_of_training(split) if "labels" in run.fit_reads else None
-    told = None if labels is None else labels[: len(batch)]
+    size = run.hyperparameters.get("batch")
+    if size is None:
+        return _of_whole_epochs(bench, train, rows)
+    seconds, epochs = _timed(bench, train[:size])
+    batches = math.ceil(rows / min(size, len(train)))
+    most = run.hyperparameters.get("max_updates") or batches
+    return seconds * min(batches, most) * epochs, epochs
+
+
+def _of_whole_epochs(bench: Bench, train: Tensor, rows: int) -> tuple[float, int]:
+    """Of a model that sees all rows at once: as t(rows) = a rows^p, from two numbers of rows."""
+    few, many = train[:ROWS], train[: 2 * ROWS]
+    seconds, epochs = _timed(bench, many)
+    if len(many) < rows:
+        before = _timed(bench, few)[0]
+        power = max(1.0, math.log(seconds / before) / math.log(len(many) / len(few)))
+        seconds *= (rows / len(many)) ** power
+    return seconds * epochs, epochs
+
+
+def _timed(bench: Bench, batch: Tensor) -> tuple[float, int]:
+    """Seconds of a first epoch of these rows alone, and how many epochs there would be."""
+    run, clock, epoch = bench.run, Clock(), None
+    labels = bench.labels_of_training(bench.split(run.data.fold))
+    told = labels[: len(batch)] if labels is not None and "labels" in run.fit_reads else None
     with float32_products():
         for _ in range(2):  # the first time also warms up
             model = bench.build()
-            made = training.epochs(model, batch, train[:0], bench.stream, clock=clock, labels=told)
+            made = training.epochs(model, batch, batch[:0], bench.stream, clock=clock, labels=told)
             epoch = next(made, None)
-    epochs = epoch.total if epoch else 0
-    batches = math.ceil(rows / len(batch))
-    most = run.hyperparameters.get("max_updates") or batches
-    return clock.seconds * min(batches, most) * epochs, epochs
+    return clock.seconds, epoch.total if epoch else 0

@@ -394,10 +394,45 @@ def test_the_cost_of_a_row_of_table_1_is_projected_and_nothing_is_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_dry_run_of_what_cannot_be_timed_says_so(genbench) -> None:
+def test_a_dry_run_of_what_would_fail_says_so_and_ends_in_1(genbench) -> None:
     done = genbench("run", "-m", "raises,drift", "-d", "tiny", "--no-references", "--dry-run")
-    assert done.returncode == 0
-    assert "cost unknown, RuntimeError" in done.stdout
+    assert done.returncode == 1
+    assert "it would fail, RuntimeError" in done.stdout
+    assert "6 epochs, about" in done.stdout
+
+
+def test_the_cost_of_a_model_without_batches_grows_as_it_does_with_the_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from types import SimpleNamespace
+
+    import torch
+
+    from genbench.running import cost
+
+    timed: list[int] = []
+
+    def squared(_, rows) -> tuple[float, int]:
+        timed.append(len(rows))
+        return (len(rows) / 1000) ** 2, 12
+
+    monkeypatch.setattr(cost, "_timed", squared)
+    seconds, epochs = cost._of_whole_epochs(SimpleNamespace(), torch.zeros(50_000, 1), 50_000)
+    assert (epochs, timed) == (12, [4000, 2000])
+    assert seconds == pytest.approx(12 * 50**2)
+    assert cost._of_whole_epochs(SimpleNamespace(), torch.zeros(300, 1), 300)[0] == 12 * 0.3**2
+
+
+@pytest.mark.parametrize(("used", "said"), [(100.0, True), (5.0, False)])
+def test_run_says_once_that_the_machine_is_busy(
+    used: float, said: bool, genbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psutil
+
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: used)
+    done = genbench(*TINY)
+    assert done.stderr.count("cores busy: this takes longer than alone") == said
+    assert genbench(*TINY, "--rerun", "-q").stderr == ""
 
 
 def test_a_dry_run_prints_plan_and_cost_and_writes_nothing(genbench, tmp_path: Path) -> None:

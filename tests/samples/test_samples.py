@@ -439,7 +439,7 @@ def test_floats_take_the_memory_of_bytes_only(tmp_path: Path) -> None:
 def test_rows_that_are_converted_where_they_are_used_score_the_same(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By every metric; where there is room for all rows, and for no more than the certificate takes."""
+    """By every metric; with room for all rows, and for no more than the certificate takes."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randint(256, (40_000, 64), generator=generator).float() / 255
     split = Split(rows[:100], rows[100:120], rows[120:140])
