@@ -158,6 +158,7 @@ def _ended(process: Any, threads: list[str]) -> list[str]:
     names = [name for one in left for name in _names(one, process.pid, threads)]
     _kill(process, left)
     process.join()
+    psutil.wait_procs(left, timeout=GRACE)  # a killed process takes its time to be gone
     return sorted(names)
 
 
