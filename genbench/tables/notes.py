@@ -82,7 +82,13 @@ def _whose(found: Sequence[Cell], folder_of: Callable[[Result], Path] | None) ->
                 places.setdefault(folder_of(result), {})[cell.label] = None
     if len(places) < 2:
         return []
-    return [f"from {place}: {', '.join(rows)}" for place, rows in places.items()]
+    return [f"from {_from_here(place)}: {', '.join(rows)}" for place, rows in places.items()]
+
+
+def _from_here(place: Path) -> Path:
+    """A folder as one would type it."""
+    here = Path.cwd()
+    return place.relative_to(here) if place.is_relative_to(here) else place
 
 
 def _about_rows(found: Sequence[Cell], references: Sequence[str]) -> list[str]:

@@ -39,8 +39,9 @@ def git(*words: str) -> str:
 
 def test_an_own_row_stands_beside_the_committed_ones_and_changes_none(clone, genbench) -> None:
     before = bytes_of(clone / "results")
-    ran = genbench("run", "-m", "walk", *ASKED)
+    ran = genbench("run", "-m", "walk,drift", *ASKED)
     assert ran.returncode == 0, ran.stderr
+    assert "- from results/local: walk [20 samples]" in ran.stdout
     table = genbench("table").stdout
     assert "| drift [20 samples]" in table
     assert "| walk [20 samples]" in table
