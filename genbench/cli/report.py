@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,18 +58,26 @@ def report(
     """
     from genbench import __version__
     from genbench.records import files
-    from genbench.report import assembly, page
+    from genbench.report import unchanged
     from genbench.tables import chosen
 
     store = parsing.store(results_dir)
     only = parsing.only(models, "--models"), parsing.only(dataset, "--dataset")
     results = chosen.ordered(chosen.asked_last(store, *only, everything))
-    figures = [page.Absent("figures", "genbench report")]
-    if not no_figures:
-        figures = _drawn(results, store, sources(store, data_dir), quiet)
-    whole = assembly.report(results, store, parsing.folders(results_dir), figures, __version__)
-    path = parsing.place(out, results_dir, "report.html")
-    files.write_bytes(path, page.render(whole).encode())
+    path, folders = parsing.place(out, results_dir, "report.html"), parsing.folders(results_dir)
+    data = parsing.data_folder(data_dir)
+    made_of = unchanged.made_of(results, store, folders, data, not no_figures)
+    if unchanged.is_made_of(path, made_of):
+        if not quiet:
+            typer.echo("nothing that it shows has changed since it was made", err=True)
+    else:
+        from genbench.report import assembly, page
+
+        figures = [page.Absent("figures", "genbench report")]
+        if not no_figures:
+            figures = _drawn(results, store, sources(store, data_dir), quiet)
+        whole = assembly.report(results, store, folders, figures, __version__)
+        files.write_bytes(path, page.render(replace(whole, made_of=made_of)).encode())
     typer.echo(str(path))
 
 

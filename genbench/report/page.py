@@ -127,7 +127,10 @@ class Absent:
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page says. Whatever is empty is left out."""
+    """All that the page says. Whatever is empty is left out.
+
+    made_of: sha256, in hex, of all that it was made from, so that it need not be made again.
+    """
 
     title: str
     version: str
@@ -138,6 +141,7 @@ class Report:
     figures: Sequence[Figure] = ()
     records: Sequence[Record] = ()
     absent: Sequence[Absent] = ()
+    made_of: str = ""
 
 
 def cell(text: str, best: bool = False) -> Cell:
