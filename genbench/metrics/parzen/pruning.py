@@ -135,10 +135,10 @@ def maxima(bound: Tensor) -> Tensor:
 
 def likeliest(bound: Tensor, groups: Tensor) -> Tensor:
     """For each row a window of its greatest bound, (n,)."""
-    group = groups.argmax(dim=1)
+    group = groups.max(dim=1).indices  # as argmax, which takes four times as long in bfloat16
     members = bound.view(len(bound), GROUP, -1)
     rows = torch.arange(len(bound), device=bound.device)
-    return members[rows, :, group].argmax(dim=1) * groups.shape[1] + group
+    return members[rows, :, group].max(dim=1).indices * groups.shape[1] + group
 
 
 def survivors(bound: Tensor, groups: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
