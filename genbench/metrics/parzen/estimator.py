@@ -228,7 +228,8 @@ def check_rows(name: str, rows: Tensor) -> None:
         return
     for start in range(0, len(rows), AT_ONCE):
         block = rows[start : start + AT_ONCE]
-        if not -LARGEST < block.min().item() <= block.max().item() < LARGEST:  # which nan fails too
+        least, greatest = (end.item() for end in block.aminmax())
+        if not -LARGEST < least <= greatest < LARGEST:  # which nan fails too
             bad = (block.double().abs() < LARGEST).all(dim=1).logical_not()
             row = start + int(bad.nonzero()[0])
             raise ValueError(f"{name} must be finite, row {row} holds nan, inf or over {LARGEST:g}")

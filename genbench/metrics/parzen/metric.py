@@ -17,7 +17,7 @@ from genbench.protocols import BY_SAMPLES, JSON, Points, Score
 ROUNDS = 3  # of widths between points, to refine: the last step is .5 % of the paper's grid
 NOTICED = 1.0  # nats by which a width between the points of a grid must be better
 BY_SIGMA = "validation score by sigma"
-NOT_COMPUTED = "validation score by sigma, not computed: at most"
+NOT_COMPUTED = "sigma not computed, validation score at most"
 STRIDES = (4, 2)  # the score is given by every 4th and every 2nd sample too
 
 Count = tuple[int, float, float]  # samples, the sigma that was chosen for them, their score

@@ -106,7 +106,7 @@ class Outline:
 
     def _seen(self, rows: Tensor, sq_norm: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(p, r) in the coarse type, |(p, r)| and a bound of its error; |row|² into `sq_norm`."""
-        rows = ((rows.to(self.work) - self.centre) * self.scale).float()
+        rows = (rows.to(self.work) - self.centre).mul_(self.scale).float()
         torch.linalg.vecdot(rows, rows, out=sq_norm)
         p = rows @ self.directions
         rest = (sq_norm - torch.linalg.vecdot(p, p)).clamp_min_(0) + self.doubt * sq_norm
