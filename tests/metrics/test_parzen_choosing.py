@@ -83,6 +83,7 @@ def test_the_best_of_a_grid_is_that_of_all_its_widths_for_every_count(spread, gr
         every = [(sigma, truth(part, valid, sigma)) for sigma in grid]
         assert best(found.grid) == pytest.approx(best(every), rel=1e-9)
         assert sorted(s for s, _ in found.grid + found.beaten) == grid
+        assert len(found.grid) >= min(2, len(grid))  # a curve
         exact = dict(every)
         assert all(mean == pytest.approx(exact[s], rel=1e-9) for s, mean in found.grid)
         assert all(exact[s] <= most < best(every)[1] for s, most in found.beaten)
@@ -93,6 +94,18 @@ def test_of_the_papers_grid_the_upper_half_is_not_computed_where_images_are_near
     (tried,) = best_of_grid(Windows(samples), valid, PAPER_GRID)
     assert [s for s, _ in tried.beaten] == PAPER_GRID[5:]
     assert [s for s, _ in tried.grid] == PAPER_GRID[:5]
+
+
+def test_a_width_that_is_the_best_for_one_count_alone_is_computed():
+    """Every second sample lies on the rows, and those that a half and a quarter take lie far."""
+    valid = 0.01 * torch.randn(50, 20, generator=seeded(1))
+    samples = 0.7 * torch.randn(400, 20, generator=seeded(2))
+    samples[1::2] = valid.repeat(4, 1)
+    tried = best_of_grid(Windows(samples, strides=(4, 2)), valid, PAPER_GRID)
+    for part, found in zip((samples[::4], samples[::2], samples), tried, strict=True):
+        every = [(sigma, truth(part, valid, sigma)) for sigma in PAPER_GRID]
+        assert found.best[0] == best(every)[0]
+    assert tried[0].best[0] > PAPER_GRID[5] > tried[-1].best[0]
 
 
 @pytest.mark.parametrize("order", [[2, 0, 1, 1], [1, 1, 0, 2]])

@@ -22,6 +22,7 @@ from genbench.metrics.parzen.certificate import EACH, RELATIVE
 from genbench.metrics.parzen.estimator import Windows
 
 BETWEEN = 7  # widths tried around the best one of a grid
+LEAST = 2  # widths of a grid that are computed at a time: one is no curve
 
 Curve = list[tuple[float, float]]  # (sigma, mean LL on the validation rows)
 
@@ -61,12 +62,13 @@ def best(curve: Curve) -> tuple[float, float]:
 def best_of_grid(windows: Windows, valid: Tensor, grid: Sequence[float]) -> list[Tried]:
     """The grid for each count of samples, from its least widths on, half of those left at a time.
 
-    Least first, as few windows matter to them and they cost little.
+    The least come first, as few windows matter to them and they cost little. What cannot be the
+    best for any count is then left out.
     """
     d, left = valid.shape[1], sorted(grid)
     curves: list[Curve] = [[] for _ in windows.counts]
     while left:
-        half = -(-len(left) // 2)
+        half = max(LEAST, -(-len(left) // 2))
         now, left = left[:half], left[half:]
         for curve, points in zip(curves, _points(windows, valid, [now] * len(curves)), strict=True):
             curve += points

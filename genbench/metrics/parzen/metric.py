@@ -207,7 +207,7 @@ def drawn_curves(
     """
     found: dict[str, Points] = {BY_SAMPLES: [(m, value) for m, _, value in counts]}
     sigma, mean = chosen
-    if len(tried.grid + tried.beaten) > 1 and mean is not None:
+    if len(tried.grid) > 1 and mean is not None:
         found[f"{BY_SIGMA}: grid"] = tried.grid
         found[f"{BY_SIGMA}: chosen"] = [(sigma, mean)]
     if tried.between:
