@@ -33,6 +33,7 @@ from genbench import select_sigma
 from genbench.datasets._files import default_data_dir
 from genbench.errors import GenbenchError
 from genbench.metrics.parzen import Parzen, Windows
+from genbench.metrics.parzen.choosing import best_of_grid
 from genbench.plugins import registry
 from genbench.records import files
 from genbench.running import provenance
@@ -43,13 +44,14 @@ GRID = np.logspace(-1, 0, 10).tolist()
 DATASETS = {784: "mnist", 2304: "tfd", 3072: "cifar10"}
 PROTOCOL, METRIC = "genbench_protocol", "genbench_metric"
 WHOLE = {
-    PROTOCOL: "ten widths on 1,000 validation rows, then the best on these",
+    PROTOCOL: "the best of ten widths on 1,000 validation rows, then that on these",
     METRIC: "Parzen(): the protocol, its diagnostics, m/4 and m/2, its certificate",
 }
 BARS = (  # d, whose seconds, over whose, at most
     (784, "genbench", "jax", 0.5),
     (784, "genbench", "torch_product", 0.5),
     (784, PROTOCOL, "jax", 0.7),
+    (784, METRIC, "jax", 0.7),
     (2304, "genbench", "torch_product", 0.35),
     (3072, "genbench", "torch_product", 0.35),
 )
@@ -135,10 +137,10 @@ def _tuned(contender: Contender, case: Case) -> Measured:
 
 
 def protocol(case: Case) -> Tensor:
-    """The paper's whole protocol: ten widths on the validation rows, the best on the test rows."""
+    """The paper's protocol: the best of ten widths on the validation rows, then the test rows."""
     windows = Windows(case.samples)
-    means = windows.score(case.valid, GRID).log_likelihood.mean(dim=1)
-    return windows.score(case.x, [GRID[int(means.argmax())]]).log_likelihood[0]
+    (tried,) = best_of_grid(windows, case.valid, GRID)
+    return windows.score(case.x, [tried.best[0]]).log_likelihood[0]
 
 
 def metric(case: Case) -> Tensor:

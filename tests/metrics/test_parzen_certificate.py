@@ -197,7 +197,8 @@ def test_every_score_carries_its_certificate_in_plain_json(rows, precision, monk
     assert set(found) == {"rows", "worst", "mean", "tolerance", "dropped", "how"}
     assert found["worst"] <= found["tolerance"]
     work = {"auto": "float32", "float64": "float64"}[precision]
-    assert found["how"] == [f"pruned, {work} differences"]
+    assert f"pruned, {work} differences" in found["how"]
+    assert all(how.startswith("pruned") for how in found["how"])
     assert found["dropped"] == {"auto": 1e-4, "float64": 1e-10}[precision]
 
 

@@ -19,6 +19,8 @@ How
     estimator.py   the sums, block by block; which widths of a block are pruned
     pruning.py     an upper bound of every exponent, that leaves few windows to look at
     dense.py       all windows, by the cheapest product that is exact enough
+    counts.py      scores by a part of the samples, from the same pass
+    choosing.py    the best width; which widths of a grid are ruled out, not computed
     certificate.py recomputed rows: a score whose certificate fails is an error
     metric.py      the paper's protocol around it
 

@@ -69,10 +69,15 @@ class Sums:
         known = self.best.to(device), self.looked_at.to(device), self.how
         return Sums(self.sums.to(device), self.squares.to(device), *known)
 
-    def rows(self, part: slice) -> Sums:
-        """A view of some rows, which writes through."""
-        part_of = self.sums[:, part], self.squares[:, part], self.best[part], self.looked_at[part]
-        return Sums(*part_of, self.how)
+    def view(self, s: int, rows: slice) -> Sums:
+        """Some rows under the first s widths; what is added to them is added here."""
+        sums, squares = self.sums[:s, rows], self.squares[:s, rows]
+        return Sums(sums, squares, self.best[rows], self.looked_at[rows], self.how)
+
+    def copy(self, widths: list[int]) -> Sums:
+        """Some widths as they are now."""
+        known = self.best.clone(), self.looked_at.clone(), {*self.how}
+        return Sums(self.sums[widths], self.squares[widths], *known)
 
     def add(self, width: int, sums: Tensor, squares: Tensor) -> None:
         torch.logaddexp(self.sums[width], sums, out=self.sums[width])

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from genbench.metrics.parzen.blocks import DROPPED, PRUNED, Sizes, Sums, add_all, add_few
+from genbench.metrics.parzen.counts import Asked, Parts
 from genbench.metrics.parzen.pruning import Outline, Sketch
 from genbench.precision import coarse_dtype, float32_products
 
@@ -75,7 +76,11 @@ class Scored:
 
 
 class Windows:
-    """Samples that rows are scored against, prepared once; arguments as in `log_likelihood`."""
+    """Samples that rows are scored against, prepared once; other arguments as in `log_likelihood`.
+
+    strides: (4, 2) for the scores by every 4th and every 2nd sample beside those by all; each half
+        the one before. A stride that leaves a single sample is left out.
+    """
 
     def __init__(
         self,
@@ -83,66 +88,68 @@ class Windows:
         precision: str = "auto",
         memory: int = MEMORY,
         devices: Sequence[torch.device | str] = (),
+        strides: Sequence[int] = (),
     ) -> None:
         check_rows("samples", samples)
         check_limits(precision, memory)
         self.samples, self.precision, self.memory = samples, precision, memory
         self.devices = tuple(map(torch.device, devices))
+        self._parts = Parts.of(samples, strides)
         self._outlines: dict[tuple[torch.dtype, torch.device], Outline] = {}
         self._kept: dict[tuple[Outline, int, int], Sketch] = {}
+
+    @property
+    def counts(self) -> list[int]:
+        """How many samples each stride leaves, and all of them."""
+        return self._parts.counts
 
     @torch.no_grad()
     def score(self, x: Tensor, sigmas: Sequence[float]) -> Scored:
         """The rows of `x` (n, d) under each width; raises ValueError where they do not fit."""
+        return self.score_by_count(x, [*[[]] * (len(self.counts) - 1), sigmas])[-1]
+
+    @torch.no_grad()
+    def score_by_count(self, x: Tensor, sigmas: Sequence[Sequence[float]]) -> list[Scored]:
+        """As `score`, by each of the `counts` of samples under widths of its own, in one pass."""
         check_pair(self.samples, x)
         check_rows("x", x)
         narrow = all(t.dtype == torch.float32 or t.dtype.itemsize <= 2 for t in (self.samples, x))
         work = torch.float32 if narrow and self.precision == "auto" else torch.float64
-        widths = torch.as_tensor(sigmas, dtype=torch.float64, device=x.device)
         with float32_products():
-            shards = self._shards(x, widths.tolist(), work)
-        parts = [part.to(x.device) for shard in shards for part in shard]
-        m, d = self.samples.shape
-        log_norm = math.log(m) + d * torch.log(widths * math.sqrt(2 * math.pi))
-        sums = torch.cat([part.sums for part in parts], dim=1)
-        squares = torch.cat([part.squares for part in parts], dim=1)
-        how = set().union(*(part.how for part in parts))
-        return Scored(
-            sums - log_norm[:, None],
-            (2 * sums - squares).exp(),
-            torch.cat([part.looked_at for part in parts]),
-            tuple(sorted(how)),
-            DROPPED[work] if how & set(PRUNED.values()) else 0.0,
-            work is torch.float64,
-        )
+            shards = self._shards(x, Asked.of(sigmas), work)
+        by_count = zip(*(sums for shard in shards for sums in shard), strict=True)
+        return [
+            _scored(m, x, widths, sums, work)
+            for m, widths, sums in zip(self.counts, sigmas, by_count, strict=True)
+        ]
 
-    def _shards(self, x: Tensor, sigmas: list[float], work: torch.dtype) -> list[list[Sums]]:
-        """The sums of all rows, in order; each device has an equal part of them."""
+    def _shards(self, x: Tensor, asked: Asked, work: torch.dtype) -> list[list[list[Sums]]]:
+        """The sums of all rows, in order, by count; each device has an equal part of them."""
         if not self.devices:
-            return [self._on(x.device, x, sigmas, work)]
+            return [self._on(x.device, x, asked, work)]
         parts = zip(self.devices, x.chunk(len(self.devices)), strict=False)
         with ThreadPoolExecutor(len(self.devices)) as pool:
-            tasks = [pool.submit(self._on, on, rows, sigmas, work) for on, rows in parts]
+            tasks = [pool.submit(self._on, on, rows, asked, work) for on, rows in parts]
             return [task.result() for task in tasks]
 
     @torch.no_grad()
     def _on(
-        self, device: torch.device, x: Tensor, sigmas: list[float], work: torch.dtype
-    ) -> list[Sums]:
+        self, device: torch.device, x: Tensor, asked: Asked, work: torch.dtype
+    ) -> list[list[Sums]]:
         """The sums of some rows, computed on one device."""
         if (work, device) not in self._outlines:
             outline = Outline(self.samples, work, coarse_dtype(device), device)
             self._outlines[work, device] = outline
         outline = self._outlines[work, device]
-        return [self._sums(rows.to(device), sigmas, outline) for rows in x.split(AT_ONCE)]
+        return [self._sums(rows.to(device), asked, outline) for rows in x.split(AT_ONCE)]
 
-    def _sums(self, x: Tensor, sigmas: list[float], outline: Outline) -> Sums:
+    def _sums(self, x: Tensor, asked: Asked, outline: Outline) -> list[Sums]:
         """The sums of all windows; with smaller blocks where the memory of the device ends."""
         copied = self.samples.device != x.device
         sizes = Sizes.within(self.memory // 2, x.shape[1], copied)
         while True:
             try:
-                return self._collect(x, sigmas, outline, sizes)
+                return self._collect(x, asked, outline, sizes)
             except RuntimeError as error:
                 if not _is_out_of_memory(error) or sizes.rows == 1:
                     raise
@@ -150,23 +157,27 @@ class Windows:
             self._kept.clear()
             torch.cuda.empty_cache()
 
-    def _collect(self, x: Tensor, sigmas: list[float], outline: Outline, sizes: Sizes) -> Sums:
+    def _collect(self, x: Tensor, asked: Asked, outline: Outline, sizes: Sizes) -> list[Sums]:
+        """The sums by each count of samples."""
         m, n = len(self.samples), len(x)
         pays = outline.pays(n, m)
         left = [outline.of_rows(rows) for rows in x.split(sizes.rows)] if pays else []
-        sums = Sums.of_nothing(len(sigmas), x)
-        for start in range(0, m, sizes.samples):
-            samples = self.samples[start : start + sizes.samples].to(x.device)
-            right = self._sketch(outline, start, samples) if pays else None
-            for i, rows in enumerate(x.split(sizes.rows)):
-                block = sums.rows(slice(i * sizes.rows, i * sizes.rows + len(rows)))
+        sums, by_count = Sums.of_nothing(len(asked.sigmas), x), []
+        for which, before, block_of, ends in self._parts.blocks(sizes.samples):
+            samples, sigmas = block_of.to(x.device), asked.sigmas[: asked.needed[which]]
+            right = self._sketch(outline, before, samples) if pays and sigmas else None
+            for i, rows in enumerate(x.split(sizes.rows) if sigmas else ()):
+                start = i * sizes.rows
+                block = sums.view(len(sigmas), slice(start, start + len(rows)))
                 widths = list(range(len(sigmas)))
                 if right and right.is_finite and left[i].is_finite:
                     widths = add_few(block, rows, samples, (left[i], right), outline, sigmas, m)
                 if widths:
                     for part in samples.split(sizes.dense):
                         add_all(block, rows, part, outline.centre, sigmas, widths)
-        return sums
+            if ends:
+                by_count.append(sums.copy(asked.own[which]))
+        return by_count
 
     def _sketch(self, outline: Outline, start: int, samples: Tensor) -> Sketch:
         """The sketch of a block of samples, kept for the next rows where all of them fit."""
@@ -178,6 +189,26 @@ class Windows:
         if len(self.samples) * size <= self.memory // 4:
             self._kept[key] = sketch
         return sketch
+
+
+def _scored(
+    m: int, x: Tensor, sigmas: Sequence[float], parts: Sequence[Sums], work: torch.dtype
+) -> Scored:
+    """The sums of m windows at parts of the rows, as what is known of all rows."""
+    widths = torch.as_tensor(sigmas, dtype=torch.float64, device=x.device)
+    parts, d = [part.to(x.device) for part in parts], x.shape[1]
+    log_norm = math.log(m) + d * torch.log(widths * math.sqrt(2 * math.pi))
+    sums = torch.cat([part.sums for part in parts], dim=1)
+    squares = torch.cat([part.squares for part in parts], dim=1)
+    how = set().union(*(part.how for part in parts))
+    return Scored(
+        sums - log_norm[:, None],
+        (2 * sums - squares).exp(),
+        torch.cat([part.looked_at for part in parts]),
+        tuple(sorted(how)),
+        DROPPED[work] if how & set(PRUNED.values()) else 0.0,
+        work is torch.float64,
+    )
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
@@ -197,7 +228,8 @@ def check_rows(name: str, rows: Tensor) -> None:
         return
     for start in range(0, len(rows), AT_ONCE):
         block = rows[start : start + AT_ONCE]
-        if not -LARGEST < block.min().item() <= block.max().item() < LARGEST:  # which nan fails too
+        least, greatest = (end.item() for end in block.aminmax())
+        if not -LARGEST < least <= greatest < LARGEST:  # which nan fails too
             bad = (block.double().abs() < LARGEST).all(dim=1).logical_not()
             row = start + int(bad.nonzero()[0])
             raise ValueError(f"{name} must be finite, row {row} holds nan, inf or over {LARGEST:g}")

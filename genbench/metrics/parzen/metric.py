@@ -4,45 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from genbench.metrics.parzen.certificate import certify
+from genbench.metrics.parzen.choosing import Curve, Tried, best, best_of_grid, refined
 from genbench.metrics.parzen.estimator import MEMORY, Windows, check_limits, check_sigma
 from genbench.protocols import BY_SAMPLES, JSON, Points, Score
 
-BETWEEN = 7  # widths tried around the best one of a grid
-ROUNDS = 3  # of them, to refine: the last step is half a percent of the paper's grid
+ROUNDS = 3  # of widths between points, to refine: the last step is .5 % of the paper's grid
 NOTICED = 1.0  # nats by which a width between the points of a grid must be better
 BY_SIGMA = "validation score by sigma"
-SHARES = (4, 2)  # the score is given for every 4th and every 2nd sample too
+NOT_COMPUTED = "sigma not computed, validation score at most"
+STRIDES = (4, 2)  # the score is given by every 4th and every 2nd sample too
 
-Curve = list[tuple[float, float]]
 Count = tuple[int, float, float]  # samples, the sigma that was chosen for them, their score
-
-
-class Tried(NamedTuple):
-    """The widths that were tried on validation rows: of the grid, between its points, the chosen.
-
-    valid: the mean on the validation rows at the chosen width, None where there are none.
-    """
-
-    grid: Curve
-    between: Curve
-    chosen: float
-    valid: float | None
 
 
 def validation_curve(samples: Tensor, valid: Tensor, grid: Sequence[float]) -> Curve:
     """(sigma, mean LL on `valid`) for each sigma of the grid, in its order."""
-    return _curve(Windows(samples), valid, check_sigma(grid))
+    sigmas = check_sigma(grid)
+    means = Windows(samples).score(valid, sigmas).log_likelihood.mean(dim=1).tolist()
+    return list(zip(sigmas, means, strict=True))
 
 
 def select_sigma(samples: Tensor, valid: Tensor, grid: Sequence[float]) -> float:
     """The sigma of the grid with the greatest mean LL on `valid`; of equals the least."""
-    return _best(validation_curve(samples, valid, grid))[0]
+    (tried,) = best_of_grid(Windows(samples), valid, check_sigma(grid))
+    return tried.best[0]
 
 
 class Parzen:
@@ -149,53 +140,46 @@ class Parzen:
             samples, choosing, test = (self.scale * rows for rows in (samples, choosing, test))
         if self.sigma is None and len(choosing) == 0:
             raise ValueError("sigma is chosen on validation rows, got none: fix it with sigma=")
-        windows = Windows(samples, self.precision, self.memory)
-        curve, between = self._tried(windows, choosing, ROUNDS if self.refines else 1)
-        sigma, mean_valid = self._chosen(curve, between)
-        scored = windows.score(test, [sigma])
-        ll = scored.log_likelihood[0]
-        exact = scored.in_float64
+        windows = Windows(samples, self.precision, self.memory, strides=STRIDES)
+        tried = self._tried(windows, choosing)
+        chosen = [self._chosen(one) for one in tried]
+        by_count = windows.score_by_count(test, [[sigma] for sigma, _ in chosen])
+        means = [scored.log_likelihood.mean().item() for scored in by_count]
+        sigmas = [sigma for sigma, _ in chosen]
+        counts = list(zip(windows.counts, sigmas, means, strict=True))
+        (sigma, mean_valid), scored, value = chosen[-1], by_count[-1], means[-1]
+        ll, exact = scored.log_likelihood[0], scored.in_float64
         certificate = certify(samples, test, sigma, ll, scored.looked_at, exact)
-        value = ll.mean().item()
-        tried = Tried(curve, between, sigma, mean_valid)
-        counts = [*self._by_count(samples, choosing, test), (len(samples), sigma, value)]
         notes = {
-            **_noted(tried, value, counts, len(choosing), len(test)),
+            **_noted(mean_valid, counts, len(choosing), len(test)),
+            **_not_computed(tried[-1]),
             "certificate": {**certificate, "dropped": scored.dropped, "how": list(scored.how)},
             "effective": _spread(scored.effective[0]),
         }
         stderr = ll.std(correction=0).item() / math.sqrt(len(test))
-        warnings = self._warnings(sigma, curve, between)
-        return Score(value, stderr, ll.cpu(), drawn_curves(tried, counts), warnings, notes)
+        curves = drawn_curves(tried[-1], chosen[-1], counts)
+        return Score(value, stderr, ll.cpu(), curves, self._warnings(sigma, tried[-1]), notes)
 
-    def _tried(self, windows: Windows, choosing: Tensor, rounds: int) -> tuple[Curve, Curve]:
-        """The curve on the grid, and between its points around the best one."""
+    def _tried(self, windows: Windows, choosing: Tensor) -> list[Tried]:
+        """For each count, the grid, and widths between its points around the best one.
+
+        Without refining the latter are for the warning of a coarse grid, of all samples only.
+        """
         if len(choosing) == 0:
-            return [], []
+            return [Tried([])] * len(windows.counts)
         grid = self.grid if self.sigma is None else [float(self.sigma)]
-        curve = _curve(windows, choosing, grid)
-        return curve, _between(windows, choosing, curve, rounds)
+        tried = best_of_grid(windows, choosing, grid)
+        fewer = ROUNDS if self.refines else 0
+        return refined(windows, choosing, tried, [fewer] * (len(tried) - 1) + [max(fewer, 1)])
 
-    def _chosen(self, curve: Curve, between: Curve) -> tuple[float, float | None]:
+    def _chosen(self, tried: Tried) -> tuple[float, float | None]:
         """The width and its mean on the validation rows, where there are any."""
-        if not curve:
+        if not tried.grid:
             assert self.sigma is not None
             return float(self.sigma), None
-        return _best(curve + between if self.refines else curve)
+        return tried.best if self.refines else best(tried.grid)
 
-    def _by_count(self, samples: Tensor, choosing: Tensor, test: Tensor) -> list[Count]:
-        """(m, sigma, value) of strided parts of the samples, the width chosen anew for each."""
-        found = []
-        for stride in SHARES:
-            if len(samples) >= 2 * stride:
-                windows = Windows(samples[::stride], self.precision, self.memory)
-                tried = self._tried(windows, choosing, ROUNDS if self.refines else 0)
-                sigma, _ = self._chosen(*tried)
-                mean = windows.score(test, [sigma]).log_likelihood.mean().item()
-                found.append((len(windows.samples), sigma, mean))
-        return found
-
-    def _warnings(self, sigma: float, curve: Curve, between: Curve) -> list[str]:
+    def _warnings(self, sigma: float, tried: Tried) -> list[str]:
         if self.sigma is not None or len(self.grid) == 1:
             return []
         found = []
@@ -203,8 +187,8 @@ class Parzen:
             ends = f"{min(self.grid):.4g} to {max(self.grid):.4g}"
             edge = f"sigma {sigma:.4g} is at the edge of its grid ({ends})"
             found.append(f"{edge}: a better one may lie outside")
-        better = _best(curve + between)
-        gain = better[1] - _best(curve)[1]
+        better = tried.best
+        gain = better[1] - best(tried.grid)[1]
         if self.refines or gain < NOTICED:
             return found
         return [
@@ -214,52 +198,39 @@ class Parzen:
         ]
 
 
-def drawn_curves(tried: Tried, counts: Sequence[Count]) -> dict[str, Points]:
-    """What a figure draws of a score: validation rows by sigma, test rows by number of samples."""
+def drawn_curves(
+    tried: Tried, chosen: tuple[float, float | None], counts: Sequence[Count]
+) -> dict[str, Points]:
+    """What a figure draws of a score: validation rows by sigma, test rows by number of samples.
+
+    Widths that were not computed have no point.
+    """
     found: dict[str, Points] = {BY_SAMPLES: [(m, value) for m, _, value in counts]}
-    if len(tried.grid) > 1 and tried.valid is not None:
+    sigma, mean = chosen
+    if len(tried.grid) > 1 and mean is not None:
         found[f"{BY_SIGMA}: grid"] = tried.grid
-        found[f"{BY_SIGMA}: chosen"] = [(tried.chosen, tried.valid)]
+        found[f"{BY_SIGMA}: chosen"] = [(sigma, mean)]
     if tried.between:
         found[f"{BY_SIGMA}: between its points"] = tried.between
     return found
 
 
 def _noted(
-    tried: Tried, value: float, counts: Sequence[Count], n_valid: int, n_test: int
+    valid: float | None, counts: Sequence[Count], n_valid: int, n_test: int
 ) -> dict[str, JSON]:
     """The width, how it did on the validation rows, and the rows that there were."""
-    valid = tried.valid
+    m, chosen, value = counts[-1]
     return {
-        "sigma": tried.chosen,
+        "sigma": chosen,
         "validation": {"mean": valid, "gap": None if valid is None else valid - value},
         "sigma by samples": {str(m): sigma for m, sigma, _ in counts},
-        "rows": {"samples": counts[-1][0], "valid": n_valid, "test": n_test},
+        "rows": {"samples": m, "valid": n_valid, "test": n_test},
     }
 
 
-def _curve(windows: Windows, valid: Tensor, grid: Sequence[float]) -> Curve:
-    means = windows.score(valid, grid).log_likelihood.mean(dim=1).tolist()
-    return list(zip(map(float, grid), means, strict=True))
-
-
-def _best(curve: Curve) -> tuple[float, float]:
-    return max(curve, key=lambda point: (point[1], -point[0]))
-
-
-def _between(windows: Windows, valid: Tensor, curve: Curve, rounds: int) -> Curve:
-    """Points between the best of the curve and its neighbours, nearer to it in each round."""
-    found = sorted(curve)
-    for _ in range(rounds):
-        best = found.index(_best(found))
-        low, high = found[max(best - 1, 0)][0], found[min(best + 1, len(found) - 1)][0]
-        ends = math.log(low), math.log(high)
-        steps = torch.linspace(*ends, BETWEEN + 2, dtype=torch.float64)[1:-1].exp().tolist()
-        new = [sigma for sigma in steps if all(abs(sigma / s - 1) > 1e-9 for s, _ in found)]
-        if not new:
-            break
-        found = sorted(found + _curve(windows, valid, new))
-    return [point for point in found if point not in curve]
+def _not_computed(tried: Tried) -> dict[str, JSON]:
+    """The widths of the grid that cannot be the best, and the bound that says so."""
+    return {NOT_COMPUTED: {f"{s:.4g}": most for s, most in tried.beaten}} if tried.beaten else {}
 
 
 def _spread(values: Tensor) -> dict[str, float]:
