@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from genbench.models import layers, networks
+from genbench.models import backward, layers, networks
 from genbench.protocols import Epoch
 
 CHUNK = 1000  # rows sampled at a time
@@ -28,6 +28,16 @@ def loss_D(a_real: Tensor, a_fake: Tensor) -> Tensor:
 def loss_G(a_fake: Tensor, kind: str) -> Tensor:
     """L_G = E[-log D(G(z))] if "non-saturating", E[log(1 - D(G(z)))] if "minimax"."""
     return softplus(-a_fake).mean() if kind == "non-saturating" else -softplus(a_fake).mean()
+
+
+def slope_D(a_real: Tensor, a_fake: Tensor) -> Tensor:
+    """∂L_D/∂a = -σ(-a) / 2n of n real rows, σ(a) / 2n of n fakes."""
+    return torch.cat([-(-a_real).sigmoid(), a_fake.sigmoid()]) / len(a_real) / 2
+
+
+def slope_G(a_fake: Tensor, kind: str) -> Tensor:
+    """∂L_G/∂a = -σ(-a) / n if "non-saturating", -σ(a) / n if "minimax"."""
+    return (-(-a_fake).sigmoid() if kind == "non-saturating" else -a_fake.sigmoid()) / len(a_fake)
 
 
 @dataclass(eq=False)
@@ -141,35 +151,37 @@ class GAN:
         self.stage.fill_(stage)
         self.G = nn.Sequential(*self.bottom, *self.top) if stage == 2 else self.top
 
+    def _nets(self) -> "tuple[backward.Differentiable, backward.Differentiable]":
+        """G and D, with their ways back."""
+        G, D = (backward.differentiable(n, self.velocity, self.max_norm) for n in (self.G, self.D))
+        return G, D
+
     def _together(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
         """Both gradients at the same weights, from one pass of D over the fakes; then both move."""
-        a_real, a_fake = self.D(x), self.D(self.G(self._noise(len(x))))
-        L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
-        to_D = torch.autograd.grad(L_D, list(self.D.parameters()), retain_graph=True)
-        to_G = torch.autograd.grad(L_G, list(self.G.parameters()))
-        self._descend(self.D, to_D, t, momentum)
-        self._descend(self.G, to_G, t, momentum)
-        return L_D.detach(), L_G.detach()
+        (G, D), n, rate = self._nets(), len(x), self.rate_at(t)
+        of_real, z, of_fake = backward.masks(self.D, n), self._noise(n), backward.masks(self.D, n)
+        fakes = G.forward(z)
+        a = D.forward(torch.cat([x, fakes]), backward.joined(of_real, of_fake))
+        a_real, a_fake = a.split(n)
+        to_fakes = D.into(slope_G(a_fake, self.generator_loss))
+        D.move(slope_D(a_real, a_fake), rate, momentum)
+        G.move(to_fakes, rate, momentum)
+        return loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
 
     def _in_turn(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
         """Algorithm 1: D moves; after every k-th time G does, against the D that moved."""
-        a_real, a_fake = self.D(torch.cat([x, self.sample(len(x))])).split(len(x))
+        (G, D), n, rate = self._nets(), len(x), self.rate_at(t)
+        fakes = self.sample(n)
+        a = D.forward(torch.cat([x, fakes]), backward.masks(self.D, 2 * n))
+        a_real, a_fake = a.split(n)
+        D.move(slope_D(a_real, a_fake), rate, momentum)
         L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
-        self._descend(self.D, torch.autograd.grad(L_D, list(self.D.parameters())), t, momentum)
         if (t + 1) % self.k == 0:
-            L_G = loss_G(self.D(self.G(self._noise(len(x)))), self.generator_loss)
-            self._descend(self.G, torch.autograd.grad(L_G, list(self.G.parameters())), t, momentum)
-        return L_D.detach(), L_G.detach()
-
-    @torch.no_grad()
-    def _descend(
-        self, net: nn.Module, gradients: Sequence[Tensor], t: int, momentum: float
-    ) -> None:
-        """v <- momentum v - rate g; θ <- θ + v; then the longest weight vectors are cut."""
-        for p, g in zip(net.parameters(), gradients, strict=True):
-            p.add_(self.velocity[p].mul_(momentum).sub_(g, alpha=self.rate_at(t)))
-            if self.max_norm and p.dim() == 2:
-                layers.limit_norms(p, self.max_norm)
+            z = self._noise(n)
+            a_fake = D.forward(G.forward(z), backward.masks(self.D, n))
+            L_G = loss_G(a_fake, self.generator_loss)
+            G.move(D.into(slope_G(a_fake, self.generator_loss)), rate, momentum)
+        return L_D, L_G
 
     def _noise(self, n: int) -> Tensor:
         z = next(self.G.parameters()).new_empty(n, self.noise_size)
