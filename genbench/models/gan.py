@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from genbench.models import backward, layers, networks
+from genbench.models import layers, networks
+from genbench.models.backward import ByAutograd, ByHand, draw_masks, joined, with_way_back
 from genbench.protocols import Epoch
 
 CHUNK = 1000  # rows sampled at a time
@@ -31,13 +32,14 @@ def loss_G(a_fake: Tensor, kind: str) -> Tensor:
 
 
 def slope_D(a_real: Tensor, a_fake: Tensor) -> Tensor:
-    """∂L_D/∂a = -σ(-a) / 2n of n real rows, σ(a) / 2n of n fakes."""
-    return torch.cat([-(-a_real).sigmoid(), a_fake.sigmoid()]) / len(a_real) / 2
+    """∂L_D/∂a = -σ(-a) / 2n of n real rows, then σ(a) / 2n of n fakes."""
+    return torch.cat([-(-a_real).sigmoid(), a_fake.sigmoid()]) / (2 * len(a_real))
 
 
 def slope_G(a_fake: Tensor, kind: str) -> Tensor:
     """∂L_G/∂a = -σ(-a) / n if "non-saturating", -σ(a) / n if "minimax"."""
-    return (-(-a_fake).sigmoid() if kind == "non-saturating" else -a_fake.sigmoid()) / len(a_fake)
+    slope = (-a_fake).sigmoid() if kind == "non-saturating" else a_fake.sigmoid()
+    return -slope / len(a_fake)
 
 
 @dataclass(eq=False)
@@ -151,37 +153,40 @@ class GAN:
         self.stage.fill_(stage)
         self.G = nn.Sequential(*self.bottom, *self.top) if stage == 2 else self.top
 
-    def _nets(self) -> "tuple[backward.Differentiable, backward.Differentiable]":
-        """G and D, with their ways back."""
-        G, D = (backward.differentiable(n, self.velocity, self.max_norm) for n in (self.G, self.D))
-        return G, D
-
     def _together(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
-        """Both gradients at the same weights, from one pass of D over the fakes; then both move."""
-        (G, D), n, rate = self._nets(), len(x), self.rate_at(t)
-        of_real, z, of_fake = backward.masks(self.D, n), self._noise(n), backward.masks(self.D, n)
-        fakes = G.forward(z)
-        a = D.forward(torch.cat([x, fakes]), backward.joined(of_real, of_fake))
-        a_real, a_fake = a.split(n)
+        """Both gradients at the same weights, from one pass of D over the fakes; then both move.
+
+        θ_D by ∂L_D/∂a ∂a/∂θ_D; θ_G by ∂L_G/∂x ∂x/∂θ_G, where ∂L_G/∂x = ∂L_G/∂a ∂a/∂x, x = G(z).
+        """
+        (G, D), n, rate = self._ways(), len(x), self.rate_at(t)
+        m_real, z, m_fake = draw_masks(self.D, n), self._noise(n), draw_masks(self.D, n)
+        rows = torch.cat([x, G.forward(z)])
+        a_real, a_fake = D.forward(rows, joined(m_real, m_fake)).split(n)
         to_fakes = D.into(slope_G(a_fake, self.generator_loss))
         D.move(slope_D(a_real, a_fake), rate, momentum)
         G.move(to_fakes, rate, momentum)
         return loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
 
     def _in_turn(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
-        """Algorithm 1: D moves; after every k-th time G does, against the D that moved."""
-        (G, D), n, rate = self._nets(), len(x), self.rate_at(t)
-        fakes = self.sample(n)
-        a = D.forward(torch.cat([x, fakes]), backward.masks(self.D, 2 * n))
-        a_real, a_fake = a.split(n)
+        """Algorithm 1: D moves; after every k-th time G does, against the D that moved.
+
+        θ_D by ∂L_D/∂a ∂a/∂θ_D; then, of fresh x = G(z), θ_G by ∂L_G/∂a ∂a/∂x ∂x/∂θ_G.
+        """
+        (G, D), n, rate = self._ways(), len(x), self.rate_at(t)
+        rows = torch.cat([x, self.sample(n)])
+        a_real, a_fake = D.forward(rows, draw_masks(self.D, 2 * n)).split(n)
         D.move(slope_D(a_real, a_fake), rate, momentum)
         L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
         if (t + 1) % self.k == 0:
-            z = self._noise(n)
-            a_fake = D.forward(G.forward(z), backward.masks(self.D, n))
+            fakes = G.forward(self._noise(n))
+            a_fake = D.forward(fakes, draw_masks(self.D, n))
             L_G = loss_G(a_fake, self.generator_loss)
             G.move(D.into(slope_G(a_fake, self.generator_loss)), rate, momentum)
         return L_D, L_G
+
+    def _ways(self) -> list[ByHand | ByAutograd]:
+        """G and D, each with its way back."""
+        return [with_way_back(net, self.velocity, self.max_norm) for net in (self.G, self.D)]
 
     def _noise(self, n: int) -> Tensor:
         z = next(self.G.parameters()).new_empty(n, self.noise_size)

@@ -12,7 +12,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d
 
 
 class Dropout(nn.Module):
-    """x m, where each m is 0 with probability `rate`, else 1 / (1 - rate); rows of `units`.
+    """x m, rows of `units`, where each m is 0 with probability `rate`, else 1 / (1 - rate).
 
     As `nn.Dropout` in training, whose draws take a CPU four times as long.
     """
@@ -23,16 +23,20 @@ class Dropout(nn.Module):
             raise ValueError(f"a rate of dropout must be in [0, 1), got {rate}")
         self.rate, self.units = rate, units
 
-    def mask(self, n: int, like: Tensor) -> Tensor | None:
-        """Draws m for n rows, of the type and on the device of `like`; None where m is 1."""
+    def draw(self, n: int, like: Tensor) -> Tensor | None:
+        """m for n rows, of the type and on the device of `like`; None where every m is 1."""
         if self.rate == 0:
             return None
         kept = torch.rand(n, self.units, dtype=like.dtype, device=like.device).ge_(self.rate)
         return kept.mul_(1 / (1 - self.rate))
 
     def forward(self, x: Tensor) -> Tensor:
-        m = self.mask(len(x), x)
-        return x if m is None else x * m
+        return masked(x, self.draw(len(x), x))
+
+
+def masked(x: Tensor, m: Tensor | None) -> Tensor:
+    """x m; None: every m is 1."""
+    return x if m is None else x * m
 
 
 class Maxout(nn.Module):
