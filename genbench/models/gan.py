@@ -154,33 +154,32 @@ class GAN:
         self.G = nn.Sequential(*self.bottom, *self.top) if stage == 2 else self.top
 
     def _together(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
-        """Both gradients at the same weights, from one pass of D over the fakes; then both move.
-
-        θ_D by ∂L_D/∂a ∂a/∂θ_D; θ_G by ∂L_G/∂x ∂x/∂θ_G, where ∂L_G/∂x = ∂L_G/∂a ∂a/∂x, x = G(z).
-        """
+        """Both gradients at the same weights, from one pass of D over the fakes; then both move."""
         (G, D), n, rate = self._ways(), len(x), self.rate_at(t)
         m_real, z, m_fake = draw_masks(self.D, n), self._noise(n), draw_masks(self.D, n)
         rows = torch.cat([x, G.forward(z)])
         a_real, a_fake = D.forward(rows, joined(m_real, m_fake)).split(n)
+        # ∂L_G/∂G(z) = ∂L_G/∂a ∂a/∂G(z)
         to_fakes = D.into(slope_G(a_fake, self.generator_loss))
+        # ∂L_D/∂θ_D = ∂L_D/∂a ∂a/∂θ_D
         D.move(slope_D(a_real, a_fake), rate, momentum)
+        # ∂L_G/∂θ_G = ∂L_G/∂G(z) ∂G(z)/∂θ_G
         G.move(to_fakes, rate, momentum)
         return loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
 
     def _in_turn(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
-        """Algorithm 1: D moves; after every k-th time G does, against the D that moved.
-
-        θ_D by ∂L_D/∂a ∂a/∂θ_D; then, of fresh x = G(z), θ_G by ∂L_G/∂a ∂a/∂x ∂x/∂θ_G.
-        """
+        """Algorithm 1: D moves; after every k-th time G does, against the D that moved."""
         (G, D), n, rate = self._ways(), len(x), self.rate_at(t)
         rows = torch.cat([x, self.sample(n)])
         a_real, a_fake = D.forward(rows, draw_masks(self.D, 2 * n)).split(n)
-        D.move(slope_D(a_real, a_fake), rate, momentum)
         L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
+        # ∂L_D/∂θ_D = ∂L_D/∂a ∂a/∂θ_D
+        D.move(slope_D(a_real, a_fake), rate, momentum)
         if (t + 1) % self.k == 0:
             fakes = G.forward(self._noise(n))
             a_fake = D.forward(fakes, draw_masks(self.D, n))
             L_G = loss_G(a_fake, self.generator_loss)
+            # ∂L_G/∂θ_G = ∂L_G/∂a ∂a/∂G(z) ∂G(z)/∂θ_G
             G.move(D.into(slope_G(a_fake, self.generator_loss)), rate, momentum)
         return L_D, L_G
 
