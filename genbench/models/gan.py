@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from genbench.models import layers, networks
+from genbench.models.backward import ByAutograd, ByHand, draw_masks, joined, with_way_back
 from genbench.protocols import Epoch
 
 CHUNK = 1000  # rows sampled at a time
@@ -28,6 +29,17 @@ def loss_D(a_real: Tensor, a_fake: Tensor) -> Tensor:
 def loss_G(a_fake: Tensor, kind: str) -> Tensor:
     """L_G = E[-log D(G(z))] if "non-saturating", E[log(1 - D(G(z)))] if "minimax"."""
     return softplus(-a_fake).mean() if kind == "non-saturating" else -softplus(a_fake).mean()
+
+
+def slope_D(a_real: Tensor, a_fake: Tensor) -> Tensor:
+    """∂L_D/∂a = -σ(-a) / 2n of n real rows, then σ(a) / 2n of n fakes."""
+    return torch.cat([-(-a_real).sigmoid(), a_fake.sigmoid()]) / (2 * len(a_real))
+
+
+def slope_G(a_fake: Tensor, kind: str) -> Tensor:
+    """∂L_G/∂a = -σ(-a) / n if "non-saturating", -σ(a) / n if "minimax"."""
+    slope = (-a_fake).sigmoid() if kind == "non-saturating" else a_fake.sigmoid()
+    return -slope / len(a_fake)
 
 
 @dataclass(eq=False)
@@ -143,33 +155,37 @@ class GAN:
 
     def _together(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
         """Both gradients at the same weights, from one pass of D over the fakes; then both move."""
-        a_real, a_fake = self.D(x), self.D(self.G(self._noise(len(x))))
-        L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
-        to_D = torch.autograd.grad(L_D, list(self.D.parameters()), retain_graph=True)
-        to_G = torch.autograd.grad(L_G, list(self.G.parameters()))
-        self._descend(self.D, to_D, t, momentum)
-        self._descend(self.G, to_G, t, momentum)
-        return L_D.detach(), L_G.detach()
+        (G, D), n, rate = self._ways(), len(x), self.rate_at(t)
+        m_real, z, m_fake = draw_masks(self.D, n), self._noise(n), draw_masks(self.D, n)
+        rows = torch.cat([x, G.forward(z)])
+        a_real, a_fake = D.forward(rows, joined(m_real, m_fake)).split(n)
+        # ∂L_G/∂G(z) = ∂L_G/∂a ∂a/∂G(z)
+        to_fakes = D.into(slope_G(a_fake, self.generator_loss))
+        # ∂L_D/∂θ_D = ∂L_D/∂a ∂a/∂θ_D
+        D.move(slope_D(a_real, a_fake), rate, momentum)
+        # ∂L_G/∂θ_G = ∂L_G/∂G(z) ∂G(z)/∂θ_G
+        G.move(to_fakes, rate, momentum)
+        return loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
 
     def _in_turn(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
         """Algorithm 1: D moves; after every k-th time G does, against the D that moved."""
-        a_real, a_fake = self.D(torch.cat([x, self.sample(len(x))])).split(len(x))
+        (G, D), n, rate = self._ways(), len(x), self.rate_at(t)
+        rows = torch.cat([x, self.sample(n)])
+        a_real, a_fake = D.forward(rows, draw_masks(self.D, 2 * n)).split(n)
         L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
-        self._descend(self.D, torch.autograd.grad(L_D, list(self.D.parameters())), t, momentum)
+        # ∂L_D/∂θ_D = ∂L_D/∂a ∂a/∂θ_D
+        D.move(slope_D(a_real, a_fake), rate, momentum)
         if (t + 1) % self.k == 0:
-            L_G = loss_G(self.D(self.G(self._noise(len(x)))), self.generator_loss)
-            self._descend(self.G, torch.autograd.grad(L_G, list(self.G.parameters())), t, momentum)
-        return L_D.detach(), L_G.detach()
+            fakes = G.forward(self._noise(n))
+            a_fake = D.forward(fakes, draw_masks(self.D, n))
+            L_G = loss_G(a_fake, self.generator_loss)
+            # ∂L_G/∂θ_G = ∂L_G/∂a ∂a/∂G(z) ∂G(z)/∂θ_G
+            G.move(D.into(slope_G(a_fake, self.generator_loss)), rate, momentum)
+        return L_D, L_G
 
-    @torch.no_grad()
-    def _descend(
-        self, net: nn.Module, gradients: Sequence[Tensor], t: int, momentum: float
-    ) -> None:
-        """v <- momentum v - rate g; θ <- θ + v; then the longest weight vectors are cut."""
-        for p, g in zip(net.parameters(), gradients, strict=True):
-            p.add_(self.velocity[p].mul_(momentum).sub_(g, alpha=self.rate_at(t)))
-            if self.max_norm and p.dim() == 2:
-                layers.limit_norms(p, self.max_norm)
+    def _ways(self) -> list[ByHand | ByAutograd]:
+        """G and D, each with its way back."""
+        return [with_way_back(net, self.velocity, self.max_norm) for net in (self.G, self.D)]
 
     def _noise(self, n: int) -> Tensor:
         z = next(self.G.parameters()).new_empty(n, self.noise_size)

@@ -12,22 +12,31 @@ from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d
 
 
 class Dropout(nn.Module):
-    """x m / (1 - rate), where each m is 0 with probability `rate`, else 1.
+    """x m, rows of `units`, where each m is 0 with probability `rate`, else 1 / (1 - rate).
 
     As `nn.Dropout` in training, whose draws take a CPU four times as long.
     """
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, units: int) -> None:
         super().__init__()
         if not 0 <= rate < 1:
             raise ValueError(f"a rate of dropout must be in [0, 1), got {rate}")
-        self.rate = rate
+        self.rate, self.units = rate, units
+
+    def draw(self, n: int, like: Tensor) -> Tensor | None:
+        """m for n rows, of the type and on the device of `like`; None where every m is 1."""
+        if self.rate == 0:
+            return None
+        kept = torch.rand(n, self.units, dtype=like.dtype, device=like.device).ge_(self.rate)
+        return kept.mul_(1 / (1 - self.rate))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.rate == 0:
-            return x
-        kept = torch.rand_like(x).ge_(self.rate)
-        return x * kept.mul_(1 / (1 - self.rate))
+        return masked(x, self.draw(len(x), x))
+
+
+def masked(x: Tensor, m: Tensor | None) -> Tensor:
+    """x m; None: every m is 1."""
+    return x if m is None else x * m
 
 
 class Maxout(nn.Module):

@@ -90,13 +90,13 @@ def discriminator(h: Hyperparameters) -> nn.Sequential:
         channels, kernel, padding, pool, stride = _numbers("a convolution", numbers, 5)
         maps = channels, h.convolution_pieces
         layer = layers.MaxoutConvolution(shape, *maps, kernel, padding, pool, stride, width)
-        net.append(layers.Dropout(dropout)).append(layer)
+        net.append(layers.Dropout(dropout, math.prod(shape))).append(layer)
         shape, dropout = layer.outputs, h.dropout_hidden
     inputs = math.prod(shape)
     for units in h.discriminator:
-        net.append(layers.Dropout(dropout))
+        net.append(layers.Dropout(dropout, inputs))
         net.append(layers.uniform(inputs, units * h.pieces, width))
         net.append(layers.Maxout(h.pieces))
         inputs, dropout = units, h.dropout_hidden
-    net.append(layers.Dropout(dropout))
+    net.append(layers.Dropout(dropout, inputs))
     return net.append(layers.uniform(inputs, 1, width))

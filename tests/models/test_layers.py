@@ -22,7 +22,7 @@ def test_maxout_is_the_largest_of_the_pieces_of_a_unit():
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5])
 def test_a_rate_of_dropout_outside_0_to_1_is_refused(rate):
     with pytest.raises(ValueError, match=rf"\[0, 1\), got {rate}"):
-        layers.Dropout(rate)
+        layers.Dropout(rate, 3)
 
 
 def test_uniform_weights_fill_their_range_and_biases_are_constant():

@@ -123,6 +123,11 @@ def critic() -> Given:
     return {**given, "rows": rows, "logits": logits}
 
 
+def critic_in_training() -> Given:
+    """What D, called as a module, says of rows: its dropout is on."""
+    return {"logits": gan().D(pictures(10, SHAPE))}
+
+
 def without_its_critic() -> Given:
     """Weights that were kept without D draw all the same."""
     first = gan(epochs=1)
@@ -166,4 +171,4 @@ def refusals() -> Given:
 
 TOLERANCE = 1e-5
 RUNS = (simultaneous, alternating, deepened, finished, convolutional, constant_pixels, refusals)
-RUNS += (critic, without_its_critic)
+RUNS += (critic, critic_in_training, without_its_critic)
