@@ -131,7 +131,7 @@ SOMETHING: dict[str, tuple[Edit, set[str]]] = {
         {"gan code"},
     ),
     "another number in the metric, at the same revision": (
-        replaced(f"{PARZEN}/metric.py", "SHARES = (4, 2)", "SHARES = (4, 3)"),
+        replaced(f"{PARZEN}/metric.py", "STRIDES = (4, 2)", "STRIDES = (8, 4)"),
         {"parzen code"},
     ),
     "another revision of training": (
