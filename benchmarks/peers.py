@@ -48,8 +48,8 @@ WHOLE = {
     METRIC: "Parzen(): the protocol, its diagnostics, m/4 and m/2, its certificate",
 }
 BARS = (  # d, whose seconds, over whose, at most
-    (784, "genbench", "jax", 0.5),
-    (784, "genbench", "torch_product", 0.5),
+    (784, "genbench", "jax", 0.35),
+    (784, "genbench", "torch_product", 0.35),
     (784, PROTOCOL, "jax", 0.7),
     (784, METRIC, "jax", 0.7),
     (2304, "genbench", "torch_product", 0.35),
