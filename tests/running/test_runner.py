@@ -677,10 +677,12 @@ def test_a_score_that_is_no_number_is_never_chosen(
 def test_the_projected_cost_counts_the_batches_of_an_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs = planned(tmp_path, overrides={"drift": {"pause": 0.02}})
-    monkeypatch.setattr(cost, "BATCH", 50)  # of 200 rows
-    seconds, _ = cost.projected(runs[0], Store(tmp_path), tmp_path, torch.device("cpu"))
-    assert seconds >= 0.02 * 4 * 6
+    (run,) = plan(Question(["gan"], ["mnist5k"], ["parzen"], preset="quick"), tmp_path)
+    batch, limit = run.hyperparameters["batch"], run.hyperparameters["max_updates"]
+    assert not limit
+    monkeypatch.setattr(cost, "_timed", lambda bench, rows: (len(rows) / batch, 7))
+    seconds, epochs = cost.projected(run, Store(tmp_path), tmp_path, torch.device("cpu"))
+    assert (seconds, epochs) == (4000 / batch * 7, 7)
 
 
 @pytest.mark.cuda

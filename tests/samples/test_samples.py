@@ -441,12 +441,12 @@ def test_rows_that_are_converted_where_they_are_used_score_the_same(
 ) -> None:
     """By every metric; with room for all rows, and for no more than the certificate takes."""
     generator = torch.Generator().manual_seed(0)
-    rows = torch.randint(256, (40_000, 64), generator=generator).float() / 255
-    split = Split(rows[:100], rows[100:120], rows[120:140])
+    rows = torch.randint(256, (20_000, 16), generator=generator).float() / 255
+    split = Split(rows[:100], rows[100:110], rows[110:120])
     dataset = SimpleNamespace(**vars(GREY), split=lambda fold: split)
     kept = pixels.as_stored(rows[300:], dataset)
     judged = []
-    for largest in (2**27, 2**21):
+    for largest in (2**27, 2**18):
         monkeypatch.setattr(pixels, "LARGEST", largest)
         metric = judging.metric_with(name, {})
         judged.append(judging.judge("x", kept, False, dataset, metric, torch.device("cpu")))
