@@ -82,11 +82,11 @@ def _of_whole_epochs(bench: Bench, train: Tensor, rows: int) -> tuple[float, int
     """Of a model that sees all rows at once: as t(rows) = a rows^p, from two numbers of rows."""
     few, many = train[:ROWS], train[: 2 * ROWS]
     seconds, epochs = _timed(bench, many)
-    if len(many) < rows:
+    power = 1.0
+    if len(few) < len(many) < rows:
         before = _timed(bench, few)[0]
-        power = max(1.0, math.log(seconds / before) / math.log(len(many) / len(few)))
-        seconds *= (rows / len(many)) ** power
-    return seconds * epochs, epochs
+        power = max(power, math.log(seconds / before) / math.log(len(many) / len(few)))
+    return seconds * (rows / len(many)) ** power * epochs, epochs
 
 
 def _timed(bench: Bench, batch: Tensor) -> tuple[float, int]:

@@ -421,6 +421,8 @@ def test_the_cost_of_a_model_without_batches_grows_as_it_does_with_the_rows(
     assert (epochs, timed) == (12, [4000, 2000])
     assert seconds == pytest.approx(12 * 50**2)
     assert cost._of_whole_epochs(SimpleNamespace(), torch.zeros(300, 1), 300)[0] == 12 * 0.3**2
+    with_validation = cost._of_whole_epochs(SimpleNamespace(), torch.zeros(300, 1), 450)[0]
+    assert with_validation == pytest.approx(12 * 0.3**2 * 1.5)  # of one size: in proportion
 
 
 @pytest.mark.parametrize(("used", "said"), [(100.0, True), (5.0, False)])
