@@ -35,11 +35,11 @@ def made_of(
         for folder in folders
         for path in sorted((folder / "audit").glob("*.json"))
     }
-    data = {result.dataset: data_dir / result.dataset for result in results}
-    there = {
-        name: [(path.name, path.stat().st_size) for path in sorted(folder.glob("*"))]
-        for name, folder in data.items()
-    }
+    there = [
+        (path.relative_to(data_dir).as_posix(), path.stat().st_size)
+        for path in sorted(data_dir.glob("*/*"))  # of every dataset: some share their files
+        if path.is_file()
+    ]
     versions = {name: version(name) for name in PACKAGES}
     keys = [result.key for result in results]
     return sha256_of_json([keys, kept, dict(_sources()), versions, there, figures])

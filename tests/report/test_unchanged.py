@@ -60,6 +60,18 @@ def test_another_file_behind_it_makes_it_again(name: str, genbench, monkeypatch)
     assert made_again(genbench)
 
 
+def test_data_that_arrive_make_it_again_whichever_dataset_they_are_called_by(
+    genbench, tmp_path: Path
+) -> None:
+    genbench(*ASKED)
+    data = ("--data-dir", str(tmp_path / "data"))
+    made_again(genbench, *data)
+    assert not made_again(genbench, *data)
+    (tmp_path / "data" / "shared").mkdir(parents=True)
+    (tmp_path / "data" / "shared" / "rows.bin").write_bytes(b"1")
+    assert made_again(genbench, *data)
+
+
 def test_another_source_of_ours_or_a_strangers_makes_it_again(genbench, plugged) -> None:
     toy = plugged({"toy.py": "class Toy: ...", "toy.toml": "[default]\n"})
     genbench(*ASKED)
