@@ -224,7 +224,7 @@ class HiddenCrashes(Labelled):
 class Remembers(Labelled):
     """More labels than it is shown: those of rows that any model of the class has met."""
 
-    met = {}  # noqa: RUF012
+    met = {}  # noqa: RUF012 - that all models of the class share it is the defect
 
     def learn(self, train, labels):
         rows = [row.numpy().tobytes() for row in train]

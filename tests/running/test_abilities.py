@@ -223,8 +223,7 @@ def test_a_dataset_without_labels_leaves_the_cell_empty(toys, genbench) -> None:
 def test_the_cost_of_a_labelled_model_is_estimated(toys, genbench) -> None:
     done = genbench("run", "-m", "labelled", "-d", "pair", "--no-references", "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "cannot be told" not in done.stdout
-    assert "unknown" not in done.stdout
+    assert "epochs, about" in done.stdout
 
 
 def test_labels_are_shown_in_equal_parts_and_by_name() -> None:
