@@ -23,7 +23,7 @@ from genbench.records.observed import Drawn, Training, as_note
 from genbench.records.run import Data, Result, Run
 from genbench.records.store import Store
 from genbench.running import provenance
-from genbench.samples.judging import Judgement
+from genbench.samples.judging import Judgement, answer
 from genbench.samples.reading import Samples
 
 
@@ -87,17 +87,12 @@ def keep(
         result = Result(
             run,
             "done",
-            value=said.value,
-            stderr=said.stderr,
             unit=judged.unit,
             best=judged.best,
             kind=judged.kind,
             scored=judged.samples,
             distinct=judged.distinct,
-            curves=said.curves,
-            warnings=said.warnings,
-            notes=said.notes,
-            per_example="" if single is None else sha256_of_arrays({"values": single}),
+            **answer(said, single),
         )
         if rows is not None and not store.keeps_samples(run):
             note = as_note(Drawn(judged.kind, Training()))

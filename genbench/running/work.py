@@ -12,7 +12,6 @@ from genbench.plugins import registry
 from genbench.plugins.settings import of_settings
 from genbench.protocols import Score, needs
 from genbench.records import observed
-from genbench.records.files import sha256_of_arrays
 from genbench.records.observed import Drawn
 from genbench.records.run import Result, Run
 from genbench.records.store import Store
@@ -128,12 +127,9 @@ def _result(
     rows: np.ndarray | None,
 ) -> Result:
     """The answer to a run: what the metric says, and what was observed on the way."""
-    said = judging.fold_score(run.data.fold, score)
     return Result(
         run,
         "done",
-        value=said.value,
-        stderr=said.stderr,
         unit=metric.unit,
         best=metric.best,
         kind=drawn.kind,
@@ -145,10 +141,7 @@ def _result(
         tuned=drawn.tuned,
         mixing=drawn.mixing,
         model_notes=drawn.notes,
-        curves=said.curves,
-        warnings=said.warnings,
-        notes=said.notes,
-        per_example="" if rows is None else sha256_of_arrays({"values": rows}),
+        **judging.answer(judging.fold_score(run.data.fold, score), rows),
     )
 
 

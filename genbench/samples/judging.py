@@ -17,6 +17,7 @@ from genbench.plugins import registry
 from genbench.plugins.settings import check_values, constructor
 from genbench.precision import float32_products
 from genbench.protocols import NEEDS, Best, Dataset, Labels, NotFinite, Score, Split, needs
+from genbench.records.files import sha256_of_arrays
 from genbench.samples import pixels
 from genbench.samples.pixels import Deferred, as_scored, as_stored, digests, levels_of
 from genbench.seeding import seeded
@@ -216,6 +217,15 @@ def fold_score(fold: int, score: Score) -> FoldScore:
     curves = {name: [(float(x), float(y)) for x, y in at] for name, at in score.curves.items()}
     warnings, notes = tuple(score.warnings), dict(score.notes)
     return FoldScore(fold, float(score.value), stderr, curves, warnings, notes)
+
+
+def answer(said: FoldScore, single: np.ndarray | None) -> dict[str, Any]:
+    """What a score gives of a `Result`, by the names of its fields.
+
+    single: the scores of the single test rows (n_test,), or None; their digest is kept.
+    """
+    plain = {name: value for name, value in vars(said).items() if name != "fold"}
+    return {**plain, "per_example": "" if single is None else sha256_of_arrays({"values": single})}
 
 
 def remarks(judgement: Judgement) -> list[str]:
