@@ -212,6 +212,38 @@ class GenerativeModel(Protocol):
         ...
 
 
+class Features(Protocol):
+    """Built as `Features(shape, data_dir)`: of one row, such as (1, 28, 28), and a folder.
+
+    The folder may not exist, and building is cheap. Raises UsageError, with the reason, where it
+    cannot take such rows, or lacks a file of the folder.
+
+    width: how many numbers it makes of a row.
+    digest: sha256, in hex, of what it computes with, such as its weights; empty where there is
+        nothing but code.
+    Optional `fit(train)`: is told the training rows (n, d) once, before the first call.
+    Optional `classify(rows) -> (n, classes)`: logits; the greatest is the class. With it may come
+        `head(features) -> (n, classes)`: the same of features that are known already.
+    Optional `remembered = False`: it costs nothing, so nothing is remembered or kept.
+    Optional `takes`, `quality`: what rows it takes and how good it is, in words.
+    Optional `revision`: an integer literal in the class's own body, as a model's.
+    """
+
+    width: int
+
+    def __init__(self, shape: Sequence[int], data_dir: Any) -> None: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Features (n, width), float32 or float64, of rows (n, d), float32, in the data's range.
+
+        Raises ValueError for rows of another shape.
+        """
+        ...
+
+
 class Metric(Protocol):
     """Built as `Metric(**settings)`; settings have defaults that are JSON-able.
 
@@ -237,7 +269,8 @@ class Metric(Protocol):
 
     samples (m, d), valid, test, train (n, d): float32. labels: `Labels`. sample_labels: int64 (m,).
     model: the trained model. density: the dataset's `Density`. features: a callable
-    (rows, shape) -> (n, width).
+    (rows) -> (n, width), with `classify(rows)` where the extractor has it; it remembers what it
+    computed, block by block of at most 10,000 rows.
     """
 
 

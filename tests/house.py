@@ -177,7 +177,7 @@ ACTS = {
     ),
     "import unclearly": Act(),
     "know by name": Act(
-        homes="genbench/models genbench/datasets genbench/metrics baselines",
+        homes="genbench/models genbench/datasets genbench/metrics genbench/features baselines",
         exceptions={
             "genbench/plugins/recipe.py:<module>": "the preset that adds nothing: PAPER to others",
             "genbench/testing/models.py:_smoke": "the shortest recipe, where there is one",
