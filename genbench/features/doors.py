@@ -1,12 +1,23 @@
-"""What every extractor checks of what it is given."""
+"""What every extractor checks of what it is given, and the rows that one is trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from genbench.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Rows (n, d), float32, and their classes (n,), int64, to train and to test a network."""
+
+    train: Tensor
+    train_labels: Tensor
+    test: Tensor
+    test_labels: Tensor
 
 
 def check_rows(rows: Tensor, d: int) -> None:
