@@ -138,7 +138,7 @@ def test_no_rows_have_no_features(digits):
 
 @pytest.mark.parametrize("shape", [(1, 28, 29), (784,), (3, 32, 32)])
 def test_rows_of_another_shape_are_refused_by_the_constructor(shape):
-    with pytest.raises(UsageError, match="rows of shape 1x28x28, not .*: take features=pixels"):
+    with pytest.raises(UsageError, match=r"rows of shape 1x28x28, not .*: take features=pixels"):
         Digits(shape, NOWHERE)
 
 
