@@ -124,5 +124,23 @@ def features_train(name: FeaturesName, data_dir: DataDir = None, out: Out = None
     typer.echo(f"{place}: {quality}")
 
 
+@features_app.command("import", epilog="Example:  genbench features import inception FILE.pth")
+def features_import(
+    name: FeaturesName,
+    path: Annotated[Path, typer.Argument(help="The file of weights.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Take a network's weights from your disk into the data folder; only known ones are opened."""
+    from genbench.plugins import registry
+    from genbench.records.files import write_bytes
+
+    cls = registry.load("features", name)
+    if not hasattr(cls, "brought"):
+        raise UsageError(f"features {name!r} need no file of yours")
+    content, place = cls.brought(path), cls.place(data_folder(data_dir))
+    write_bytes(place, content)
+    typer.echo(str(place))
+
+
 def _say(epoch: int, epochs: int, loss: float) -> None:
     typer.echo(f"epoch {epoch} of {epochs}: loss {loss:.4f}", err=True)

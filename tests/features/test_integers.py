@@ -173,6 +173,14 @@ def test_rounding_leaves_a_network_that_answers_as_the_float_one():
     assert (found - logits).abs().max() < 0.1 * logits.std()
 
 
+def test_the_first_layer_takes_pixels_as_whole_numbers_from_0_to_255():
+    net = float_net(28, 10)
+    with torch.no_grad():
+        net[0].weight.fill_(0.99)
+    whole = IntegerNet(rounded(net, torch.rand(10, 784), 28, "{}"), 28)
+    assert whole.layers[0].weight.unique().tolist() == [round(0.99 * 256 / 255 * 2**6)] == [64]
+
+
 @pytest.mark.data
 def test_at_least_985_of_1000_test_digits_are_read_right(digits, mnist):
     right = digits.classify(mnist.test).argmax(1) == mnist.test_labels
