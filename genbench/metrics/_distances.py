@@ -109,8 +109,8 @@ class _Pairs:
     """Both sets as they are multiplied; `error` (n,) bounds what rounding changes for each x."""
 
     def __init__(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> None:
-        reach = _longest(x) + _longest(y)
-        self.exact = reach**2 <= 2**24 and bool((x == x.round()).all() & (y == y.round()).all())
+        whole = _whole(x) and (y is x or _whole(y))
+        self.exact = whole and (_longest(x) + _longest(y)) ** 2 <= 2**24
         self.scale, centre = 1.0, y.new_zeros(y.shape[1])
         if not self.exact:
             centre = y.mean(dim=0, dtype=torch.float64).to(y.dtype)
@@ -166,6 +166,11 @@ def _direct(x: Tensor, y: Tensor, i: Tensor, j: Tensor) -> Tensor:
         difference = x[i[part]].double() - y[j[part]].double()
         found[part] = difference.square_().sum(dim=1)
     return found
+
+
+def _whole(rows: Tensor) -> bool:
+    """Whether all are whole numbers; the first rows mostly tell."""
+    return all(bool((part == part.round()).all()) for part in (rows[:64], rows))
 
 
 def _longest(rows: Tensor) -> float:
