@@ -59,7 +59,7 @@ class Frechet:
     def __call__(
         self, samples: Tensor, test: Tensor, features: Callable[[Tensor], Tensor]
     ) -> Score:
-        """value = FID(samples, test); stderr over both, by a jackknife that leaves out parts.
+        """value = FID(samples, test); stderr over samples, by a jackknife that leaves out parts.
 
         Raises ValueError for fewer than two rows on a side, test rows whose features are all the
         same, and features that are no finite numbers.
@@ -139,7 +139,7 @@ def _by_samples(fake: Sums, test: Moments, value: float) -> list[tuple[float, fl
 def _error(
     fake: Sums, real: Sums, one: Moments, other: Moments
 ) -> tuple[float | None, dict[str, JSON]]:
-    """The standard error over samples and test rows, and what it is over; or None and why."""
+    """The standard error over samples, the test rows held fixed, and notes; or None and why."""
     parts, d = len(fake.counts), len(one.mean)
     if parts < SOUND:
         return None, {ERROR: f"not computed: {d:,} features are too many to leave parts out"}
@@ -147,9 +147,9 @@ def _error(
         return None, {ERROR: f"not known: too few rows for {d:,} features to leave parts out"}
     of_samples = _jackknife(fake, other)
     of_test = _jackknife(real, one)
-    how = f"over samples and test rows, by leaving out each of {parts} parts"
-    notes: dict[str, JSON] = {ERROR: how, "error over samples": of_samples}
-    return math.hypot(of_samples, of_test), notes
+    how = f"over samples, the test rows held fixed, by leaving out each of {parts} parts"
+    both = math.hypot(of_samples, of_test)
+    return of_samples, {ERROR: how, "error over samples and test rows": both}
 
 
 def _jackknife(sums: Sums, fixed: Moments) -> float:
