@@ -73,17 +73,23 @@ def within(
     of_y = torch.zeros(len(y), dtype=torch.int64, device=x.device)
     pairs = _Pairs(x, y, torch.float32)
     radius = sq_radius * pairs.scale**2
-    can = torch.ones_like(sq_radius, dtype=torch.bool) if closed else sq_radius > 0
+    if not closed:
+        radius = radius.masked_fill(sq_radius <= 0, -math.inf)  # such a ball holds nothing
+    ones = [torch.ones(n, 1, device=x.device) for n in (len(y), len(x))]
     for part, coarse in pairs.blocks(block):
         gap = coarse.sub_(radius.to(coarse.dtype)).add_(pairs.sq_norm[part, None])
-        inside = (gap <= 0) if closed else (gap < 0)
+        error = pairs.error[part, None]
+        surely = (gap <= 0) if closed and pairs.exact else (gap < -error)
+        inside = surely.float()
         if not pairs.exact:
-            i, j = ((gap.abs() <= pairs.error[part, None]) & can).nonzero(as_tuple=True)
+            maybe = gap.abs_().le_(error)
+            crowded = (maybe @ ones[0]).squeeze(1).nonzero().squeeze(1)
+            i, j = maybe[crowded].nonzero(as_tuple=True)
+            i = crowded[i]
             sq_dist = _direct(x[part], y, i, j)
-            inside[i, j] = sq_dist <= sq_radius[j] if closed else sq_dist < sq_radius[j]
-        inside &= can
-        of_x[part] = inside.sum(dim=1)
-        of_y += inside.sum(dim=0)
+            inside[i, j] = (sq_dist <= sq_radius[j] if closed else sq_dist < sq_radius[j]).float()
+        of_x[part] = (inside @ ones[0]).squeeze(1).long()
+        of_y += (ones[1][: len(inside)].T @ inside).squeeze(0).long()
     return of_x, of_y
 
 

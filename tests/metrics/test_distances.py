@@ -53,7 +53,7 @@ def test_integers_are_exact_whatever_ties_there_are():
 def test_near_ties_that_float32_products_cannot_tell_are_told():
     order = torch.randperm(300, generator=torch.Generator().manual_seed(0))
     near = torch.full((300, 400), 0.7, dtype=torch.float64)
-    near[:, 0] += 1e-7 * order.double()
+    near[:, 0] += 1e-9 * order.double()
     y = torch.cat([near, torch.full_like(near, -0.8)])
     _, index = nearest(torch.zeros(1, 400, dtype=torch.float64), y, 3)
     assert torch.equal(index[0], order.argsort()[:3])
@@ -113,3 +113,15 @@ def test_numbers_that_are_not_finite_are_refused(bad):
 def test_more_neighbours_than_rows_are_refused():
     with pytest.raises(ValueError, match="from 1 to the 4 rows that can be neighbours, got 5"):
         nearest(rows(5, 2, 1), rows(5, 2, 1), 5, excluding_self=True)
+
+
+def test_many_equal_rows_among_others_cost_no_direct_comparison(monkeypatch):
+    y = torch.cat([rows(300, 5, 1), torch.full((300, 5), 0.3)])
+    radius = sq_radii(y, 5)
+    compared: list[int] = []
+    direct = _distances._direct
+    monkeypatch.setattr(
+        _distances, "_direct", lambda *given: (compared.append(len(given[2])), direct(*given))[1]
+    )
+    assert (within(y, y, radius)[1][300:] == 0).all()
+    assert sum(compared) < 5000
