@@ -1,0 +1,83 @@
+# pyright: strict
+"""Which rows the metrics read, in features; and errors of what is computed from them.
+
+A delete-block jackknife gives the standard error: of values θ_b, each without one of B blocks of
+rows,
+    stderr² = (B - 1) / B · sum (θ_b - mean θ_b)²
+Rows are never drawn again with replacement, since equal rows shrink distances to neighbours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+MOST = 10_000  # samples and test rows that are read; and rows that features are given at a time
+Features: TypeAlias = Callable[[Tensor], Tensor]
+
+
+def featured(features: Features, rows: Tensor, most: int | None = None) -> Tensor:
+    """Features (n, w) of rows (n, d), or of the first `most`, asked for in blocks from 0 on.
+
+    Raises ValueError for features that are not (n, w), or not finite.
+    """
+    n = len(rows) if most is None else min(most, len(rows))
+    parts = [features(rows[i : min(i + MOST, n)]) for i in range(0, n, MOST)]
+    found = torch.cat(parts) if parts else torch.empty(0, 1)
+    if found.ndim != 2 or len(found) != n:
+        raise ValueError(f"features of {n:,} rows must be ({n:,}, w), got {tuple(found.shape)}")
+    bad = int((~found.isfinite()).any(dim=1).sum())
+    if bad:
+        raise ValueError(
+            f"features must be finite numbers, got {bad:,} of {n:,} rows with NaN or infinity: "
+            "look for such numbers in the samples"
+        )
+    return found
+
+
+def spaced(rows: Tensor, n: int) -> Tensor:
+    """n of the rows, evenly spaced over the file, since some files are sorted."""
+    return rows[torch.arange(n) * len(rows) // n] if n < len(rows) else rows
+
+
+def check_counts(least: int, **counts: int) -> None:
+    """Raises ValueError where there are fewer rows of a kind than a metric needs."""
+    for kind, n in counts.items():
+        if n < least:
+            raise ValueError(f"at least {least} {kind} rows are needed, got {n}: bring more")
+
+
+def setting(features: str) -> str:
+    """The name of features as a signature says it."""
+    return features or "default"
+
+
+def signed(settings: Mapping[str, Any], **more: str) -> dict[str, str]:
+    """Fields of a signature: f, the features; most, rows that are read; and a metric's own."""
+    return {"f": setting(settings.get("features", "")), "most": str(MOST), **more}
+
+
+def blocks_of(n: int, count: int, device: torch.device) -> Tensor:
+    """The block of each of n rows, int64 (n,): dealt out one by one, so that sorted rows mix."""
+    return torch.arange(n, device=device) % count
+
+
+def jackknifed(left_out: Tensor) -> float:
+    """The standard error by values without each block, (B,)."""
+    n = len(left_out)
+    spread = (left_out.double() - left_out.double().mean()).square().sum().item()
+    return math.sqrt((n - 1) / n * spread)
+
+
+def two_sided(z: float) -> float:
+    """P(|N(0, 1)| >= |z|)."""
+    return math.erfc(abs(z) / math.sqrt(2))
+
+
+def below(z: float) -> float:
+    """P(N(0, 1) <= z)."""
+    return math.erfc(-z / math.sqrt(2)) / 2
