@@ -51,6 +51,18 @@ def check_counts(least: int, **counts: int) -> None:
             raise ValueError(f"at least {least} {kind} rows are needed, got {n}: bring more")
 
 
+def flatness(**features: Tensor) -> list[str]:
+    """A warning for each kind of rows whose features (n, w), n above 1, are all equal."""
+    flat = [
+        kind for kind, rows in features.items() if len(rows) > 1 and bool((rows == rows[0]).all())
+    ]
+    return [
+        f"all {kind.replace('_', ' ')} have equal features, so that the score says little: use "
+        "other features, or look at the rows"
+        for kind in flat
+    ]
+
+
 def setting(features: str) -> str:
     """The name of features as a signature says it."""
     return features or "default"

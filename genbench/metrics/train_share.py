@@ -32,6 +32,7 @@ from genbench.metrics._rows import (
     Features,
     check_counts,
     featured,
+    flatness,
     signed,
     spaced,
     two_sided,
@@ -90,7 +91,9 @@ class TrainShare:
             "ties": (to_t == to_h).double().mean().item(),
             "rows": {"samples": m, "train": n, "test": n},
         }
-        return Score(share, stderr, warnings=_warned(x, t, h), notes=notes)
+        return Score(
+            share, stderr, warnings=flatness(samples=x, training_rows=t, test_rows=h), notes=notes
+        )
 
 
 def _nearer(to_t: Tensor, to_h: Tensor) -> Tensor:
@@ -102,11 +105,3 @@ def _owned(share: Tensor, index: Tensor, n: int) -> float:
     """sum w_j² over n rows, of what part of the samples each is nearest to."""
     w = torch.zeros(n, dtype=torch.float64, device=share.device)
     return w.index_add_(0, index, share / len(share)).square().sum().item()
-
-
-def _warned(x: Tensor, t: Tensor, h: Tensor) -> list[str]:
-    if bool((t == t[0]).all() & (h == t[0]).all()):
-        return ["all features of the data are equal: the share says nothing"]
-    if len(x) > 1 and bool((x == x[0]).all()):
-        return ["all samples have the same features: one row decides the share"]
-    return []

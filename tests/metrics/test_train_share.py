@@ -105,9 +105,14 @@ def test_ties_count_half():
 
 
 def test_constants_are_warned_of():
-    flat = torch.full((100, 3), 0.5)
-    assert "says nothing" in scored(normal(100, 3, 1), flat, flat).warnings[0]
-    assert "one row decides" in scored(flat, normal(100, 3, 1), normal(100, 3, 2)).warnings[0]
+    flat, t, h = torch.full((100, 3), 0.5), normal(100, 3, 1), normal(100, 3, 2)
+    assert [w.split(" have")[0] for w in scored(t, flat, flat).warnings] == [
+        "all training rows",
+        "all test rows",
+    ]
+    score = scored(flat, t, h)
+    assert "all samples have equal features" in score.warnings[0]
+    assert score.notes["p of 1/2"] == pytest.approx(0.32, abs=0.01)  # one row decides: |z| = 1
 
 
 def test_too_few_rows_and_nan_are_refused():
