@@ -345,11 +345,12 @@ def _claims(folder: Path) -> dict[str, set[str]]:
     """The top-level modules in a folder by the distributions that are installed there."""
     found: dict[str, set[str]] = {}
     for one in distributions(path=[str(folder)]):
+        name = one.name  # parses the distribution's metadata, each time that it is read
         tops = (one.read_text("top_level.txt") or "").split()
         tops += [file.parts[0].partition(".")[0] for file in one.files or ()]
         tops += [entry.module.partition(".")[0] for entry in one.entry_points]
         for top in tops:
-            found.setdefault(top, set()).add(one.name)
+            found.setdefault(top, set()).add(name)
     return found
 
 
