@@ -18,6 +18,7 @@ from genbench.plugins.settings import check_values, constructor
 from genbench.precision import float32_products
 from genbench.protocols import NEEDS, Best, Dataset, Labels, NotFinite, Score, Split, needs
 from genbench.records.files import sha256_of_arrays
+from genbench.records.pages import Pages
 from genbench.samples import pixels
 from genbench.samples.pixels import Deferred, as_scored, as_stored, digests, levels_of
 from genbench.seeding import seeded
@@ -62,9 +63,9 @@ def labels_of(split: Split, seen: Tensor | None = None) -> Labels | None:
 def as_given(kept: np.ndarray, dataset: Dataset, device: torch.device) -> Tensor:
     """Kept rows (m, d) as a metric is given them: float32, converted block by block if many."""
     stored, levels = torch.from_numpy(kept).to(device), levels_of(dataset)
-    return (
-        Deferred(stored, levels) if stored.numel() > pixels.LARGEST else as_scored(stored, levels)
-    )
+    if stored.numel() > pixels.LARGEST:
+        return Deferred(stored, levels, Pages(kept))
+    return as_scored(stored, levels)
 
 
 def scored(metric: Any, given: Given) -> Score:
