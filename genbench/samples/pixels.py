@@ -126,9 +126,22 @@ def _converted(operation: Any, value: Any) -> Any:
                 f"{operation} would convert {value.numel():,} numbers at once, more than "
                 f"{LARGEST:,}: work on parts, such as those of rows.split({BLOCK})"
             )
-        if value.pages is not None:
-            value.pages.about_to_read(value.stored.nbytes)
-        return as_scored(value.stored, value.levels)
+        return _read(value.stored, value.levels, value.pages)
     if isinstance(value, list | tuple):
         return [_converted(operation, part) for part in value]
     return value
+
+
+def _read(stored: Tensor, levels: int | None, held: Pages | None) -> Tensor:
+    """Kept rows as they are scored; of rows far apart in a mapped file no more at once than HELD.
+
+    A system may map megabytes of a file for a single row, so what lies between rows counts too.
+    """
+    if held is None:
+        return as_scored(stored, levels)
+    apart = max(1, stored.stride(0) * stored.itemsize)  # bytes from row to row
+    found = []
+    for part in stored.split(max(1, pages.HELD // apart)):
+        held.about_to_read(len(part) * apart)
+        found.append(as_scored(part, levels))
+    return found[0] if len(found) == 1 else torch.cat(found)
