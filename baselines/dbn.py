@@ -5,7 +5,7 @@ one RBM of energy E(v, h) = -b'v - c'h - v'Wh. Pixels are read as the means of b
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -40,10 +40,15 @@ def free_energy(v: Tensor, W: Tensor, b: Tensor, c: Tensor) -> Tensor:
     return -v @ b - softplus(torch.addmm(c, v, W)).sum(dim=1)
 
 
-def statistics(v: Tensor, p: Tensor, share: Tensor) -> list[Tensor]:
-    """-dF/dW, -dF/db, -dF/dc = v p', v, p, where p = p(h | v): sums over the rows, each times
-    its `share` (n,)."""
-    return [v.T @ (p * share[:, None]), share @ v, share @ p]
+Terms = tuple[Tensor, Tensor, Tensor]  # rows v, their p(h | v), the share (n,) of each in a sum
+
+
+def add_slopes(sums: Sequence[Tensor], terms: Terms, momentum: float, rate: float) -> None:
+    """s <- momentum s + rate Σ share (-dF/dθ), where -dF/dW = v p', -dF/db = v, -dF/dc = p."""
+    (W, b, c), (v, p, share) = sums, terms
+    W.addmm_(v.T, p * share[:, None], beta=momentum, alpha=rate)
+    b.addmv_(v.T, share, beta=momentum, alpha=rate)
+    c.addmv_(p.T, share, beta=momentum, alpha=rate)
 
 
 def gibbs(h: Tensor, W: Tensor, b: Tensor, c: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,10 +64,10 @@ def gibbs(h: Tensor, W: Tensor, b: Tensor, c: Tensor, steps: int) -> tuple[Tenso
     return v, p, h
 
 
-def gradient(
+def contrast(
     v: Tensor, h: Tensor | None, W: Tensor, b: Tensor, c: Tensor, k: int
-) -> tuple[list[Tensor], Tensor]:
-    """Contrastive divergence: E_data[-dF] - E_k[-dF], for W, b and c; and where the chains are.
+) -> tuple[Terms, Tensor]:
+    """Contrastive divergence: the terms of E_data[-dF] - E_k[-dF]; and where the chains are.
 
     The second mean is of the visible units that k Gibbs steps lead to, from the persistent
     chains' hidden units `h` (PCD-k) or, if None, from p(h | v) (CD-k).
@@ -77,7 +82,7 @@ def gradient(
         units = hidden(rows, W, c)
         h = bits(units[len(v) :])
     share = v.new_full((len(v),), 1 / len(v)), h.new_full((len(h),), -1 / len(h))
-    return statistics(rows, units, torch.cat(share)), h
+    return (rows, units, torch.cat(share)), h
 
 
 def cycled(rows: Tensor, n: int) -> Tensor:
@@ -175,15 +180,16 @@ class DBN:
         self.hidden_chains[layer].bernoulli_(0.5)
 
     def _update(self, layer: int, v: Tensor, epoch: int) -> None:
-        """velocity <- momentum velocity + rate (gradient - decay W); θ <- θ + velocity."""
+        """velocity <- momentum velocity + rate (slope - decay W); θ <- θ + velocity."""
         rate = self.rate * (1 - epoch / self.epochs)
         momentum = self.momentum if epoch < self.momentum_epochs else self.final_momentum
         W, b, c = self.rbms[layer]
         chains = self._chains(layer) if self.persistent else None
-        ascent, h = gradient(v, chains, W, b, c, self.k)
-        ascent[0].sub_(W, alpha=self.decay)
-        for parameter, g, velocity in zip((W, b, c), ascent, self.velocity[layer], strict=True):
-            parameter.add_(velocity.mul_(momentum).add_(g, alpha=rate))
+        terms, h = contrast(v, chains, W, b, c, self.k)
+        add_slopes(self.velocity[layer], terms, momentum, rate)
+        self.velocity[layer][0].sub_(W, alpha=rate * self.decay)
+        for parameter, velocity in zip((W, b, c), self.velocity[layer], strict=True):
+            parameter.add_(velocity)
         if self.persistent:
             self.hidden_chains[layer].copy_(h)
 

@@ -6,7 +6,7 @@ chain     v <- g(h + J J'ε), h = f(v), ε ~ N(0, noise² I): noise along what h
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -18,6 +18,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from genbench.protocols import Epoch
 
 KEPT = 10_000  # training rows that sampling needs, as k / 255
+CHUNK = 1000  # of them encoded at a time
 
 
 def encode(x: Tensor, W: Tensor, c: Tensor) -> Tensor:
@@ -30,15 +31,22 @@ def decode(h: Tensor, W: Tensor, b: Tensor) -> Tensor:
     return torch.addmm(b, h, W.T).sigmoid_()
 
 
-def slopes(
-    x: Tensor, W: Tensor, b: Tensor, c: Tensor, contraction: float
-) -> tuple[Tensor, list[Tensor]]:
-    """The cross entropy and |J|², means over the rows of `x`, and the loss's slopes in W, b, c.
+def add_slopes(
+    sums: Sequence[Tensor],
+    x: Tensor,
+    coder: Sequence[Tensor],
+    contraction: float,
+    momentum: float,
+    rate: float,
+) -> Tensor:
+    """s <- momentum s - rate dloss/dθ for W, b, c; the cross entropy and |J|² of the rows `x`,
+    means over them.
 
     With n rows, a = W'x + c, delta = dloss/d(Wh + b) = (g(h) - x) / n and |W_j|² = Σ_i W_ij²,
         alpha = dloss/da = s (W'delta + 2 contraction s (1 - 2h) |W_j|² / n)
         dW = x alpha' + delta h' + 2 contraction W diag(mean s²),   db = Σ delta,   dc = Σ alpha
     """
+    (W, b, c), (s_W, s_b, s_c) = coder, sums
     h = encode(x, W, c)
     logits = torch.addmm(b, h, W.T)
     s, sq_norm = h * (1 - h), torch.linalg.vecdot(W, W, dim=0)
@@ -48,9 +56,12 @@ def slopes(
     delta = logits.sigmoid_().sub_(x).div_(len(x))
     bend = (2 * contraction / len(x)) * sq_norm
     alpha = torch.addmm(s * (1 - 2 * h) * bend, delta, W).mul_(s)
-    dW = torch.cat([x, delta]).T @ torch.cat([alpha, h])
-    dW.addcmul_(W, mean_sq, value=2 * contraction)
-    return losses, [dW, delta.sum(dim=0), alpha.sum(dim=0)]
+    rows, codes = torch.cat([x, delta]), torch.cat([alpha, h])
+    s_W.addmm_(rows.T, codes, beta=momentum, alpha=-rate)
+    s_W.addcmul_(W, mean_sq, value=-rate * 2 * contraction)
+    s_b.mul_(momentum).sub_(delta.sum(dim=0), alpha=rate)
+    s_c.mul_(momentum).sub_(alpha.sum(dim=0), alpha=rate)
+    return losses
 
 
 def filtered(noise: Tensor, h: Tensor, W: Tensor) -> Tensor:
@@ -130,10 +141,10 @@ class StackedCAE:
 
     def _descend(self, layer: int, x: Tensor, rate: float) -> Tensor:
         """v <- momentum v - rate g; θ <- θ + v. The cross entropy and |J|², means over the rows."""
-        W, b, c = self.coders[layer]
-        losses, gradients = slopes(x, W, b, c, self.contraction)
-        for parameter, g, v in zip((W, b, c), gradients, self.velocity[layer], strict=True):
-            parameter.add_(v.mul_(self.momentum).sub_(g, alpha=rate))
+        coder, velocity = self.coders[layer], self.velocity[layer]
+        losses = add_slopes(velocity, x, coder, self.contraction, self.momentum, rate)
+        for parameter, v in zip(coder, velocity, strict=True):
+            parameter.add_(v)
         return losses
 
     def _up(self, x: Tensor, layers: int) -> Tensor:
@@ -150,20 +161,30 @@ class StackedCAE:
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
-        top, images = len(self.layers), self.kept.to(self.coders[0][0]) / 255
+        top = len(self.layers)
         if self.reconstruct:
-            return self._down(self._up(images[:n], top), top)
+            return self._down(self._codes(self.kept[:n]), top)
         chains = min(self.chains, n)
-        codes = self._up(images, top)
-        h = (torch.rand_like(codes[:1].expand(chains, -1)) < codes.mean(dim=0)).to(codes)
-        if self.start == "data":
-            h = codes[torch.arange(chains) % len(codes)]
-        h = self._walk(h, self.burn_in)
+        h = self._walk(self._first(chains), self.burn_in)
         kept = []
         for _ in range(math.ceil(n / chains)):
             h = self._walk(h, self.thinning)
             kept.append(self._down(h, top))
         return torch.cat(kept)[:n]
+
+    def _first(self, chains: int) -> Tensor:
+        """The codes that the chains start at."""
+        u = torch.rand_like(self.coders[-1][2].expand(chains, -1))
+        if self.start == "data":
+            return self._codes(self.kept[torch.arange(chains) % len(self.kept)])
+        sums = [
+            self._codes(rows).sum(dim=0, dtype=torch.float64) for rows in self.kept.split(CHUNK)
+        ]
+        return (u < torch.stack(sums).sum(dim=0) / len(self.kept)).to(u)
+
+    def _codes(self, kept: Tensor) -> Tensor:
+        """The code above all auto-encoders of rows as they are kept."""
+        return self._up(kept.to(self.coders[0][0]) / 255, len(self.layers))
 
     def _walk(self, h: Tensor, steps: int) -> Tensor:
         """`steps` times v = g(h), h = f(v), h <- h + J J'ε: the chain, seen between g and f."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 
@@ -24,6 +24,12 @@ class Defaults:
     centroids: str
     training_images: str
     covariance: str
+    groups: Mapping[str, Sequence[str]]
+    features: Mapping[str, str]
+
+    def features_of(self, dataset: str) -> str:
+        """The registered features that rows of a dataset are looked at in."""
+        return self.features.get(dataset, self.features["default"])
 
 
 DEFAULTS = Defaults(

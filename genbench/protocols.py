@@ -72,7 +72,8 @@ class NotFinite(ValueError):
 class Score:
     """A number and its error; raises ValueError for what cannot be one.
 
-    stderr: a standard error, or None where none is known.
+    stderr: a standard error, or None where none is known. over: what varies in it, in words, such
+        as "over samples and test rows", or why there is none; empty: over the test rows.
     per_example: float64 `(n_test,)` in the order of the test rows, for paired tests, or None; the
         value is its mean.
     curves: by name, points (x, y). "score by sigma: grid" and "score by sigma: chosen" are drawn
@@ -89,6 +90,7 @@ class Score:
     curves: Mapping[str, Points] = field(default_factory=dict[str, Points])
     warnings: Sequence[str] = ()
     notes: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
+    over: str = ""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.value):
@@ -182,6 +184,9 @@ class GenerativeModel(Protocol):
         labelled = True: fit(train, valid, labels), labels int64 (n,) of the training rows, -1
             where hidden. The recipe's `labels = 100` shows that many, the others are hidden.
         conditional = True: sample(n, labels), int64 (n,): a row of each label.
+    Optional static `unmet(takes, hyperparameters, rows)`: why it cannot be judged by a metric that
+        takes these of NEEDS, where there are so many `train`, `valid` and `test` rows; empty where
+        it can.
     Optional `notes()`: JSON-able values that the model chose, for the record.
     Optional `revision`: an integer literal in the class's own body, raised whenever the numbers
     that the class gives change. It is read from the source without an import, so an inherited one
@@ -212,6 +217,38 @@ class GenerativeModel(Protocol):
         ...
 
 
+class Features(Protocol):
+    """Built as `Features(shape, data_dir)`: of one row, such as (1, 28, 28), and a folder.
+
+    The folder may not exist, and building is cheap. Raises UsageError, with the reason, where it
+    cannot take such rows, or lacks a file of the folder.
+
+    width: how many numbers it makes of a row.
+    digest: sha256, in hex, of what it computes with, such as its weights; empty where there is
+        nothing but code.
+    Optional `fit(train)`: is told the training rows (n, d) once, before the first call.
+    Optional `classify(rows) -> (n, classes)`: logits; the greatest is the class. With it may come
+        `head(features) -> (n, classes)`: the same of features that are known already.
+    Optional `remembered = False`: it costs nothing, so nothing is remembered or kept.
+    Optional `takes`, `quality`: what rows it takes and how good it is, in words.
+    Optional `revision`: an integer literal in the class's own body, as a model's.
+    """
+
+    width: int
+
+    def __init__(self, shape: Sequence[int], data_dir: Any) -> None: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Features (n, width), float32 or float64, of rows (n, d), float32, in the data's range.
+
+        Raises ValueError for rows of another shape.
+        """
+        ...
+
+
 class Metric(Protocol):
     """Built as `Metric(**settings)`; settings have defaults that are JSON-able.
 
@@ -221,6 +258,12 @@ class Metric(Protocol):
     is given what is there. Where a model or a dataset does not meet a need, the cell stays empty
     and gives the reason. A metric without `samples` scores the trained model; nothing is drawn.
     Optional `requires`: abilities of the model, such as ("log_prob",), see `GenerativeModel`.
+    Metrics that take `features` have a setting of that name: those they are computed in; empty,
+        the dataset's usual ones.
+    Optional static `unmet(features, density)`: why it cannot be computed in these features, on data
+        of this density, which may be None; empty where it can.
+    Optional `orders`: the kinds of samples that it should rank below real ones, by which an audit
+        judges it, of those that `genbench audit` makes; without it all of the worse copies.
     Optional static `protocols(levels, kind)`: settings by name, other ways to score samples of that
     kind, "mean" or "binary"; how far a table's order depends on the way is what
     `genbench table --robustness` shows.
@@ -237,7 +280,8 @@ class Metric(Protocol):
 
     samples (m, d), valid, test, train (n, d): float32. labels: `Labels`. sample_labels: int64 (m,).
     model: the trained model. density: the dataset's `Density`. features: a callable
-    (rows, shape) -> (n, width).
+    (rows) -> (n, width), with `classify(rows)` where the extractor has it; it remembers what it
+    computed, block by block of at most 10,000 rows.
     """
 
 

@@ -52,6 +52,9 @@ class Act:
     exceptions: Mapping[str, str] = field(default_factory=dict)
 
 
+# names of parts that are words of their own too: of rows in an audit, of arithmetic, of a need
+WORDS = {"held_out", "precision", "density"}
+
 FETCH = "genbench/datasets/_files.py"
 CHILD = "a program of its own, which its parent speaks to by stdin, stdout and environment"
 SELF_CHECK = "a generator of its own: the same numbers each time, whatever the run's seed"
@@ -68,6 +71,7 @@ ACTS = {
         "genbench/cli",
         {
             "genbench/datasets/_mat.py": CHILD,
+            "genbench/features/_unpickle.py": CHILD,
             "genbench/running/worker.py:_die_with_parent": "only so can a thread end a process",
             "genbench/running/worker.py:refuse_import": "a worker ends before it does all again",
             "genbench/running/conditions.py": "hands the streams of a cell to its log, and back",
@@ -87,6 +91,8 @@ ACTS = {
             "genbench/verifying/verification.py": "a store for what is made again and thrown away",
             "genbench/figures/style.py:_bytes": "into memory; the one writer writes it",
             "genbench/datasets/_mat.py:main": "into memory; it goes to stdout",
+            "genbench/features/_unpickle.py": "into memory; it goes to stdout",
+            "genbench/features/integers.py": "into memory; the one writer writes it",
             "genbench/samples/pixels.py:grid": "into memory; the one writer writes it",
             "genbench/cli/model_file.py": "a distribution that lasts as long as the command",
             "genbench/cli/score.py:_files": "a store for a score that nobody asked to keep",
@@ -111,6 +117,7 @@ ACTS = {
         "genbench/running/executors.py genbench/running/worker.py",
         {
             "genbench/records/git.py": GIT,
+            "genbench/features/bringing.py": "a child unpickles, where nothing else can be hurt",
             "genbench/datasets/tfd.py": "scipy may die of a MATLAB file, so a child reads it",
         },
     ),
@@ -177,7 +184,7 @@ ACTS = {
     ),
     "import unclearly": Act(),
     "know by name": Act(
-        homes="genbench/models genbench/datasets genbench/metrics baselines",
+        homes="genbench/models genbench/datasets genbench/metrics genbench/features baselines",
         exceptions={
             "genbench/plugins/recipe.py:<module>": "the preset that adds nothing: PAPER to others",
             "genbench/testing/models.py:_smoke": "the shortest recipe, where there is one",

@@ -10,11 +10,12 @@ from genbench.precision import float32_products
 from suites.inputs import DEVICES, SHAPE, finish, pictures
 
 ROWS, SAMPLES = 1000, 100
+SETTINGS = {"held_out": {"skip": 0}}  # its recipe skips more validation rows than there are here
 
 
 def begun(name: str, device: str) -> tuple[Any, Any]:
     """An untrained model and the iterator of its epochs."""
-    told = recipe.resolve(name, "mnist", recipe.PAPER, {})
+    told = recipe.resolve(name, "mnist", recipe.PAPER, SETTINGS.get(name, {}))
     train, valid = pictures(ROWS, 0, device), pictures(ROWS // 5, 1, device)
     torch.manual_seed(0)
     with torch.device(device):

@@ -22,6 +22,8 @@ CONTROLS = ("repeated", "noise")
 
 def verdict(audit: Audit) -> list[str]:
     """What follows from the rows, a sentence each; the last one is the verdict as a whole."""
+    if audit.orders is not None:
+        return [*_nulls(audit), *_ranked(audit), *_warned(audit), _kept_promise(audit)]
     said = [
         *_centroids(audit),
         *_outscoring(audit),
@@ -177,6 +179,47 @@ def _overall(audit: Audit) -> str:
     unsure = [row.name for row in _not_below(audit)]
     but += f", but not shown to score less: {', '.join(unsure)}" if unsure else ""
     return f"verdict: no defect of {audit.metric} found on {audit.dataset} ({found}){but}"
+
+
+# --- of a metric that says what it ranks below real rows ---
+
+
+def _promised(audit: Audit) -> list[Row]:
+    """The rows that the metric says it ranks below what they are compared with."""
+    return [row for row in audit.rows if row.kind in (audit.orders or ()) and row.gaps]
+
+
+def _nulls(audit: Audit) -> list[str]:
+    """What two sets of real rows score."""
+    real = _of(audit, "real_split", "held_out", "as_many")
+    said = ", ".join(f"{row.name}, {value_and_error(row.value, row.error)}" for row in real)
+    return [f"real against real: {said}"] if real else []
+
+
+_HOW = {-1: "below real rows it ranks", 0: "it does not tell from real rows", 1: "it prefers"}
+
+
+def _ranked(audit: Audit) -> list[str]:
+    """What it ranks below, does not tell apart from, and prefers to real rows."""
+    rows = _promised(audit)
+    return [
+        f"{how}: " + ", ".join(f"{row.name} {_by(row.gaps[0], audit)}" for row in of)
+        for sign, how in _HOW.items()
+        if (of := [row for row in rows if row.sign == sign])
+    ]
+
+
+def _kept_promise(audit: Audit) -> str:
+    rows = _promised(audit)
+    if not rows:
+        return f"verdict: none, as {audit.metric} gave nothing that can be compared"
+    below = len([row for row in rows if row.sign < 0])
+    text = f"{audit.metric} on {audit.dataset} ranks {below} of {len(rows)} sets of worse samples "
+    text += "below real ones, as it should all"
+    for sign in (1, 0):
+        names = [row.name for row in rows if row.sign == sign]
+        text += f"; {_HOW[sign]}: {', '.join(names)}" if names else ""
+    return f"verdict: {text}"
 
 
 # --- the table ---

@@ -11,11 +11,10 @@ from genbench.auditing import findings
 from genbench.auditing.scores import Audit, Gap, Row, Scored
 from genbench.auditing.subjects import Asked, examples, hyperparameters
 from genbench.errors import StoreError, UsageError
-from genbench.plugins import registry
-from genbench.plugins.code import identify
-from genbench.plugins.settings import defaults
+from genbench.plugins.code import FEATURES, identify
 from genbench.protocols import Dataset
 from genbench.records import files
+from genbench.records.audits import place
 
 REVISION = 2  # raised when the numbers, findings or fields of an audit would change
 
@@ -23,14 +22,18 @@ REVISION = 2  # raised when the numbers, findings or fields of an audit would ch
 def key(asked: Asked) -> str:
     """sha256 of all that an audit depends on: data, metric, samples, recipes and revisions."""
     models, data = (asked.centroids, asked.covariance), asked.data
-    parts = [identify("metric", asked.metric), *(identify("model", model) for model in models)]
+    features = [(FEATURES, asked.settings[FEATURES])] if asked.settings.get(FEATURES) else []
+    named = [("metric", asked.metric), *(("model", model) for model in models), *features]
+    parts = [identify(*of) for of in named]
     return files.sha256_of_json(
         {
             "audit": REVISION,
             "data": [data.name, data.fold, data.train, data.valid, data.test, data.levels],
             "samples": asked.samples,
             "parts": [asdict(part) for part in parts],
-            "settings": defaults(registry.load("metric", asked.metric)),
+            "settings": dict(asked.settings),
+            **({"orders": asked.orders} if asked.orders is not None else {}),
+            **asked.computed_with,
             "recipes": {model: hyperparameters(model, data.name) for model in models},
         }
     )
@@ -57,6 +60,7 @@ def finished(
         examples=examples(source.shape),
         rows=tuple(rows),
         remarks=tuple(remarks),
+        orders=asked.orders,
     )
     return replace(found, verdict=tuple(findings.verdict(found)))
 
@@ -83,13 +87,8 @@ def _row(record: Mapping[str, Any]) -> Row:
     return Row(**{**record, "warnings": tuple(record["warnings"]), "gaps": gaps})
 
 
-def place(results_dir: Path, dataset: str, metric: str = "") -> Path:
-    """Where an audit is kept; `metric` is named where it is not the usual one."""
-    return results_dir / "audit" / f"{dataset}{metric and '.'}{metric}.json"
-
-
-def stored(results_dir: Path, dataset: str, metric: str = "") -> Audit | None:
-    """The finished audit that a folder of results holds, or None; arguments as of `place`.
+def stored(results_dir: Path, dataset: str, metric: str) -> Audit | None:
+    """The finished audit that a folder of results holds, or None.
 
     Raises AlteredError if it is damaged or was edited, StoreError if another version wrote it.
     """

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from genbench.auditing import kept, scores, subjects
 from genbench.auditing.scores import Audit, Scored
 from genbench.auditing.subjects import Asked, Subject
-from genbench.protocols import Dataset
+from genbench.protocols import Dataset, Split
 from genbench.samples import judging
 
 
@@ -31,18 +32,29 @@ class Watch(Protocol):
         ...
 
 
-def made(asked: Asked, source: Dataset, device: torch.device, path: Path, watch: Watch) -> Audit:
+def made(
+    asked: Asked,
+    source: Dataset,
+    device: torch.device,
+    path: Path,
+    watch: Watch,
+    features: Callable[[Split], Any] | None = None,
+    samples: dict[str, np.ndarray] | None = None,
+) -> Audit:
     """The audit, kept at `path` when it is finished; one that was interrupted there goes on.
 
+    features: gives what a metric that takes features looks at the rows of a fold by.
+    samples: those of other audits of the dataset, by name, which are not made again.
     Raises UsageError where the folder cannot be written, GenbenchError where a score is no number.
     """
-    key, metric = kept.key(asked), judging.metric_with(asked.metric, {})
+    key, metric = kept.key(asked), judging.metric_with(asked.metric, asked.settings)
     before = kept.known(path, key)
     done: list[Scored] = []
     kept.keep(path, key, before)  # before any work, where the folder cannot be written
     plan, remarks = subjects.subjects(asked, source, device, watch.step)
     watch.plan(plan, len(before))
-    for one in scores.rows(plan, asked, source, metric, device, before):
+    seen = None if features is None else features(source.split(subjects.FOLD).to(device))
+    for one in scores.rows(plan, asked, source, metric, device, before, seen, samples):
         done.append(one)
         if len(done) > len(before):
             kept.keep(path, key, done)

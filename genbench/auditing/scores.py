@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,16 +17,21 @@ from genbench.auditing.subjects import FOLD, Asked, Subject
 from genbench.comparing import estimates
 from genbench.errors import GenbenchError
 from genbench.precision import float32_products
-from genbench.protocols import Best, Dataset, Split
+from genbench.protocols import Best, Dataset, Split, goodness
 from genbench.samples import judging, pixels
 from genbench.seeding import seeded
 
+REAL = ("as_many", "held_out")  # kinds of rows that are two sets of real ones
 NOTICED = 2.0  # paired standard errors from which on a difference is spoken of
 
 
 @dataclass(frozen=True)
 class Gap:
-    """How much better a row scores than the row `of`: mean over test rows, paired error."""
+    """How much better a row scores than the row `of`, and the standard error of that.
+
+    Paired over test rows where these have scores of their own. Of a metric that knows no error,
+    what two sets of real rows are apart counts as `NOTICED` of them.
+    """
 
     of: str
     difference: float
@@ -70,7 +75,8 @@ class Row:
 class Audit:
     """A finished audit; `remarks` say what was left out and how, `verdict` what follows.
 
-    examples: what a row of the data is called, "images" or "rows".
+    examples: what a row of the data is called, "images" or "rows". orders: the kinds of rows that
+    the metric says it ranks below real ones; None if it says nothing.
     """
 
     key: str
@@ -85,6 +91,7 @@ class Audit:
     rows: Sequence[Row]
     remarks: Sequence[str] = ()
     verdict: Sequence[str] = ()
+    orders: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,9 +109,13 @@ def rows(
     metric: Any,
     device: torch.device,
     known: Sequence[Scored] = (),
+    features: Any = None,
+    made: dict[str, np.ndarray] | None = None,
 ) -> Iterator[Scored]:
     """The score of each subject, in their order; of those that are `known`, as they are.
 
+    features: what the metric is given to look at rows by, if it takes features. made: samples by
+    name, which audits by several metrics share; those made now are put there.
     Raises GenbenchError where the metric refuses samples or gives no number.
     """
     found = {one.row.name: one for one in known}
@@ -112,25 +123,39 @@ def rows(
     train, test = split.train.to(device), split.test.to(device)
     for subject in plan:
         if subject.name not in found:
-            tuned = Split(train, subject.valid.to(device), test)
-            stream = ("audit", asked.data.name, subject.name, "score")
-            found[subject.name] = _scored(subject, source, metric, tuned, found, stream)
+            beside = test if subject.test is None else subject.test.to(device)
+            tuned = Split(train, subject.valid.to(device), beside)
+            kept = _kept(subject, source, asked, {} if made is None else made)
+            here = judging.given(kept, source, tuned, features=features)
+            found[subject.name] = _scored(subject, kept, metric, here, found, asked)
         yield found[subject.name]
+
+
+def _stream(subject: Subject, asked: Asked) -> tuple[str, ...]:
+    return "audit", asked.data.name, subject.name, "score"
+
+
+def _kept(
+    subject: Subject, source: Dataset, asked: Asked, made: dict[str, np.ndarray]
+) -> np.ndarray:
+    """The samples, made once, and kept as samples of a model are kept."""
+    if subject.name not in made:
+        with seeded(*_stream(subject, asked)), float32_products():
+            made[subject.name] = pixels.as_stored(subject.make().clamp(*source.range), source)
+    return made[subject.name]
 
 
 def _scored(
     subject: Subject,
-    source: Dataset,
+    kept: np.ndarray,
     metric: Any,
-    split: Split,
+    here: judging.Given,
     found: Mapping[str, Scored],
-    stream: tuple[str, ...],
+    asked: Asked,
 ) -> Scored:
-    """Makes the samples, keeps them as samples of a model are kept, and scores what was kept."""
-    with seeded(*stream), float32_products():
-        kept = pixels.as_stored(subject.make().clamp(*source.range), source)
+    """Scores what was kept."""
     try:
-        score = judging.score(subject.name, metric, judging.given(kept, source, split), stream)
+        score = judging.score(subject.name, metric, here, _stream(subject, asked))
     except ValueError as error:
         raise GenbenchError(f"{subject.name} cannot be scored: {error}") from error
     said = judging.fold_score(FOLD, score)
@@ -144,12 +169,15 @@ def _scored(
         error=said.stderr,
         notes={k: v for k, v in said.notes.items() if isinstance(v, int | float | str)},
         warnings=said.warnings,
-        gaps=_gaps(single, [found[name] for name in subject.against], metric.best),
     )
-    return Scored(row, single)
+    scored, others = Scored(row, single), [found[name] for name in subject.against]
+    if asked.orders is None:
+        return replace(scored, row=replace(row, gaps=_paired(single, others, metric.best)))
+    real = [one.row for one in found.values() if one.row.kind in REAL]
+    return replace(scored, row=replace(row, gaps=_by_value(row, others, real, metric.best)))
 
 
-def _gaps(ours: np.ndarray | None, others: Sequence[Scored], best: Best) -> tuple[Gap, ...]:
+def _paired(ours: np.ndarray | None, others: Sequence[Scored], best: Best) -> tuple[Gap, ...]:
     """The paired differences to other rows, positive where ours are better.
 
     None where what is best is no direction: single rows have no distance to it.
@@ -159,4 +187,25 @@ def _gaps(ours: np.ndarray | None, others: Sequence[Scored], best: Best) -> tupl
         if ours is not None and other.per_example is not None:
             difference, error = estimates.paired_difference(ours, other.per_example)
             gaps.append(Gap(other.row.name, sign * difference, error))
+    return tuple(gaps)
+
+
+def _by_value(
+    row: Row, others: Sequence[Scored], real: Sequence[Row], best: Best
+) -> tuple[Gap, ...]:
+    """The differences to other rows by how good their values are, positive where ours is better."""
+    aim = next((one.value for one in real if one.kind == "held_out"), None)
+
+    def good(one: Row) -> float:
+        return goodness(best, one.value, aim)
+
+    values = [good(one) for one in real]
+    apart = max(values, default=0.0) - min(values, default=0.0)
+    gaps = []
+    for other in (one.row for one in others):
+        difference = good(row) - good(other)
+        known = row.error is not None and other.error is not None
+        error = math.hypot(row.error or 0.0, other.error or 0.0) if known else apart / NOTICED
+        if math.isfinite(difference):
+            gaps.append(Gap(other.name, difference, error))
     return tuple(gaps)

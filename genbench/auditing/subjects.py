@@ -7,8 +7,8 @@ holds more of the data than the rows it is made of.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -34,13 +34,17 @@ class Asked:
     """What is audited: a metric on a dataset, by the `samples` that its protocol draws.
 
     centroids: the model that averages training rows. covariance: the model that keeps their mean
-    and covariance alone.
+    and covariance alone. settings: of the metric. orders: the kinds of samples that it says it
+    ranks below real ones; None if it says nothing. computed_with: by `Sources.computed_with`.
     """
 
     data: Data
     metric: str
     centroids: str
     covariance: str
+    settings: Mapping[str, Any]
+    orders: tuple[str, ...] | None = None
+    computed_with: Mapping[str, Any] = field(default_factory=dict[str, Any])
     samples: int = 10_000
 
 
@@ -49,7 +53,8 @@ class Subject:
     """Samples that are yet to be made, and what they will be compared with, by name.
 
     make: draws from torch's global generator, which `audit.rows` seeds. valid: the rows that the
-    metric may tune itself on. weight: about how long it takes, in units of a score of as many
+    metric may tune itself on. test: those it compares with, where they are not the dataset's.
+    weight: about how long it takes, in units of a score of as many
     samples as are asked for; only to tell how much is left.
     """
 
@@ -59,6 +64,7 @@ class Subject:
     valid: Tensor
     against: tuple[str, ...] = ()
     weight: float = 1.0
+    test: Tensor | None = None
 
 
 def examples(shape: Sequence[int]) -> str:
@@ -81,12 +87,17 @@ def subjects(
     m, n = min(asked.samples, len(train)), len(train)
     first = f"the first {m:,} training {called}" if m < n else f"all {n:,} training {called}"
     whole = f"all {n:,} training {called}"
-    found = [Subject("images", first, lambda: train[:m], valid)]
+    real, remarks = _held_out(split, called)
+    held_out = tuple(one.name for one in real if one.kind == "held_out")
+    judged = "images" in (asked.orders or ())  # by whether it ranks what was trained on below
+    found = [*real] if judged else []
+    found.append(Subject("images", first, lambda: train[:m], valid, held_out if judged else ()))
     if m < n:
         found.append(Subject("all", whole, lambda: train, valid, (first,), n / m))
-    real, remarks = _held_out(split, called)
     copies, omitted = _copies(source, train[:m], valid, first, called)
-    found += [*real, *copies]
+    found += [*([] if judged else real), *copies]
+    if asked.orders is not None:
+        found.append(_halves(split, called))
 
     def fitted(model: str, rows: Tensor) -> Callable[[], Tensor]:
         return lambda: _samples_of(model, rows, m, asked.data.name, source.shape, device, watch)
@@ -127,6 +138,15 @@ def _held_out(split: Split, called: str) -> tuple[list[Subject], list[str]]:
         Subject("as_many", beside, lambda: train[spaced], choosing),
         Subject("held_out", name, lambda: others[:count], choosing, (beside,)),
     ], remarks
+
+
+def _halves(split: Split, called: str) -> Subject:
+    """Two random halves of the test rows: the true null, as files group their rows by writer."""
+    with seeded("audit", "halves"):
+        order = torch.randperm(len(split.test))
+    one, other = split.test[order[::2]], split.test[order[1::2]]
+    name = f"a random half of the test {called}, against the other"
+    return Subject("real_split", name, lambda: one, split.valid, test=other)
 
 
 def _copies(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,24 +21,31 @@ from genbench.cli.options import (
     of_datasets,
     of_metrics,
 )
-from genbench.cli.showing import new_console, print_json
+from genbench.cli.showing import new_console, print_json, say
 from genbench.defaults import DEFAULTS
-from genbench.errors import UsageError
+from genbench.errors import GenbenchError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from genbench.auditing import subjects
     from genbench.auditing.scores import Audit
+    from genbench.protocols import Split
+    from genbench.running.data import Sources
 
 AuditedOn = Annotated[str, of_datasets("The dataset to audit on.")]
-OneMetric = Annotated[str, of_metrics("The metric, one.")]
+Metrics = Annotated[str, of_metrics("Comma-separated; a group, or all.")]
 
 
 @app.command(
     epilog="Examples:  genbench audit  |  genbench audit -d mnist --threads 2  |  "
+    "genbench audit -d mnist --metrics frechet,prdc  |  "
     "genbench audit -d mnist --json > scores.json"
 )
 def audit(
     dataset: AuditedOn = DEFAULTS.datasets[0],
-    metrics: OneMetric = DEFAULTS.metrics[0],
+    metrics: Metrics = DEFAULTS.metrics[0],
     device: Device = "auto",
     threads: Threads = None,
     results_dir: ResultsDir = None,
@@ -55,55 +62,97 @@ def audit(
     """
     from genbench.auditing import kept
     from genbench.running.conditions import settled
+    from genbench.running.plan import metrics_of
 
-    metric = _one(metrics)
+    names = metrics_of(parsing.split(metrics, "--metrics"))
     with settled(threads or parsing.cores()):
-        found = _current(dataset, metric, device, parsing.folders(results_dir), data_dir, quiet)
+        folders = parsing.folders(results_dir)
+        found = list(_audits(dataset, names, device, folders, data_dir, quiet))
     if as_json:
-        print_json(kept.as_json(found))
+        plain = [kept.as_json(one) for one in found]
+        print_json(plain[0] if len(names) == 1 and plain else plain)
     else:
-        typer.echo(_text(found, quiet))
+        typer.echo("\n\n".join(_text(one, quiet) for one in found))
+    if len(found) < len(names):
+        raise typer.Exit(1)
 
 
-def _one(metrics: str) -> str:
-    """The registered name of the only metric; raises UsageError for several."""
-    found = parsing.registered("metric", metrics, "--metrics")
-    if len(found) > 1:
-        raise UsageError(f"an audit is of one metric; --metrics names {', '.join(found)}")
-    return found[0]
-
-
-def _current(
+def _audits(
     dataset: str,
-    metric: str,
+    metrics: Sequence[str],
     device: str,
     folders: Sequence[Path],
     data_dir: Path | None,
     quiet: bool,
-) -> Audit:
-    """The audit that is kept, or else one that is made now."""
-    from genbench.auditing import kept, making, subjects
+) -> Iterator[Audit]:
+    """The audits that are kept, or else made now; a metric that cannot be audited is said."""
     from genbench.plugins import registry
     from genbench.running.data import Sources
     from genbench.running.runner import choose_device
 
     where, name = choose_device(device), registry.find("dataset", dataset).name
-    sources = Sources(parsing.data_folder(data_dir))
-    asked = subjects.Asked(
-        data=sources.identity(name, subjects.FOLD),
+    sources, samples = Sources(parsing.data_folder(data_dir)), {}
+    for metric in metrics:
+        try:
+            asked = _asked(sources, name, metric)
+            yield _current(asked, sources, where, folders, quiet, samples)
+        except GenbenchError as error:
+            if len(metrics) == 1 or error.exit_code == UsageError.exit_code:
+                raise
+            say(new_console(), f"{metric}: {error}")
+
+
+def _asked(sources: Sources, dataset: str, metric: str) -> subjects.Asked:
+    """Raises GenbenchError where the metric cannot judge samples of this dataset."""
+    from genbench.auditing import subjects
+    from genbench.plugins import registry
+    from genbench.running import needs
+    from genbench.samples import featured
+
+    data = sources.identity(dataset, subjects.FOLD)
+    settings = featured.settings_of(metric, {}, dataset, sources.dataset(dataset))
+    lacks = needs.unmet(needs.Asked(metric, settings, data), sources)
+    if lacks:
+        raise GenbenchError(f"{lacks}: there is nothing to audit")
+    return subjects.Asked(
+        data=data,
         metric=metric,
         centroids=DEFAULTS.centroids,
         covariance=DEFAULTS.covariance,
+        settings=settings,
+        orders=getattr(registry.load("metric", metric), "orders", None),
+        computed_with=sources.computed_with(settings, dataset),
         samples=DEFAULTS.samples,
     )
-    own = "" if metric == DEFAULTS.metrics[0] else metric
-    paths, key = [kept.place(folder, name, own) for folder in folders], kept.key(asked)
+
+
+def _current(
+    asked: subjects.Asked,
+    sources: Sources,
+    device: torch.device,
+    folders: Sequence[Path],
+    quiet: bool,
+    samples: dict[str, np.ndarray],
+) -> Audit:
+    """The audit that is kept, or else one that is made now."""
+    from genbench.auditing import kept, making, subjects
+    from genbench.records import audits
+
+    name = asked.data.name
+    paths = [audits.place(folder, name, asked.metric) for folder in folders]
+    key = kept.key(asked)
     for found in (kept.current(path, key) for path in paths):
         if found is not None:
             return found
+
+    def features(split: Split) -> Any:
+        taken = asked.settings.get("features")
+        return sources.features(name, taken, subjects.FOLD, split) if taken else None
+
+    source = sources.dataset(name)
     try:
         with Watch(new_console(), quiet) as watch:
-            return making.made(asked, sources.dataset(name), where, paths[0], watch)
+            return making.made(asked, source, device, paths[0], watch, features, samples)
     except KeyboardInterrupt:
         typer.echo("Interrupted; the same command goes on from the last row.", err=True)
         raise

@@ -42,7 +42,8 @@ def cite(
     records = {result.key: store.records(result) for result in found}
     signatures = [signature.of(group, records) for group in signature.groups(found)]
     metrics = [*dict.fromkeys(result.metric for result in found)] or DEFAULTS.metrics
-    references = citations.entries([*_cited(asked, found), *(("metric", m) for m in metrics)], form)
+    measured = [*(("metric", m) for m in metrics), *_features(found)]
+    references = citations.entries([*_cited(asked, found), *measured], form)
     if not found:
         where = f"no results in {store.runs}, so no table has a signature"
         typer.echo(f"{where}: references only", err=True)
@@ -68,3 +69,12 @@ def _cited(asked: dict[str, list[str]], found: Sequence[Result]) -> list[tuple[s
         for name in dict.fromkeys([*names, *(getattr(result, kind) for result in found)])
         if name in registry.names(kind)
     ]
+
+
+def _features(found: Sequence[Result]) -> list[tuple[str, str]]:
+    """In which features rows were looked at, as far as those are still registered."""
+    from genbench.plugins import registry
+    from genbench.plugins.code import FEATURES
+
+    names = dict.fromkeys(result.run.settings.get(FEATURES) for result in found)
+    return [(FEATURES, name) for name in names if name in registry.names(FEATURES)]

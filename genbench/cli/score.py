@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from genbench.records.run import Data, Result, Run
     from genbench.records.store import Store
     from genbench.running.brought import Brought
+    from genbench.running.data import Sources
     from genbench.running.runner import Environment
     from genbench.samples.judging import Judgement
     from genbench.samples.reading import Samples
@@ -238,9 +239,14 @@ class _Asked:
     dataset: str
     metrics: Sequence[str]
     overrides: Mapping[str, Mapping[str, Any]]
-    source: Any
+    settings: Mapping[str, Mapping[str, Any]]
+    sources: Sources
     folds: Sequence[Data]
     unmet: Mapping[str, str]
+
+    @property
+    def source(self) -> Any:
+        return self.sources.dataset(self.dataset)
 
 
 def _asked(
@@ -249,9 +255,9 @@ def _asked(
     """Raises UsageError and DataError where files cannot be scored so."""
     from genbench.plugins import registry
     from genbench.running.data import Sources
-    from genbench.running.needs import unmet
+    from genbench.running.needs import Asked, unmet
     from genbench.running.plan import metrics_of
-    from genbench.samples import judging
+    from genbench.samples import featured, judging
 
     sources = Sources(environment.data_dir)
     name = registry.find("dataset", dataset or DEFAULTS.datasets[0]).name
@@ -263,8 +269,12 @@ def _asked(
     for metric in names:
         judging.metric_with(metric, overrides.get(metric, {}))
     source, folds = sources.dataset(name), sources.identities(name)
-    lacks = {metric: unmet(metric, "", source, folds[0]) for metric in names}
-    return _Asked(name, names, overrides, source, folds, lacks)
+    settings_of = {
+        metric: featured.settings_of(metric, overrides.get(metric, {}), name, source)
+        for metric in names
+    }
+    lacks = {m: unmet(Asked(m, settings_of[m], folds[0]), sources) for m in names}
+    return _Asked(name, names, overrides, settings_of, sources, folds, lacks)
 
 
 def _files(
@@ -344,7 +354,7 @@ def _check_name(one: Brought, asked: _Asked, label: _Label, environment: Environ
 
     if one.name.replace("-", "_") in registry.names("model"):
         raise UsageError(f"{one.name!r} is a registered model; --as takes another name")
-    runs = brought.runs(one, asked.folds, asked.metrics[0], {})
+    runs = brought.runs(one, asked.folds, asked.metrics[0], {}, asked.sources)
     others = brought.others(environment.store, runs)
     if others and not label.replace:
         raise UsageError(
@@ -402,17 +412,23 @@ def _judged(
             if asked.unmet[name]:
                 say(new_console(), f"{one.name}, unmet: {asked.unmet[name]}")
                 continue
-            overrides = asked.overrides.get(name, {})
-            metric, kept = judging.metric_with(name, overrides), one.samples.rows if keep else None
+            overrides, kept = asked.overrides.get(name, {}), one.samples.rows if keep else None
+            metric = judging.metric_with(name, asked.settings[name])
             if not quiet:
                 say(new_console(), f"scoring {one.name} by {name}")
             samples = one.samples
             try:
                 with settled(environment.threads):
                     found = judging.judge(
-                        one.name, samples.rows, samples.binary, asked.source, metric, device
+                        one.name,
+                        samples.rows,
+                        samples.binary,
+                        asked.source,
+                        metric,
+                        device,
+                        _features(asked, name, environment),
                     )
-                    runs = brought.runs(one, asked.folds, name, overrides)
+                    runs = brought.runs(one, asked.folds, name, overrides, asked.sources)
                     results = brought.keep(store, runs, found, device, kept)
             except GenbenchError as error:
                 if error.exit_code != 1:
@@ -423,6 +439,14 @@ def _judged(
             if form == "md":
                 _print_judgement(found, results[0], quiet)
             yield found, results
+
+
+def _features(asked: _Asked, metric: str, environment: Environment) -> Any:
+    """What gives the metric its features on a fold; None where it takes none."""
+    name = asked.settings[metric].get("features")
+    if not name:
+        return None
+    return asked.sources.featured(asked.dataset, name, environment.store.features).of
 
 
 def _print_judgement(judgement: Judgement, first: Result, quiet: bool) -> None:

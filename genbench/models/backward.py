@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from genbench.models import layers
 
+UNITS = 128  # whose weights move at a time: few enough that their velocities are still in cache
 Masks = Sequence[Tensor | None]  # of a net's dropouts, the lowest first; None: nothing is dropped
 Velocity = Mapping[nn.Parameter, Tensor]
 Above = Callable[[Tensor, Tensor, Tensor], Tensor]  # ∂L/∂h, a and h = f(a) -> ∂L/∂a
@@ -163,10 +164,10 @@ class Layer:
         """
         x = self.x[-len(da) :]
         s, sx = (x.new_ones(len(x), 1), x) if scale is None else (scale, scale * x)
-        self.v_W.addmm_(da.T, sx, beta=momentum, alpha=-rate)
-        self.v_b.addmv_(da.T, s[:, 0], beta=momentum, alpha=-rate)
-        self.W.add_(self.v_W)
-        self.b.add_(self.v_b)
+        parts = (t.split(UNITS) for t in (self.W, self.v_W, da.T))
+        for W, v_W, da_T in zip(*parts, strict=True):
+            W.add_(v_W.addmm_(da_T, sx, beta=momentum, alpha=-rate))
+        self.b.add_(self.v_b.addmv_(da.T, s[:, 0], beta=momentum, alpha=-rate))
 
 
 class ByHand:

@@ -170,14 +170,15 @@ class GAN:
     def _in_turn(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
         """Algorithm 1: D moves; after every k-th time G does, against the D that moved."""
         (G, D), n, rate = self._ways(), len(x), self.rate_at(t)
-        rows = torch.cat([x, self.sample(n)])
-        a_real, a_fake = D.forward(rows, draw_masks(self.D, 2 * n)).split(n)
+        z, m, moves_G = self._noise(n), draw_masks(self.D, 2 * n), (t + 1) % self.k == 0
+        # G does not move before its turn: the fakes that D sees and its own are one product
+        fakes = G.forward(torch.cat([z, self._noise(n)]) if moves_G else z)
+        a_real, a_fake = D.forward(torch.cat([x, fakes[:n]]), m).split(n)
         L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
         # ∂L_D/∂θ_D = ∂L_D/∂a ∂a/∂θ_D
         D.move(slope_D(a_real, a_fake), rate, momentum)
-        if (t + 1) % self.k == 0:
-            fakes = G.forward(self._noise(n))
-            a_fake = D.forward(fakes, draw_masks(self.D, n))
+        if moves_G:
+            a_fake = D.forward(fakes[n:], draw_masks(self.D, n))
             L_G = loss_G(a_fake, self.generator_loss)
             # ∂L_G/∂θ_G = ∂L_G/∂a ∂a/∂G(z) ∂G(z)/∂θ_G
             G.move(D.into(slope_G(a_fake, self.generator_loss)), rate, momentum)

@@ -1,4 +1,4 @@
-"""What to cite for a suite, a paper, a model, a dataset, a metric: BibTeX or plain text.
+"""What to cite for a suite, a paper, a model, a dataset, a metric, features: BibTeX or plain text.
 
 The project's entries stand in `references.bib`; `citations.toml` says which names cite which of
 them. A stranger's stand in a .bib file beside the module that is registered.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -19,13 +19,14 @@ from pathlib import Path
 from genbench.plugins import imports, registry
 from genbench.plugins.imports import Reach
 
-__all__ = ["Part", "digest_of", "digests", "identify", "identities"]
+__all__ = ["FEATURES", "Part", "Roles", "digest_of", "digests", "identify", "identities"]
 __all__ += ["source", "stage_revisions", "unfollowed"]
 
 source = imports.source
 READING = 2  # raised when the same sources would have other digests; those of two do not compare
 _STAGES = "genbench.running.revisions"
 _CODE = (".py", ".pyc", ".so", ".pyd")
+FEATURES = "features"  # the role of what rows are turned into before a metric looks at them
 _HOMES = "_HOMES"  # what a package calls its mapping of names to modules that it loads lazily
 
 
@@ -43,27 +44,38 @@ class Part:
     digest: str = ""
 
 
-def identities(model: str, metric: str, judges: Mapping[str, str]) -> dict[str, Part]:
-    """The parts that a result depends on, by role; loads none of them.
+@dataclass(frozen=True)
+class Roles:
+    """The registered names behind a result.
 
-    `judges` names the metrics that choose something before the score, by role.
+    model: empty for samples that were brought. features: those that the metric is computed in,
+    empty where it takes none. judges: by role, the metrics that choose something before the score.
     """
-    return {role: identify(*of) for role, of in _roles(model, metric, judges).items()}
+
+    model: str
+    metric: str
+    features: str = ""
+    judges: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def named(self) -> dict[str, tuple[str, str]]:
+        """By role, kind and name of each part."""
+        metrics = {role: ("metric", name) for role, name in self.judges.items()}
+        own = {"model": ("model", self.model)} if self.model else {}
+        rows = {FEATURES: (FEATURES, self.features)} if self.features else {}
+        return own | {"metric": ("metric", self.metric)} | rows | metrics
 
 
-def digests(model: str, metric: str, judges: Mapping[str, str]) -> dict[str, str]:
+def identities(roles: Roles) -> dict[str, Part]:
+    """The parts that a result depends on, by role; loads none of them."""
+    return {role: identify(*of) for role, of in roles.named().items()}
+
+
+def digests(roles: Roles) -> dict[str, str]:
     """sha256, in hex, of the installed code of those parts, by role, for the record.
 
     Before it, and a colon, stands which way of reading sources it is by.
     """
-    every = _roles(model, metric, judges).items()
-    return {role: f"{READING}:{digest_of(*of)}" for role, of in every}
-
-
-def _roles(model: str, metric: str, judges: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    metrics = {role: ("metric", name) for role, name in judges.items()}
-    own = {"model": ("model", model)} if model else {}  # brought samples have none
-    return own | {"metric": ("metric", metric)} | metrics
+    return {role: f"{READING}:{digest_of(*of)}" for role, of in roles.named().items()}
 
 
 def identify(kind: str, name: str) -> Part:
@@ -345,11 +357,12 @@ def _claims(folder: Path) -> dict[str, set[str]]:
     """The top-level modules in a folder by the distributions that are installed there."""
     found: dict[str, set[str]] = {}
     for one in distributions(path=[str(folder)]):
+        name = one.name  # parses the distribution's metadata, each time that it is read
         tops = (one.read_text("top_level.txt") or "").split()
         tops += [file.parts[0].partition(".")[0] for file in one.files or ()]
         tops += [entry.module.partition(".")[0] for entry in one.entry_points]
         for top in tops:
-            found.setdefault(top, set()).add(one.name)
+            found.setdefault(top, set()).add(name)
     return found
 
 

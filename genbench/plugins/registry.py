@@ -15,6 +15,7 @@ from genbench.errors import UsageError, reason
 
 SUITE = "genbench"
 KINDS = ("model", "dataset", "metric")
+REGISTERED = (*KINDS, "features")  # in which metrics are computed; nobody asks for them alone
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -26,7 +27,7 @@ def entries(kind: str) -> list[EntryPoint]:
 @cache
 def _entries(kind: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
     """One scan of the installed distributions for each kind and search path."""
-    found = entry_points(group=f"genbench.{kind}s")
+    found = entry_points(group=f"genbench.{kind.removesuffix('s')}s")  # one features, many
     return tuple(sorted(found, key=lambda entry: entry.name))
 
 
@@ -38,7 +39,7 @@ def tops() -> dict[str, set[str]]:
 @cache
 def _tops(path: tuple[str, ...]) -> dict[str, set[str]]:
     found = {SUITE: {SUITE}}
-    for entry in (entry for kind in KINDS for entry in entries(kind)):
+    for entry in (entry for kind in REGISTERED for entry in entries(kind)):
         found.setdefault(entry.module.partition(".")[0], set()).add(distribution(entry))
     return found
 

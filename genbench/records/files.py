@@ -28,6 +28,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from genbench.errors import AlteredError, StoreError
+from genbench.records import pages
 
 _CHECKSUM = "sha256"
 _TORN = object()  # stands for a line that is not whole
@@ -109,7 +110,8 @@ def sha256_of_arrays(arrays: Mapping[str, np.ndarray], also: Any = None) -> str:
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
-        digest.update(array.reshape(-1).view("uint8").data)
+        for block in pages.blocks(array.reshape(-1).view("uint8"), pages.HELD):
+            digest.update(block.data)
     return digest.hexdigest()
 
 

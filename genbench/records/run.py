@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from genbench.plugins.code import Part
+from genbench.plugins.code import FEATURES, Part
 from genbench.records.files import sha256_of_json
 from genbench.records.observed import Mixing, Training, Tuned
 
@@ -48,15 +48,16 @@ class Run:
     or empty. tuning: the sampling hyperparameter that is chosen after training, of which values, by
     which metric and by how many samples, or empty. holds_out: whether the recipe selects or tunes,
     even if the user turned it off, so that both share the training. parts: by role ("model",
-    "metric", "select", "tune"), whose code the answer depends on. revisions: of our own "training",
-    "drawing" and "scoring". recipe: as the file and the user say it, so that a table can tell
-    whether it still stands so. minutes: the training budget. sample_set: 0, or which of further
-    independent sets of samples of the same weights. protocol: empty, or by which other settings of
-    its own the metric scores. fit_reads, sample_reads, score_reads: what each stage is told beside
-    rows and settings, labels by their digest; empty where it is nothing. draws: whether the metric
-    takes samples; else its score hangs on the training alone. unmet: why it cannot be done at all;
-    in no key. source: of samples that were brought in a file, whence they came: "source", "date"
-    and "file" in words, and the sha256 of the "rows", which is that of the part "model".
+    "metric", "features", "select", "tune"), whose code the answer depends on. revisions: of our own
+    "training", "drawing" and "scoring". recipe: as the file and the user say it, so that a table
+    can tell whether it still stands so. minutes: the training budget. sample_set: 0, or which of
+    further independent sets of samples of the same weights. protocol: empty, or by which other
+    settings of its own the metric scores. fit_reads, sample_reads, score_reads: what each stage is
+    told beside rows and settings, such as labels, or what features are computed with, by their
+    digest; empty where it is nothing. draws: whether the metric takes samples; else its score hangs
+    on the training alone. unmet: why it cannot be done at all; in no key. source: of samples that
+    were brought in a file, whence they came: "source", "date" and "file" in words, and the sha256
+    of the "rows", which is that of the part "model".
     """
 
     model: str
@@ -148,6 +149,7 @@ class Run:
                 "scoring": self.revisions["scoring"],
                 **({"sample": self.sample_key} if self.draws else {"fit": self.fit_key}),
                 "metric": _said(self.parts["metric"]),
+                **({FEATURES: _said(self.parts[FEATURES])} if FEATURES in self.parts else {}),
                 "settings": dict(self.settings),
                 "fold": [data.fold, data.folds],
                 "data": [data.name, data.train, data.valid, data.test, data.levels],
@@ -200,8 +202,8 @@ class Result:
     what the samples are. scored: how many samples there were, `distinct` of them different. cut:
     whether a time budget ended the training. What the runner observed: `training`; `sampling`, the
     hyperparameters that only sampling reads; `tuned`, `mixing`; `model_notes`, the model's own.
-    What the metric said: `curves`, `warnings`, `notes`. per_example: sha256 of the scores of the
-    single test rows, empty where the metric gives none.
+    What the metric said: `curves`, `warnings`, `notes`, and what varies in its error, `over`.
+    per_example: sha256 of the scores of the single test rows, empty where the metric gives none.
     """
 
     run: Run
@@ -224,6 +226,7 @@ class Result:
     warnings: Sequence[str] = ()
     notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     per_example: str = ""
+    over: str = ""
 
     # What was asked is read off a result so often that it has names here.
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from genbench.errors import UsageError
 from genbench.plugins import code, recipe
-from genbench.plugins.code import Part
+from genbench.plugins.code import Part, Roles
 from genbench.records.run import Run
 
-JUDGES = ("metric",)  # roles whose revision decides what numbers mean
+JUDGES = ("metric", code.FEATURES)  # roles whose revision decides what numbers mean
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,16 @@ def standing(run: Run) -> Standing:
 
 def installed(run: Run) -> dict[str, Part]:
     """The parts of a run as they are installed now; brought samples stay what they are."""
+    now = code.identities(roles(run))
+    return {"model": run.parts["model"], **now} if run.source else now
+
+
+def roles(run: Run) -> Roles:
+    """The registered names behind a run."""
+    features = str(run.settings.get(code.FEATURES, ""))
     if run.source:
-        metric = code.identities("", run.metric, {})
-        return {"model": run.parts["model"], **metric}
-    return code.identities(run.model, run.metric, recipe.judges(run.recipe))
+        return Roles("", run.metric, features)
+    return Roles(run.model, run.metric, features, recipe.judges(run.recipe))
 
 
 def _renumbered(then: Part, now: Part) -> bool:
@@ -86,10 +92,9 @@ def edited(run: Run, stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
     stages: the provenance of stages of the run, each of which may have used another code.
     """
-    judges = recipe.judges(run.recipe)
     try:
         parts = installed(run)
-        now = code.digests("" if run.source else run.model, run.metric, judges)
+        now = code.digests(roles(run))
     except UsageError:
         return []
     same = [r for r, part in run.parts.items() if part == parts.get(r) and r in now]

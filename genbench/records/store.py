@@ -64,6 +64,16 @@ class Store:
             return (folder / UNMET).exists() and self._result(run.folder).error == run.unmet
         return (folder / DONE).exists() and self._result(run.folder).status == "done"
 
+    @property
+    def places(self) -> list[Path]:
+        """The folders of results that are read, the one that is written first."""
+        return [self.runs.parent]
+
+    @property
+    def features(self) -> Path:
+        """The folder where features of rows are kept, whosever rows they are."""
+        return self.runs.parent / "features"
+
     def folder_of(self, result: Result) -> Path:
         """The folder of results that a result is in."""
         return self.runs.parent

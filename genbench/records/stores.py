@@ -42,6 +42,10 @@ class Stores(Store):
         super().__init__(folders[0])
         self.every = [Store(folder) for folder in folders]
 
+    @property
+    def places(self) -> list[Path]:
+        return [store.runs.parent for store in self.every]
+
     # --- results: a done one counts, wherever it is ---
 
     def owner(self, run: Run) -> Store:

@@ -44,7 +44,7 @@ def _audited(
     of = [] if usual else ["--metrics", metric]
     command = shlex.join(["genbench", "audit", "--dataset", dataset, *of])
     try:
-        each = (kept.stored(folder, dataset, "" if usual else metric) for folder in folders)
+        each = (kept.stored(folder, dataset, metric) for folder in folders)
         found = next((audit for audit in each if audit is not None), None)
     except StoreError as error:
         return page.Absent(what, command, str(error))

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from genbench.errors import DataError, UsageError
-from genbench.plugins import code, recipe, registry
+from genbench.plugins import code, registry
 from genbench.plugins.settings import told
 from genbench.protocols import Split
 from genbench.records import observed
 from genbench.records.observed import Training
 from genbench.records.run import Run
 from genbench.records.standing import installed
+from genbench.records.standing import roles as names_behind
 from genbench.records.store import Store
 from genbench.running import labels, provenance
 from genbench.running.data import Sources, carved
@@ -95,9 +96,12 @@ class Bench:
         if installed(run) != run.parts:
             raise UsageError(f"the code of {run.model} or a metric changed after it was planned")
 
-    def code(self, *roles: str) -> dict[str, str]:
-        """sha256 of the installed code of the parts in these roles, for the record."""
-        every = code.digests(self.run.model, self.run.metric, recipe.judges(self.run.recipe))
+    def code(self, *roles: str, of: Run | None = None) -> dict[str, str]:
+        """sha256 of the installed code of the parts of a run in these roles, for the record.
+
+        of: a run that shares this training, where its metric is looked at.
+        """
+        every = code.digests(names_behind(of or self.run))
         return {role: every[role] for role in roles if role in every}
 
     def settings(self) -> dict[str, Any]:

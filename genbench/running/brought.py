@@ -15,14 +15,17 @@ import numpy as np
 import torch
 
 from genbench.plugins import registry
-from genbench.plugins.code import Part, digests, identify, stage_revisions
+from genbench.plugins.code import FEATURES, Part, Roles, digests, identities, stage_revisions
 from genbench.plugins.recipe import PAPER
-from genbench.plugins.settings import defaults, of_settings
+from genbench.plugins.settings import of_settings
 from genbench.records.files import sha256_of_arrays
 from genbench.records.observed import Drawn, Training, as_note
 from genbench.records.run import Data, Result, Run
+from genbench.records.standing import roles
 from genbench.records.store import Store
 from genbench.running import provenance
+from genbench.running.data import Sources
+from genbench.samples import featured
 from genbench.samples.judging import Judgement, answer
 from genbench.samples.reading import Samples
 
@@ -46,13 +49,19 @@ def row_name(text: str) -> str:
 
 
 def runs(
-    one: Brought, folds: Sequence[Data], metric: str, overrides: Mapping[str, Any]
+    one: Brought,
+    folds: Sequence[Data],
+    metric: str,
+    overrides: Mapping[str, Any],
+    sources: Sources,
 ) -> list[Run]:
     """What is asked of brought samples: a run for each fold; raises UsageError for a bad name."""
     registry.check_name("model", one.name)
-    settings = defaults(registry.load("metric", metric)) | dict(overrides)
+    name = folds[0].name
+    settings = featured.settings_of(metric, overrides, name, sources.dataset(name))
     rows = sha256_of_arrays({"rows": np.ascontiguousarray(one.samples.rows)})
-    parts = {"model": Part("", one.name, digest=rows), "metric": identify("metric", metric)}
+    installed = identities(Roles("", metric, settings.get(FEATURES, "")))
+    parts = {"model": Part("", one.name, digest=rows), **installed}
     said = {f"{metric}.{key}": value for key, value in overrides.items()}
     return [
         Run(
@@ -67,6 +76,7 @@ def runs(
             parts=parts,
             revisions=stage_revisions(),
             overrides=said,
+            score_reads=sources.computed_with(settings, name),
             source={**one.source, "rows": rows},
         )
         for data in folds
@@ -98,7 +108,7 @@ def keep(
             note = as_note(Drawn(judged.kind, Training()))
             store.put_samples(run, rows, note, _machine(device))
         signature = of_settings(run.metric, run.settings, run.data.levels)
-        code = {"code": digests("", run.metric, {})}
+        code = {"code": digests(roles(run))}
         store.put(result, {**_machine(device), **code, "signature": signature}, single)
         found.append(result)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,13 @@ from typing import Any
 from torch import Tensor
 
 from genbench.errors import DataError, GenbenchError
+from genbench.features.kept import Kept
 from genbench.plugins import registry
+from genbench.plugins.code import FEATURES
 from genbench.protocols import Split
 from genbench.records.files import sha256_of_arrays
 from genbench.records.run import Data
+from genbench.samples.featured import Featured
 
 TUNING_ROWS = 1000  # validation rows that tune a metric; those after them choose the epoch
 
@@ -29,6 +32,7 @@ class Sources:
         self._datasets: dict[str, Any] = {}
         self._splits: dict[str, tuple[int, Split]] = {}
         self._digested: dict[str, tuple[Tensor, str]] = {}  # training rows that folds may share
+        self._featured: dict[tuple[str, str, int, str], Kept] = {}
         self._identities: dict[tuple[str, int], Data] = {}
 
     def dataset(self, name: str) -> Any:
@@ -61,6 +65,29 @@ class Sources:
         with _readable(name):
             folds = range(self.dataset(name).folds)
         return [self.identity(name, fold) for fold in folds]
+
+    def featured(self, name: str, features: str, folder: Path | None = None) -> Featured:
+        """Registered features of the rows of a dataset, kept in a folder, if one is given."""
+        return Featured(features, self.dataset(name), self.data_dir, folder)
+
+    def features(
+        self, name: str, features: str, fold: int, split: Split, folder: Path | None = None
+    ) -> Kept:
+        """What a metric is given on a fold; metrics that take the same share one computation."""
+        key = name, features, fold, str(split.train.device)
+        if key not in self._featured:
+            self._featured = {key: self.featured(name, features, folder).of(split)}
+        return self._featured[key]
+
+    def computed_with(self, settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """The digest of what a metric's features are computed with; nothing where it takes none.
+
+        None where they cannot be had: such a run is never done.
+        """
+        if not settings.get(FEATURES):
+            return {}
+        features = self.featured(name, settings[FEATURES])
+        return {FEATURES: None if features.lack() else features.digest}
 
     def _identified(self, name: str, fold: int) -> Data:
         source = self.dataset(name)

@@ -2,38 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from genbench.errors import UsageError
 from genbench.plugins import registry
+from genbench.plugins.code import FEATURES
 from genbench.protocols import NEEDS, abilities, needs
 from genbench.records.run import Data
+from genbench.running.data import Sources
 
 SAMPLES = "a file of samples"
 
 
-def unmet(metric: str, model: str, dataset: Any, data: Data) -> str:
+@dataclass(frozen=True)
+class Asked:
+    """A cell that may stay empty: a metric with its settings, on a fold's rows.
+
+    model: a registered name, with its hyperparameters, or empty for samples that were brought.
+    """
+
+    metric: str
+    settings: Mapping[str, Any]
+    data: Data
+    model: str = ""
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def unmet(asked: Asked, sources: Sources) -> str:
     """Why a cell stays empty: the need that is not met, in a sentence; empty where all are.
 
-    model: a registered name, or empty for samples that were brought. dataset: the source itself;
-    data: what is known of its rows. Raises UsageError for a metric that takes what there is not.
+    Raises UsageError for a metric that takes what there is not.
     """
-    judge = registry.load("metric", metric)
-    can = abilities(registry.load("model", model)) if model else frozenset[str]()
+    judge, dataset = _judge(asked), sources.dataset(asked.data.name)
+    can = abilities(registry.load("model", asked.model)) if asked.model else frozenset[str]()
     takes = needs(judge)
     for name in takes:
         if name not in NEEDS:
             hint = registry.nearest(name, NEEDS)
-            raise UsageError(f"metric {metric!r} takes {name!r}, which nobody gives; {hint}")
-    if can & {"labelled", "conditional"} and "train" not in data.labels:
-        return f"{model} needs labels, and {data.name} has none"
-    model = model or SAMPLES
+            raise UsageError(f"metric {asked.metric!r} takes {name!r}, which nobody gives; {hint}")
+    if can & {"labelled", "conditional"} and "train" not in asked.data.labels:
+        return f"{asked.model} needs labels, and {asked.data.name} has none"
+    model = asked.model or SAMPLES
     lacks = [name for name in getattr(judge, "requires", ()) if name not in can]
     if lacks:
-        return f"{metric} needs a model with {' and '.join(lacks)}; {model} has none"
+        return f"{asked.metric} needs a model with {' and '.join(lacks)}; {model} has none"
     needed = [name for name, must in takes.items() if must]
-    reasons = (_lack(name, metric, model, can, dataset, data) for name in needed)
-    return next(filter(None, reasons), "")
+    reasons = (_lack(name, asked.metric, model, can, dataset, asked.data) for name in needed)
+    return (
+        next(filter(None, reasons), "") or _refused(asked, sources) or _featureless(asked, sources)
+    )
+
+
+def _refused(asked: Asked, sources: Sources) -> str:
+    """Why a model says that it cannot be judged so; empty where it does not."""
+    refuses = getattr(registry.load("model", asked.model), "unmet", None) if asked.model else None
+    if refuses is None:
+        return ""
+    split, takes = sources.split(asked.data.name, asked.data.fold), needs(_judge(asked))
+    rows = {name: len(getattr(split, name)) for name in ("train", "valid", "test")}
+    why = refuses(takes, asked.hyperparameters, rows)
+    return f"{asked.model} by {asked.metric} on {asked.data.name}: {why}" if why else ""
+
+
+def _judge(asked: Asked) -> Any:
+    return registry.load("metric", asked.metric)
+
+
+def _featureless(asked: Asked, sources: Sources) -> str:
+    """Why a metric's features cannot be had of these rows; empty where they can, or it has none."""
+    if FEATURES not in asked.settings:
+        must = needs(_judge(asked)).get(FEATURES)
+        return f"{asked.metric} takes features, and has no setting that names them" if must else ""
+    features = sources.featured(asked.data.name, asked.settings[FEATURES])
+    lack = features.lack()
+    if not lack and hasattr(_judge(asked), "unmet"):
+        density = getattr(sources.dataset(asked.data.name), "density", None)
+        lack = _judge(asked).unmet(features.extractor(), density)
+    return f"{asked.metric} on {asked.data.name}: {lack}" if lack else ""
 
 
 def _lack(name: str, metric: str, model: str, can: frozenset[str], dataset: Any, data: Data) -> str:
@@ -48,8 +95,6 @@ def _lack(name: str, metric: str, model: str, can: frozenset[str], dataset: Any,
         return f"{metric} needs labels, and {data.name} has none"
     if name == "density" and getattr(dataset, "density", None) is None:
         return f"{metric} needs a known density, and that of {data.name} is not known"
-    if name == "features":
-        return f"{metric} needs features, and none are registered"
     return ""
 
 

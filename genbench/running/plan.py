@@ -9,9 +9,10 @@ from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
+from genbench.defaults import DEFAULTS
 from genbench.errors import DataError, UsageError
 from genbench.plugins import presets, recipe, registry
-from genbench.plugins.code import identities, stage_revisions, unfollowed
+from genbench.plugins.code import FEATURES, Roles, identities, stage_revisions, unfollowed
 from genbench.plugins.settings import check_values, constructor, defaults, told
 from genbench.protocols import abilities, needs
 from genbench.records.run import Data, Result, Run
@@ -19,11 +20,13 @@ from genbench.records.standing import installed, standing
 from genbench.records.store import Store
 from genbench.running import labels
 from genbench.running.data import Sources
-from genbench.running.needs import unmet
+from genbench.running.needs import Asked, unmet
+from genbench.samples import featured
 
 MOST_CHAINS, LEAST_STATES = 100, 100  # of chains that start at training images
 ALL = "all"
 HOLD_OUT = ("select", "tune")  # keys of a recipe that need rows which no one trains on
+KIND_OF = {"model": "model", FEATURES: FEATURES}  # of a role; the others are metrics
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,10 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
         for model, seed in product(models, question.seeds):
             sets = range(question.sample_sets if model in asked else 1)
             for which, data, metric in product(sets, folds, metrics):
-                run = _run(question, recipes[model], model, seed, data, metric)
+                run = _run(question, recipes[model], model, seed, data, metric, sources)
                 if which == 0 or run.draws:
-                    lacks = unmet(metric, model, sources.dataset(dataset), data)
+                    cell = Asked(metric, run.settings, data, model, run.hyperparameters)
+                    lacks = unmet(cell, sources)
                     if not lacks and run.fit_reads.get("shown"):
                         labels.of_training(run, sources.split(dataset, data.fold))
                     runs.append(replace(run, sample_set=which, unmet=lacks))
@@ -92,8 +96,13 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
 
 
 def metrics_of(names: Sequence[str]) -> list[str]:
-    """The registered metrics of these names, each once; "all" is all of them."""
-    every = [m for name in names for m in (registry.names("metric") if name == ALL else [name])]
+    """The registered metrics of these names or groups, each once; "all" is all of them.
+
+    >>> metrics_of(["prdc", "recall"])
+    ['precision', 'recall', 'density', 'coverage']
+    """
+    groups = {**DEFAULTS.groups, ALL: registry.names("metric")}
+    every = [metric for name in names for metric in groups.get(name, [name])]
     return list(dict.fromkeys(registry.find("metric", name).name for name in every))
 
 
@@ -151,7 +160,7 @@ def _check_chains(run: Run) -> None:
 def _warn_of_unfollowed(runs: Sequence[Run]) -> None:
     """Warns once of each part that loads what its identity cannot hold."""
     parts = [(role, part.name) for run in runs for role, part in run.parts.items()]
-    kinds = [("model" if role == "model" else "metric", name) for role, name in parts]
+    kinds = [(KIND_OF.get(role, "metric"), name) for role, name in parts]
     for kind, name in dict.fromkeys(kinds):
         places = unfollowed(kind, name)
         if places:
@@ -163,12 +172,14 @@ def _warn_of_unfollowed(runs: Sequence[Run]) -> None:
             )
 
 
-def _settings(question: Question, chosen: recipe.Recipe, metric: str) -> dict[str, Any]:
+def _settings(
+    question: Question, chosen: recipe.Recipe, metric: str, data: Data, dataset: Any
+) -> dict[str, Any]:
     """All settings of a metric; raises UsageError if it cannot be built with them."""
     cls = registry.load("metric", metric)
     chosen_here = {**chosen.metrics.get(metric, {}), **question.overrides.get(metric, {})}
     checked = check_values(metric, chosen_here, constructor(cls))
-    settings = defaults(cls) | checked
+    settings = featured.settings_of(metric, checked, data.name, dataset)
     try:
         cls(**settings)
     except (TypeError, ValueError) as error:
@@ -186,6 +197,7 @@ def protocols(metric: str, run: Run) -> Mapping[str, Mapping[str, Any]]:
 def by_protocols(run: Run) -> list[Run]:
     """The runs that score the same samples by every other protocol that the metric offers."""
     usual = defaults(registry.load("metric", run.metric))
+    usual |= {name: value for name, value in run.settings.items() if name == FEATURES}
     return [
         replace(run, protocol=name, settings=usual | dict(changed))
         for name, changed in protocols(run.metric, run).items()
@@ -199,8 +211,11 @@ def _run(
     seed: int,
     data: Data,
     metric: str,
+    sources: Sources,
 ) -> Run:
     """One cell of the plan, with the digests of the code that would fill it."""
+    settings = _settings(question, chosen, metric, data, sources.dataset(data.name))
+    names = Roles(model, metric, settings.get(FEATURES, ""), recipe.judges(chosen.written))
     values = recipe.values(model, data.name, chosen.preset)
     label = set_by_user(question, model)
     label |= {f"{metric}.{key}": v for key, v in question.overrides.get(metric, {}).items()}
@@ -216,8 +231,8 @@ def _run(
         metric=metric,
         samples=question.samples,
         hyperparameters=dict(chosen.hyperparameters),
-        settings=_settings(question, chosen, metric),
-        parts=identities(model, metric, recipe.judges(chosen.written)),
+        settings=settings,
+        parts=identities(names),
         revisions=stage_revisions(),
         recipe=dict(chosen.written),
         sampling=tuple(getattr(registry.load("model", model), "sampling", ())),
@@ -229,7 +244,7 @@ def _run(
         overrides=label,
         fit_reads=_fit_reads(model, can, data, chosen),
         sample_reads=_shown(data, chosen) if "conditional" in can else {},
-        score_reads=_score_reads(takes, data),
+        score_reads=_score_reads(takes, data) | sources.computed_with(settings, data.name),
         draws=bool({"samples", "sample_labels"} & {*takes}),
     )
 

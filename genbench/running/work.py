@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from genbench.plugins import registry
+from genbench.plugins.code import FEATURES
 from genbench.plugins.settings import of_settings
 from genbench.protocols import Score, needs
 from genbench.records import observed
@@ -89,8 +90,13 @@ class Work:
         provenance.forget_peak(bench.device)
         clock, stream = Clock(), (*bench.stream, "score", run.metric, run.data.fold)
         with timed(bench.device, clock):
-            score = judging.score(run.model, metric, given(bench, run, kept), stream)
-        spent = {**bench.spent("score", clock.seconds), "code": bench.code("metric")}
+            score = judging.score(
+                run.model, metric, given(bench, run, kept, bench.store.features), stream
+            )
+        spent = {
+            **bench.spent("score", clock.seconds),
+            "code": bench.code("metric", FEATURES, of=run),
+        }
         rows = None if score.per_example is None else score.per_example.cpu().numpy()
         result = _result(run, metric, score, drawn, kept, rows)
         bench.store.put(result, self._record(run, spent), rows)
@@ -104,8 +110,11 @@ class Work:
         return {**record, "signature": signature, **owners(run)}
 
 
-def given(bench: Bench, run: Run, kept: np.ndarray | None) -> Given:
-    """What the metric of a run is given: a fold, its labels, samples and theirs, the model."""
+def given(bench: Bench, run: Run, kept: np.ndarray | None, folder: Path | None = None) -> Given:
+    """What the metric of a run is given: a fold, its labels, samples and theirs, the model.
+
+    folder: where features of rows are kept, if anywhere.
+    """
     split = bench.split(run.data.fold)
     takes, more = needs(registry.load("metric", run.metric)), {}
     if "model" in takes:
@@ -113,6 +122,9 @@ def given(bench: Bench, run: Run, kept: np.ndarray | None) -> Given:
     if "sample_labels" in takes:
         asked = bench.store.sample_labels(run)
         more["sample_labels"] = None if asked is None else torch.from_numpy(asked).to(bench.device)
+    if run.settings.get(FEATURES):
+        of = run.data.name, run.settings[FEATURES], run.data.fold, split
+        more["features"] = bench.sources.features(*of, folder)
     if "labels" in takes:
         more["labels"] = judging.labels_of(split, bench.labels_of_training(split))
     return judging.given(kept, bench.dataset, split, **more)

@@ -8,6 +8,7 @@ from the disk as they are used; a .npz is unpacked, and pictures are decoded, a 
 from __future__ import annotations
 
 import io
+import json
 import math
 import struct
 import tokenize
@@ -89,11 +90,19 @@ def _npy(path: Path) -> Array:
     with path.open("rb") as file:
         shape, fortran, dtype, start = _header(path, file.read(_HEADER))
     _check_size(path, path.stat().st_size - start, shape, dtype)
+    return _mapped(path, shape, dtype, start, fortran)
+
+
+def _mapped(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype, start: int, fortran: bool = False
+) -> Array:
+    """The array that lies in a file from `start` on."""
     if 0 in shape:
         return Array(shape, dtype, lambda: iter(()))  # there is nothing to map
     mapped = np.memmap(path, dtype, "c", start, shape, "F" if fortran else "C").view(np.ndarray)
-    if fortran:
-        return _mapped(mapped)
+    if fortran or not shape:
+        starts = range(0, len(mapped) if shape else 0, BLOCK)
+        return Array(shape, dtype, lambda: (mapped[a : a + BLOCK] for a in starts), mapped)
     row, item = math.prod(shape[1:]), dtype.itemsize
 
     def blocks() -> Iterator[np.ndarray]:  # read, not mapped: pages that were seen may go at once
@@ -111,13 +120,11 @@ def _safetensors(path: Path) -> Array:
         kinds = {"BOOL": "?", "U8": "u1", "F16": "f2", "F32": "f4", "F64": "f8"}
         if form.get_dtype() not in kinds:
             return Array(tuple(form.get_shape()), form.get_dtype(), lambda: iter(()))
-        return _mapped(file.get_tensor(name).numpy())  # a tensor over a private map of the file
-
-
-def _mapped(array: np.ndarray) -> Array:
-    starts = range(0, len(array) if array.ndim else 0, BLOCK)
-    blocks = lambda: (array[start : start + BLOCK] for start in starts)  # noqa: E731
-    return Array(array.shape, array.dtype, blocks, array)
+        shape, dtype = tuple(form.get_shape()), np.dtype(kinds[form.get_dtype()]).newbyteorder("<")
+    with path.open("rb") as file:  # whose header has been found right
+        (length,) = struct.unpack("<Q", file.read(8))
+        start = json.loads(file.read(length))[name]["data_offsets"][0]
+    return _mapped(path, shape, dtype, 8 + length + start)
 
 
 def _npz(path: Path) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
@@ -18,6 +18,7 @@ from genbench.plugins.settings import check_values, constructor
 from genbench.precision import float32_products
 from genbench.protocols import NEEDS, Best, Dataset, Labels, NotFinite, Score, Split, needs
 from genbench.records.files import sha256_of_arrays
+from genbench.records.pages import Pages
 from genbench.samples import pixels
 from genbench.samples.pixels import Deferred, as_scored, as_stored, digests, levels_of
 from genbench.seeding import seeded
@@ -62,9 +63,9 @@ def labels_of(split: Split, seen: Tensor | None = None) -> Labels | None:
 def as_given(kept: np.ndarray, dataset: Dataset, device: torch.device) -> Tensor:
     """Kept rows (m, d) as a metric is given them: float32, converted block by block if many."""
     stored, levels = torch.from_numpy(kept).to(device), levels_of(dataset)
-    return (
-        Deferred(stored, levels) if stored.numel() > pixels.LARGEST else as_scored(stored, levels)
-    )
+    if stored.numel() > pixels.LARGEST:
+        return Deferred(stored, levels, Pages(kept))
+    return as_scored(stored, levels)
 
 
 def scored(metric: Any, given: Given) -> Score:
@@ -136,6 +137,7 @@ class FoldScore:
     curves: Mapping[str, Sequence[tuple[float, float]]]
     warnings: Sequence[str]
     notes: Mapping[str, Any]
+    over: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,9 +175,17 @@ def metric_with(name: str, settings: Mapping[str, Any]) -> Any:
 
 
 def judge(
-    name: str, rows: np.ndarray, binary: bool, dataset: Dataset, metric: Any, device: torch.device
+    name: str,
+    rows: np.ndarray,
+    binary: bool,
+    dataset: Dataset,
+    metric: Any,
+    device: torch.device,
+    features: Callable[[Split], Any] | None = None,
 ) -> Judgement:
     """Scores checked samples, kept as `rows` (m, d), on every fold of a dataset.
+
+    features: what a metric that takes features is given on a fold.
 
     Raises GenbenchError where the metric refuses them or gives no number.
     """
@@ -184,7 +194,9 @@ def judge(
         split = dataset.split(fold)
         train = set(digests(as_stored(split.train, dataset)))
         copies.append(sum(row in train for row in own) / len(own))
-        here = given(rows, dataset, split.to(device))
+        there = split.to(device)
+        more = {} if features is None else {"features": features(there)}
+        here = given(rows, dataset, there, **more)
         try:
             found = score(name, metric, here, ("file", name, 0, "score", fold))
         except GenbenchError:
@@ -216,7 +228,7 @@ def fold_score(fold: int, score: Score) -> FoldScore:
     stderr = None if score.stderr is None else float(score.stderr)
     curves = {name: [(float(x), float(y)) for x, y in at] for name, at in score.curves.items()}
     warnings, notes = tuple(score.warnings), dict(score.notes)
-    return FoldScore(fold, float(score.value), stderr, curves, warnings, notes)
+    return FoldScore(fold, float(score.value), stderr, curves, warnings, notes, score.over)
 
 
 def answer(said: FoldScore, single: np.ndarray | None) -> dict[str, Any]:

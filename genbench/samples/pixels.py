@@ -17,6 +17,8 @@ from PIL import Image
 from torch import Tensor
 
 from genbench.protocols import Dataset
+from genbench.records import pages
+from genbench.records.pages import Pages
 
 BLOCK = 4096  # rows that are converted at a time
 LARGEST = 2**27  # numbers that are converted at once; of more rows, only those in use are
@@ -47,8 +49,7 @@ def as_scored(stored: Tensor, levels: int | None) -> Tensor:
 def digests(rows: np.ndarray) -> list[bytes]:
     """A short name for the bytes of each row (m, d); equal names mean equal rows."""
     found = []
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
+    for block in pages.blocks(rows, BLOCK):
         block = block if block.dtype == np.uint8 else block.astype(np.float32, copy=False)
         found += [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in block]
     return found
@@ -69,7 +70,8 @@ class Deferred(Tensor):
     """Rows (m, d) that are kept in less memory, or on disk, and converted where they are used.
 
     A float32 tensor for whoever computes with it: parts of it are Deferred too, and any other
-    operation is given `as_scored` of the part that it is called with. Raises TypeError for an
+    operation is given `as_scored` of the part that it is called with. Pages of a mapped file, where
+    they lie in one, are given back behind it. Raises TypeError for an
     operation that would write into it, or convert more than `LARGEST` numbers at once.
     """
 
@@ -80,13 +82,14 @@ class Deferred(Tensor):
     )
     stored: Tensor
     levels: int | None
+    pages: Pages | None
 
     @staticmethod
-    def __new__(cls, stored: Tensor, levels: int | None) -> Deferred:
+    def __new__(cls, stored: Tensor, levels: int | None, pages: Pages | None = None) -> Deferred:
         rows = Tensor._make_wrapper_subclass(
             cls, stored.shape, dtype=torch.float32, device=stored.device
         )
-        rows.stored, rows.levels = stored, levels
+        rows.stored, rows.levels, rows.pages = stored, levels, pages
         return rows
 
     @classmethod
@@ -94,11 +97,11 @@ class Deferred(Tensor):
         cls, operation: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         if operation in cls._PARTS and isinstance(args[0], Deferred):
-            levels = args[0].levels
+            about = args[0].levels, args[0].pages
             found = operation(args[0].stored, *args[1:], **(kwargs or {}))
             if isinstance(found, Tensor):
-                return Deferred(found, levels)
-            return [Deferred(part, levels) for part in found]
+                return Deferred(found, *about)
+            return [Deferred(part, *about) for part in found]
         _check_reads_only(operation, args, kwargs or {})
         named = {name: _converted(operation, value) for name, value in (kwargs or {}).items()}
         return operation(*(_converted(operation, value) for value in args), **named)
@@ -123,7 +126,22 @@ def _converted(operation: Any, value: Any) -> Any:
                 f"{operation} would convert {value.numel():,} numbers at once, more than "
                 f"{LARGEST:,}: work on parts, such as those of rows.split({BLOCK})"
             )
-        return as_scored(value.stored, value.levels)
+        return _read(value.stored, value.levels, value.pages)
     if isinstance(value, list | tuple):
         return [_converted(operation, part) for part in value]
     return value
+
+
+def _read(stored: Tensor, levels: int | None, held: Pages | None) -> Tensor:
+    """Kept rows as they are scored; of rows far apart in a mapped file no more at once than HELD.
+
+    A system may map megabytes of a file for a single row, so what lies between rows counts too.
+    """
+    if held is None:
+        return as_scored(stored, levels)
+    apart = max(1, stored.stride(0) * stored.itemsize)  # bytes from row to row
+    found = []
+    for part in stored.split(max(1, pages.HELD // apart)):
+        held.about_to_read(len(part) * apart)
+        found.append(as_scored(part, levels))
+    return found[0] if len(found) == 1 else torch.cat(found)

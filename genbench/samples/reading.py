@@ -18,6 +18,7 @@ import torch
 
 from genbench.errors import DataError
 from genbench.protocols import Dataset
+from genbench.records import pages
 from genbench.samples.arrays import BLOCK, Array, check_unpacked, open_array, readable
 from genbench.samples.pixels import as_stored, levels_of
 
@@ -79,7 +80,7 @@ def read(path: Path, name: str, dataset: Dataset) -> Samples:
         check_unpacked(path, (array.shape[0], wanted.d), wanted.kept.itemsize)
     with readable(path):
         rows = _rows(path, array, axes, wanted)
-    parts = (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
+    parts = pages.blocks(rows, BLOCK)
     binary = all(bool(((part == 0) | (part == wanted.top)).all()) for part in parts)
     return Samples(path.name if path.is_dir() else path.stem, rows, binary)
 

@@ -27,9 +27,10 @@ from genbench.words import several, value_and_error
 UNMET = "n/a"  # what a cell shows whose needs are not met
 BINARY = "binary"  # the kind of samples that published values, all of means, do not belong beside
 SCORES = Asked()
+ONE, SETS = "examples", "sets"  # the error is that of one score; of several sets of samples too
 OVER = {
-    "examples": "standard error over the test examples of one run",
-    "sets": "standard error over the test examples and the sample sets of one training",
+    ONE: "standard error over the test examples of one run",
+    SETS: "standard error over the test examples and the sample sets of one training",
     "sets alone": "standard error over the sample sets of one training",
     "": "no standard error is known",
     "folds": "standard error over the folds",
@@ -211,13 +212,13 @@ def _error(seeds: Sequence[Mapping[int, Sequence[Result]]]) -> tuple[str, float 
     errors = [error for error in known if error is not None]
     examples = math.sqrt(fmean(error**2 for error in errors)) if len(errors) == len(sets) else None
     if len(sets) == 1:
-        return "examples" if examples is not None else "", examples, math.inf
+        return ONE if examples is not None else "", examples, math.inf
     if examples is None:
         return "sets alone", estimates.mean_and_error([*map(_mean, sets)])[1], len(sets) - 1
     between = estimates.mean_and_error([_mean(of_set) for of_set in sets])[1]
     both = math.hypot(examples, between)
     df = (len(sets) - 1) * (both / between) ** 4 if between else math.inf  # Satterthwaite
-    return "sets", both, df
+    return SETS, both, df
 
 
 def best(found: Sequence[Cell], references: Sequence[str]) -> set[tuple[str, str]]:

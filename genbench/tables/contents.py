@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from genbench.comparing import robustness
 from genbench.comparing.robustness import Robustness
 from genbench.defaults import DEFAULTS
-from genbench.records import names
+from genbench.records import audits, names
 from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.tables import cells, chosen, notes, signature
@@ -43,8 +43,15 @@ def notes_of(found: Sequence[Cell], store: Store, asked: Asked) -> list[Note]:
     """The sentences under a table, but for its signatures."""
     pair = DEFAULTS.centroids, DEFAULTS.training_images
     current = [result for cell in found if not cell.stale for result in cell.results]
-    of_pair = on_centroids(current, store.per_example, *pair)
-    return notes.of_table(found, DEFAULTS.references, of_pair, asked, store.folder_of)
+    further = [*on_centroids(current, store.per_example, *pair), *_verdicts(current, store)]
+    return notes.of_table(found, DEFAULTS.references, further, asked, store.folder_of)
+
+
+def _verdicts(results: Sequence[Result], store: Store) -> list[str]:
+    """What an audit said of the metric of each column, where one is kept; of its usual settings."""
+    columns = {(r.dataset, r.metric, r.digest): None for r in results if not names.settings(r)}
+    said = (audits.verdict(store.places, *column) for column in columns)
+    return [text.replace("verdict: ", "audit: ", 1) for text in said if text]
 
 
 def signatures(found: Sequence[Cell], records: Records) -> dict[str, Signature]:

@@ -17,7 +17,7 @@ from genbench.words import MISSING, several, shortened
 _PUBLISHED, _VERDICT = ", published", ", verdict"
 
 
-WIDEST = 4  # columns of values side by side, where nobody says what fits
+WIDEST = 5  # columns of values side by side, where nobody says what fits
 Fits = Callable[[Sequence[Cell]], bool]
 
 
@@ -29,17 +29,22 @@ def are_few(found: Sequence[Cell]) -> bool:
 def blocks(found: Sequence[Cell], fits: Fits = are_few) -> list[tuple[str, list[Cell]]]:
     """The cells of a table that stand side by side, under what they are called in it.
 
-    All of them where they fit, else those of each metric; as many of their columns as fit, and one.
+    All of them where they fit; else metric by metric, as many together as fit, and of one that does
+    not fit as many of its columns as do.
     """
     if fits(found):
         return [("", [*found])]
     metrics = dict.fromkeys(cell.results[0].metric for cell in found)
-    parts = []
+    parts: list[tuple[str, list[Cell]]] = []
     for metric in metrics:
-        own = _fitting([cell for cell in found if cell.results[0].metric == metric], fits)
-        for i, part in enumerate(own, 1):
+        own = [cell for cell in found if cell.results[0].metric == metric]
+        if parts and fits([*parts[-1][1], *own]):
+            parts[-1] = f"{parts[-1][0]}, {metric}", [*parts[-1][1], *own]
+            continue
+        split = _fitting(own, fits)
+        for i, part in enumerate(split, 1):
             which = [metric] if len(metrics) > 1 else []
-            which += [f"{i} of {len(own)}"] if len(own) > 1 else []
+            which += [f"{i} of {len(split)}"] if len(split) > 1 else []
             parts.append((", ".join(which), part))
     return parts
 

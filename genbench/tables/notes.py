@@ -14,8 +14,8 @@ from genbench.protocols import BY_SAMPLES, better
 from genbench.records.names import judge
 from genbench.records.observed import Tuned
 from genbench.records.run import Result
-from genbench.tables import speed
-from genbench.tables.cells import OVER, SCORES, UNMET, Cell, best, lacks_real
+from genbench.tables import biases, speed
+from genbench.tables.cells import ONE, OVER, SCORES, SETS, UNMET, Cell, best, lacks_real
 from genbench.tables.frames import noted, rows
 from genbench.tables.speed import Asked
 from genbench.words import decimals, several, shortened
@@ -56,7 +56,9 @@ def of_table(
         *map(Note, [*_whose(found, folder_of), *_about_rows(found, references)]),
         *([Note(_MARKED, BEST)] if marked else []),
         *(Note(line, BEST) for line in _unmarked(found, asked)),
-        *map(Note, [*speed.notes(rows(found), asked), *further, *_published(found)]),
+        *map(Note, [*speed.notes(rows(found), asked), *further]),
+        *(Note(line) for line in biases.notes(found, references)),
+        *map(Note, _published(found)),
     ]
     return list(dict.fromkeys(notes))
 
@@ -94,8 +96,10 @@ def _from_here(place: Path) -> Path:
 def _about_rows(found: Sequence[Cell], references: Sequence[str]) -> list[str]:
     """Which rows are references, how each number came about, and what is wrong with it."""
     lines = []
-    if any(cell.results[0].model in references for cell in found):
-        lines.append(f"{', '.join(references)}: reference rows, untrained; no floor, no ceiling")
+    shown = {cell.results[0].model for cell in found}
+    beside = [name for name in references if name in shown]
+    if beside:
+        lines.append(f"{', '.join(beside)}: reference rows, untrained; no floor, no ceiling")
     lines += _protocols([cell for cell in found if cell.value is not None])
     reasons = [r.error for cell in found for r in cell.results if r.status == "unmet"]
     lines += [f"{UNMET}: {reason}" for reason in dict.fromkeys(reasons)]
@@ -127,7 +131,7 @@ def _errors(found: Sequence[Cell]) -> list[str]:
         first = cell.results[0]
         if cell.value is not None:
             unit = f" in {shortened(first.unit)}" if first.unit else ""
-            over = f"± {OVER[cell.over]}" if cell.over else OVER[cell.over]
+            over = f"± {_over(cell)}" if cell.over else first.over or OVER[cell.over]
             line = f"{judge(first)}{unit}, {better(first.best)}; {over}"
             metrics.setdefault(judge(first), {}).setdefault(line, []).append(cell.label)
     return [
@@ -135,6 +139,14 @@ def _errors(found: Sequence[Cell]) -> list[str]:
         for kinds in metrics.values()
         for line, labels in kinds.items()
     ]
+
+
+def _over(cell: Cell) -> str:
+    """Whose standard error is shown: as the metric says it, where it is that of its scores."""
+    own, more = cell.results[0].over, {ONE: "", SETS: ", and over the sample sets of one training"}
+    return (
+        f"standard error {own}{more[cell.over]}" if own and cell.over in more else OVER[cell.over]
+    )
 
 
 def _warnings(cell: Cell) -> list[str]:
@@ -161,6 +173,8 @@ def _protocols(found: Sequence[Cell]) -> list[str]:
         before = said.setdefault((cell.label, cell.data), set())
         count, own, parts, further = _counted(cell), _noted(cell), _training(cell), _drawing(cell)
         new = [part for part in parts if part not in before]
+        if before and not (own or new or _with_fewer(cell)):
+            continue  # what there is to say was said of the row's first metric
         listed = [", ".join([*count, *own, *new]), _with_fewer(cell)]
         listed += [part for part in further if part not in before]
         before |= {*parts, *further}

@@ -159,7 +159,8 @@ def _repetition_claims(trial: Trial) -> Iterator[str]:
         f"the weights without `train.` are all that sampling needs, {shape}",
         "the samples differ",
     )
-    other = trial.trained(trial.examples.other, trial.labels)
+    others = trial.examples.other
+    other = trial.trained(others, trial.labels, others[: len(trial.valid)])
     yield require(
         not torch.equal(trial.draw(other), trial.rows),
         f"other data give other samples, {shape}",

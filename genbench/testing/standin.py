@@ -76,7 +76,14 @@ class StandIn:
         self.means = state["means"]
 
 
-def features(rows: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Sixteen fixed random projections of rows, (n, 16)."""
-    with seeded("features"):
-        return rows @ torch.randn(math.prod(shape), 16).to(rows)
+class Projections:
+    """Features: sixteen fixed random projections of rows; of centred rows they are logits."""
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """(n, 16) of rows (n, d)."""
+        with seeded("features"):
+            return rows @ torch.randn(rows.shape[1], 16).to(rows)
+
+    def classify(self, rows: Tensor) -> Tensor:
+        """Logits (n, 16): so many classes that two kinds of rows mostly fall into two of them."""
+        return self(rows - 0.5)

@@ -45,10 +45,10 @@ class Trial:
     def steps(self, model: Any, done: int = 0) -> Iterator[Epoch]:
         return steps(model, self.train, self.valid, done, self.labels)
 
-    def trained(self, train: Tensor, labels: Tensor | None) -> Any:
+    def trained(self, train: Tensor, labels: Tensor | None, valid: Tensor | None = None) -> Any:
         """Another model of the class, trained on these rows and labels."""
         model = self.build()
-        for _ in steps(model, train, self.valid, labels=labels):
+        for _ in steps(model, train, self.valid if valid is None else valid, labels=labels):
             pass
         return model
 

@@ -92,7 +92,7 @@ def rescored(
 ) -> Verdict:
     """The number computed again from the stored samples by the installed metric."""
     if record.result.status != "done":
-        return _verdict(record, UNSURE, _no_number(record.result))
+        return _numberless(record)
     kept = store.samples(record.run) if record.run.draws else (None, None)
     if kept is None:
         return _verdict(record, UNSURE, f"its samples are not kept here; {_remade(record)}")
@@ -111,8 +111,16 @@ def rescored(
     return _compared(record, again, store, limit, beside)
 
 
+def _numberless(record: Record) -> Verdict:
+    """Of a cell that stays empty nothing has to hold; a failed one tells nothing."""
+    status = HOLDS if record.result.status == "unmet" else UNSURE
+    return _verdict(record, status, _no_number(record.result))
+
+
 def _no_number(result: Result) -> str:
-    return "it failed then: there is no number" if result.status == "failed" else result.error
+    if result.status == "failed":
+        return "it failed then: there is no number"
+    return f"it stays empty: {result.error}"
 
 
 def _scored_again(run: Run, bench: Bench, kept: np.ndarray | None) -> Score:
@@ -135,7 +143,10 @@ def retrained(
         if isinstance(run, Run):
             todo[record.result.key] = run
         else:
-            found[record.result.key] = _verdict(record, UNSURE, run)
+            unmet = record.result.status == "unmet"
+            found[record.result.key] = (
+                _numberless(record) if unmet else _verdict(record, UNSURE, run)
+            )
     with tempfile.TemporaryDirectory(prefix="genbench-verify-") as folder:
         if todo:
             execute([*todo.values()], Environment(Path(folder), sources.data_dir, device))

@@ -432,9 +432,9 @@ def test_an_audit_of_other_code_data_or_samples_is_made_anew(
 
 def test_metrics_are_kept_apart(pictures, hundred, genbench) -> None:
     other, usual = audited(genbench, *QUICK), audited(genbench)
-    assert kept.stored(Path("results"), "tiny") == usual
+    assert kept.stored(Path("results"), "tiny", DEFAULTS.metrics[0]) == usual
     assert kept.stored(Path("results"), "tiny", "nearness") == other
-    assert kept.stored(Path("results"), "nothing") is None
+    assert kept.stored(Path("results"), "nothing", DEFAULTS.metrics[0]) is None
 
 
 def test_samples_are_scored_as_samples_of_a_model_are_kept() -> None:
@@ -449,7 +449,7 @@ def test_samples_are_scored_as_samples_of_a_model_are_kept() -> None:
 
     off = torch.tensor([[-0.5, 1.5, 0.5, 0.1]]).repeat(2, 16)
     data = Data("tiny", 0, 1, "", "", "", "", "", 256)
-    asked, source = subjects.Asked(data, "x", "y", "z"), Pictures(None)
+    asked, source = subjects.Asked(data, "x", "y", "z", {}), Pictures(None)
     subject = subjects.Subject("noise", "x", lambda: off, source.rows)
     (found,) = scores.rows([subject], asked, source, Noting(), torch.device("cpu"))
     assert (seen[0][0, :4] * 255).tolist() == pytest.approx([0, 255, 128, 26], abs=1e-4)
@@ -475,7 +475,7 @@ MISTAKES = {
     "dataset": (("-d", "tinny"), "did you mean 'tiny'"),
     "path": (("-d", "../../tiny"), "unknown dataset"),
     "metric": (("-d", "tiny", "--metrics", "parsen"), "did you mean 'parzen'"),
-    "metrics": (("-d", "tiny", "--metrics", "parzen,nearness"), "an audit is of one metric"),
+    "metrics": (("-d", "tiny", "--metrics", "nearness,parsen"), "did you mean 'parzen'"),
     "device": (("-d", "tiny", "--device", "cuda:7"), "not there"),
     "faulty": (("-d", "faulty"), "a stranger's reader broke"),
     "no data": (("-d", "mnist", "--data-dir", "no"), "data fetch mnist"),

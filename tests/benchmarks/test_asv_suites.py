@@ -18,13 +18,14 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 with pytest.MonkeyPatch.context() as patched:  # what they set is not for the other tests
     patched.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
-    from suites import estimator, inputs, models, start_up, tables
+    from suites import estimator, inputs, metrics, models, start_up, tables
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few rows and samples: that a benchmark works shows on them too."""
     monkeypatch.setattr(estimator, "ROWS", 120)
+    monkeypatch.setattr(metrics, "ROWS", 120)
     monkeypatch.setattr(models, "ROWS", 100)
     monkeypatch.setattr(models, "SAMPLES", 2)
     models.trained.cache_clear()
@@ -87,6 +88,20 @@ def test_the_estimators_benchmarks_work(small: None) -> None:
     assert called(suite, "track_largest_error", "cpu") < 0.01
 
 
+@pytest.mark.parametrize("name", metrics.TIMED)
+def test_the_metrics_benchmarks_work(name: str, small: None) -> None:
+    for call in calls(metrics.Metrics, "time_"):
+        called(metrics.Metrics, call, name, "cpu")
+
+
+def test_the_four_metrics_of_balls_count_anew_in_each_measurement(monkeypatch, small: None) -> None:
+    counted, count = [], metrics.prdc._counted
+    monkeypatch.setattr(metrics.prdc, "_counted", lambda *a: counted.append(a) or count(*a))
+    for _ in range(2):
+        called(metrics.Metrics, "time_score", "prdc", "cpu")
+    assert len(counted) == 2
+
+
 def test_the_table_is_of_10_000_results() -> None:
     found = tables.results()
     assert len(found) == 10_000
@@ -114,6 +129,7 @@ def test_asv_finds_every_suite() -> None:
     kinds = {name.rpartition(".")[2].partition("_")[0] for name in found}
     assert {name.partition(".")[0] for name in found} == {
         "estimator",
+        "metrics",
         "models",
         "start_up",
         "tables",
@@ -163,7 +179,7 @@ def test_every_kernel_still_runs() -> None:
 
 
 def test_each_set_of_parameters_has_a_name_of_its_own() -> None:
-    for suite in (models.Epoch, models.Sample, estimator.LogLikelihood):
+    for suite in (models.Epoch, models.Sample, estimator.LogLikelihood, metrics.Metrics):
         found = list(product(*suite.params))
         assert len(found) == len(set(found))
         assert len(suite.params) == len(suite.param_names)

@@ -4,11 +4,13 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from pybtex.database import Entry, parse_string
 
+from genbench.cli import cite
 from genbench.plugins import citations, registry
 from genbench.records import files
 
@@ -62,7 +64,7 @@ def test_only_what_is_named_is_cited(genbench) -> None:
 def test_text_has_a_line_for_each_reference(genbench) -> None:
     done = genbench("cite", "-m", "dbn", "-d", "mnist", "--format", "text")
     lines = done.stdout.splitlines()
-    assert len(lines) == len(set(lines)) == 8
+    assert len(lines) == len(set(lines)) == 12
     assert "Geoffrey E. Hinton, Simon Osindero, and Yee-Whye Teh. A Fast Learning" in done.stdout
     assert "18(7):1527–1554, 2006." in done.stdout
     assert "@" not in done.stdout
@@ -133,12 +135,21 @@ def test_a_name_that_is_no_longer_registered_does_not_break_the_command(
     assert "% signature: parzen|d:tiny@" in done.stdout
 
 
+def test_features_are_cited_where_a_result_was_scored_in_them() -> None:
+    by = [{"features": "inception"}, {"features": "gone"}, {"features": "digits"}, {}]
+    results = [SimpleNamespace(run=SimpleNamespace(settings=settings)) for settings in by]
+    found = cite._features(results)  # pyright: ignore[reportArgumentType]
+    assert found == [("features", "inception"), ("features", "digits")]
+    cited = keys("\n\n".join(citations.entries(found, "bibtex")))
+    assert cited[2:] == ["heusel2017", "szegedy2016", "lecun1998", "lecunmnist"]
+
+
 def test_everything_that_this_project_registers_has_its_references() -> None:
     known = citations.cited()
-    for kind in registry.KINDS:
+    for kind in registry.REGISTERED:
         ours = {e.name for e in registry.entries(kind) if registry.owner(e).startswith("genbench ")}
         assert ours == {*known[kind]}
-    used = {key for kind in registry.KINDS for names in known[kind].values() for key in names}
+    used = {key for kind in registry.REGISTERED for names in known[kind].values() for key in names}
     assert {*used, *known["suite"]} == {*citations.references()}
 
 

@@ -18,8 +18,13 @@ from .parts import parts
 
 ROOT = Path(__file__).parent.parent.parent
 COPIED = ("genbench", "baselines", "tests/golden")
-PARZEN, RUNNING = "genbench/metrics/parzen", "genbench/running"
+METRICS, RUNNING = "genbench/metrics", "genbench/running"
+PARZEN = f"{METRICS}/parzen"
 STAGES = "training drawing scoring"
+BALLS = "coverage density precision recall"
+COPYING = "authenticity data_copying nn_ratio"
+OF_NEIGHBOURS = f"{BALLS} {COPYING} c2st_nn mmd train_share"
+OF_ROWS = f"{OF_NEIGHBOURS} c2st frechet kernel_distance modes"
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,21 @@ ROUNDS = {
         Change("baselines/deep_gsn.py", "math.sqrt(6 /", "math.sqrt(3 /", "deep_gsn"),
         Change("baselines/stacked_cae.py", "s * (1 - 2 * h)", "s * (1 - h)", "stacked_cae"),
         Change("baselines/gaussian.py", "values, 0).sqrt()", "values, 0)", "gaussian"),
+        Change(
+            "baselines/held_out.py", ">= 2 * self.skip else", ">= 3 * self.skip else", "held_out"
+        ),
         Change("baselines/kmeans.py", "len(train) // 5", "len(train) // 4", "kmeans"),
         Change("baselines/replay.py", "train[: self.most]", "train[-self.most :]", "replay"),
         Change(f"{PARZEN}/estimator.py", "d * torch.log(", "torch.log(", "parzen"),
+        Change(f"{METRICS}/c2st.py", "-2 * math.sqrt(", "-math.sqrt(", "c2st"),
+        Change(f"{METRICS}/c2st_nn.py", "(sides - 0.5)", "(sides - 0.4)", "c2st_nn"),
+        Change(f"{METRICS}/copying.py", "(c**3 - c)", "(c**2 - c)", COPYING),
+        Change(f"{METRICS}/frechet.py", "- 2 * float(cross)", "- float(cross)", "frechet"),
+        Change(f"{METRICS}/kernel_distance.py", "2 * yx.mean", "yx.mean", "kernel_distance"),
+        Change(f"{METRICS}/mmd.py", "- 2 * (self.ux", "- (self.ux", "mmd"),
+        Change(f"{METRICS}/modes.py", "xlogy(p, p)", "xlogy(q, q)", "modes"),
+        Change(f"{METRICS}/prdc.py", "balls(samples, test, k)", "balls(test, samples, k)", BALLS),
+        Change(f"{METRICS}/train_share.py", "(both * (both - 1))", "both**2", "train_share"),
         Change("genbench/seeding.py", "digest()[:8]", "digest()[8:16]", STAGES),
     ),
     "first weights, pruned windows, a tenth of the rows": (
@@ -54,6 +71,13 @@ ROUNDS = {
         Change("genbench/models/networks.py", "bias = h.sig", "bias = 2 * h.sig", "gan"),
         Change(f"{PARZEN}/certificate.py", "-0.5 / sigma", "-0.4 / sigma", "parzen"),
         Change(f"{RUNNING}/data.py", "min(2 * TUNING_ROWS", "min(TUNING_ROWS", "training"),
+    ),
+    "distances, moments": (
+        Change(f"{METRICS}/_distances.py", ".square_()", ".abs_()", OF_NEIGHBOURS),
+        Change(f"{METRICS}/_moments.py", "torch.outer(s, s) / n)", "torch.outer(s, s))", "frechet"),
+    ),
+    "errors of a jackknife": (
+        Change(f"{METRICS}/_rows.py", "(n - 1) / n *", "n / (n - 1) *", OF_ROWS),
     ),
     "how samples are kept": (
         Change("genbench/samples/pixels.py", ".round() for", ".floor() for", "training drawing"),
@@ -69,6 +93,7 @@ def copy(tmp_path: Path) -> Path:
     """The project's sources and golden numbers, to be changed."""
     for name in COPIED:
         shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "tests/__init__.py", tmp_path / "tests")  # else another `tests` goes before
     return tmp_path
 
 

@@ -173,12 +173,25 @@ def test_no_tensor_is_larger_than_the_budget_however_many_dimensions():
     assert largest.nbytes <= LEAST_MEMORY
 
 
-def test_sketches_are_kept_only_where_all_fit_in_a_quarter_of_the_memory(forced, monkeypatch):
+def test_sketches_are_kept_as_far_as_they_fit_and_values_are_those_without(forced, monkeypatch):
     in_blocks_of(Sizes(16, 160, 160), monkeypatch)
     mu, x = images(640, 256, 1), images(20, 256, 2)
-    fits, does_not = Windows(mu), Windows(mu)
-    does_not.memory = 4 * 640 * 64  # of the columns alone
-    for windows in (fits, does_not):
-        windows.score(x, [0.1])
-    assert sum(sketch.columns.shape[0] for sketch in fits._kept.values()) == 640
-    assert not does_not._kept
+    made = []
+    right = Outline.of_samples
+    monkeypatch.setattr(Outline, "of_samples", lambda *given: made.append(1) or right(*given))
+    lls = []
+    for room, kept in ((4, 4), (2.5, 2), (0.5, 0)):  # of the sketches of four blocks
+        windows = Windows(mu)
+        windows.memory = room * windows_of_one(windows, x) / estimator.KEPT
+        made.clear()
+        lls.append([windows.score(x, [0.1]).log_likelihood for _ in range(2)])
+        assert len(windows._kept) == kept
+        assert len(made) == 4 + (4 - kept)
+    assert all(torch.equal(ll, lls[0][0]) for pair in lls for ll in pair)
+
+
+def windows_of_one(windows: Windows, x: torch.Tensor) -> int:
+    """Bytes of the sketch of a block of samples."""
+    alike = Windows(windows.samples)
+    alike.score(x, [0.1])
+    return next(iter(alike._kept.values())).bytes

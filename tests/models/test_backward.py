@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from genbench.models import layers
+from genbench.models import backward, layers
 from genbench.models.backward import ByAutograd, ByHand, draw_masks, joined, with_way_back
 from genbench.models.gan import GAN, loss_D, loss_G, slope_D, slope_G
 
@@ -89,6 +89,20 @@ def test_by_hand_a_layer_has_the_slopes_and_moves_of_autograd(kind, top, last, l
     torch.testing.assert_close(hand.into(dy), auto.into(dy), atol=1e-12, rtol=0)
     hand.move(dy, 0.3, 0.6)
     auto.move(dy, 0.3, 0.6)
+    for p, q in zip(net.parameters(), auto.net.parameters(), strict=True):
+        torch.testing.assert_close(p, q, atol=1e-12, rtol=0)
+        torch.testing.assert_close(speeds[0][p], speeds[1][q], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("units", [1, 4, 17])
+def test_weights_that_move_a_few_units_at_a_time_all_move(units, monkeypatch):
+    monkeypatch.setattr(backward, "UNITS", units)
+    net = nn.Sequential(nn.Linear(4, 18), layers.Maxout(3), nn.Linear(6, 2))
+    hand, auto, speeds = ways(net)
+    x, dy = torch.randn(7, 4), torch.randn(7, 2)
+    for way in (hand, auto):
+        way.forward(x)
+        way.move(dy, 0.3, 0.6)
     for p, q in zip(net.parameters(), auto.net.parameters(), strict=True):
         torch.testing.assert_close(p, q, atol=1e-12, rtol=0)
         torch.testing.assert_close(speeds[0][p], speeds[1][q], atol=1e-12, rtol=0)
@@ -234,6 +248,21 @@ def test_two_updates_equal_the_textbook(nets, update, loss):
 @pytest.mark.parametrize("nets", [{}, {"max_norm": 0.6}], ids=str)
 def test_a_hundred_updates_equal_the_textbook(nets, update):
     assert_equal_after(100, 1e-8, *twins(**nets, **update))
+
+
+@pytest.mark.parametrize(("t", "rows"), [(0, [4]), (1, [8])])
+def test_g_makes_the_fakes_for_both_nets_in_one_pass_where_it_moves(t, rows, monkeypatch):
+    ours, _ = twins(update="alternating", k=2)
+    passes, forward = [], ByHand.forward
+
+    def counted(way, x, masks=()):
+        passes.extend([len(x)] if x.shape[1] == ours.noise_size else [])
+        return forward(way, x, masks)
+
+    monkeypatch.setattr(ByHand, "forward", counted)
+    monkeypatch.setattr(GAN, "sample", None)
+    ours._in_turn(torch.rand(4, 6), t, 0.5)
+    assert passes == rows
 
 
 @pytest.mark.parametrize("update", UPDATES, ids=str)

@@ -9,12 +9,12 @@ from sklearn.neural_network import BernoulliRBM
 from baselines.dbn import (
     DBN,
     START_ROWS,
+    add_slopes,
     bits,
+    contrast,
     free_energy,
     gibbs,
-    gradient,
     hidden,
-    statistics,
     visible,
 )
 from genbench.testing import check_model
@@ -48,7 +48,15 @@ def _float64():
 
 
 def mean_statistics(v, p):
-    return statistics(v, p, v.new_full((len(v),), 1 / len(v)))
+    return sums((v, p, v.new_full((len(v),), 1 / len(v))))
+
+
+def sums(terms):
+    """Σ share (-dF/dθ) for W, b and c."""
+    v, p, _ = terms
+    found = [v.new_zeros(v.shape[1], p.shape[1]), v.new_zeros(v.shape[1]), p.new_zeros(p.shape[1])]
+    add_slopes(found, terms, 0.0, 1.0)
+    return found
 
 
 def small(seed=0, d=6, **changes):
@@ -161,9 +169,9 @@ def test_contrastive_divergence_is_the_expectation_over_k_gibbs_steps(k):
     W, b, c = an_rbm(weight_std=4.0)
     start, n = 6, 100_000
     v = every(4)[start].expand(n, -1)
-    ascent, _ = gradient(v, None, W, b, c, k)
+    terms, _ = contrast(v, None, W, b, c, k)
     negative = [
-        plus - g for plus, g in zip(mean_statistics(v, hidden(v, W, c)), ascent, strict=True)
+        plus - g for plus, g in zip(mean_statistics(v, hidden(v, W, c)), sums(terms), strict=True)
     ]
     P, _ = transition(W, b, c)
     p_v = torch.linalg.matrix_power(P, k)[start]
@@ -176,9 +184,9 @@ def test_persistent_chains_go_on_from_their_hidden_units():
     W, b, c = an_rbm(weight_std=4.0)
     start, n = 5, 100_000
     v, h = torch.rand(7, 4), every(3)[start].expand(n, -1)
-    ascent, after = gradient(v, h, W, b, c, 2)
+    terms, after = contrast(v, h, W, b, c, 2)
     negative = [
-        plus - g for plus, g in zip(mean_statistics(v, hidden(v, W, c)), ascent, strict=True)
+        plus - g for plus, g in zip(mean_statistics(v, hidden(v, W, c)), sums(terms), strict=True)
     ]
     P, to_v = transition(W, b, c)
     p_v = to_v[start] @ P
@@ -242,7 +250,8 @@ def test_an_update_is_ascent_with_momentum_and_weight_decay(persistent):
             start = torch.empty(6, 5).bernoulli_(0.5)
             chains = start if persistent else None
         batch = train[torch.randperm(12)]
-        ascent, h = gradient(batch, chains, W, b, c, 2)
+        terms, h = contrast(batch, chains, W, b, c, 2)
+        ascent = sums(terms)
         chains = h if persistent else None
         ascent[0] -= 1e-2 * W
         rate, momentum = 0.1 * (4 - epoch) / 3, 0.5 if epoch == 1 else 0.9

@@ -8,7 +8,7 @@ import torch
 from torch.autograd.functional import jacobian
 
 from baselines import stacked_cae
-from baselines.stacked_cae import KEPT, StackedCAE, decode, encode, filtered, slopes
+from baselines.stacked_cae import KEPT, StackedCAE, add_slopes, decode, encode, filtered
 from genbench.seeding import seeded
 from genbench.testing import check_model, steps
 
@@ -99,6 +99,12 @@ def slope(x, coder, contraction):
 def assert_same(ours, theirs, atol=1e-12):
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, atol=atol, rtol=0)
+
+
+def slopes(x, W, b, c, contraction):
+    """The losses, and their slopes in W, b and c."""
+    found = [torch.zeros_like(p) for p in (W, b, c)]
+    return add_slopes(found, x, (W, b, c), contraction, 0.0, -1.0), found
 
 
 # --- one auto-encoder ---
@@ -266,6 +272,28 @@ def test_without_noise_a_chain_from_data_makes_one_step_of_the_top_auto_encoder(
     model = standing(layers=layers, start="data", noise=0.0, burn_in=0, thinning=1, chains=12)
     expected = pixels_of(model, stepped(model, codes_of(model)))
     assert_same([model.sample(12)], [expected])
+
+
+@pytest.mark.parametrize(("start", "encoded"), [("data", [3]), ("noise", [5, 5, 2])])
+def test_only_the_images_that_a_start_depends_on_are_encoded(start, encoded, monkeypatch):
+    model = standing(layers=[5], start=start, burn_in=0, thinning=1, chains=3)
+    monkeypatch.setattr(stacked_cae, "CHUNK", 5)
+    monkeypatch.setattr(StackedCAE, "_walk", lambda self, h, steps: h)
+    seen = []
+    monkeypatch.setattr(stacked_cae, "encode", lambda x, W, c: (seen.append(len(x)), x @ W)[1])
+    model.sample(3)
+    assert seen == encoded
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 12])
+def test_images_that_are_encoded_in_parts_have_the_same_mean_code(chunk, monkeypatch):
+    model = standing(layers=[5, 4], chains=9)
+    monkeypatch.setattr(stacked_cae, "CHUNK", chunk)
+    with seeded("start"):
+        found = model._first(9)
+    with seeded("start"):
+        u = torch.rand(9, 4)
+    assert torch.equal(found, (u < codes_of(model).mean(dim=0)).to(u))
 
 
 def test_chains_take_the_kept_rows_in_turn_and_samples_come_step_by_step():

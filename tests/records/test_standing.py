@@ -26,7 +26,7 @@ def run(model: str = "kmeans", metric: str = "parzen") -> Run:
         samples=100,
         hyperparameters={},
         settings={},
-        parts=code.identities(model, metric, recipe.judges(written)),
+        parts=code.identities(code.Roles(model, metric, judges=recipe.judges(written))),
         revisions=code.stage_revisions(),
         recipe=written,
     )
@@ -143,7 +143,7 @@ def recorded(**stages: dict[str, str]) -> dict[str, dict]:
 
 
 def now(role: str) -> str:
-    return code.digests("kmeans", "parzen", {})[role]
+    return code.digests(code.Roles("kmeans", "parzen"))[role]
 
 
 def test_the_code_that_is_recorded_is_not_edited() -> None:

@@ -228,7 +228,7 @@ def test_a_hyperparameter_that_no_table_gives_is_named(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     ("kind", "typed", "meant"),
-    [("model", "gam", "gan"), ("dataset", "mnist5", "mnist5k"), ("metric", "parson", "parzen")],
+    [("model", "gam", "gan"), ("dataset", "mnist5", "mnist5k"), ("metric", "parsen", "parzen")],
 )
 def test_a_typo_is_answered_with_the_nearest_name(kind: str, typed: str, meant: str) -> None:
     with pytest.raises(UsageError, match=f"unknown {kind} '{typed}'; did you mean '{meant}'"):
@@ -344,7 +344,7 @@ def test_the_users_setting_of_a_metric_wins_over_the_recipes(
     ("option", "value", "hint"),
     [
         ("parzen.sigmo", 0.2, "did you mean 'sigma'"),
-        ("parson.sigma", 0.2, "did you mean 'parzen'"),
+        ("parsen.sigma", 0.2, "did you mean 'parzen'"),
         ("parzen.sigma", "wide", "parzen.sigma = 'wide'"),
     ],
 )
@@ -387,7 +387,7 @@ def test_a_recipe_names_what_is_tuned_of_what_and_by_what(strangers: Path, tmp_p
         ({"tune_values": 0.1}, "walk.tune_values = 0.1"),
         ({"tune_values": [0.1, "wide"]}, "walk.spread = 'wide'"),
         ({"tune_by": ""}, "needs tune_values and tune_by"),
-        ({"tune_by": "parson"}, "did you mean 'parzen'"),
+        ({"tune_by": "parsen"}, "did you mean 'parzen'"),
         ({"tune_samples": 0}, "must be at least 1"),
         ({"tune_value": [0.1]}, "did you mean 'tune_values'"),
     ],

@@ -19,6 +19,9 @@ from PIL import Image, PngImagePlugin
 from safetensors.numpy import save_file
 
 from genbench.errors import DataError
+from genbench.features.kept import Kept
+from genbench.features.pixels import Pixels
+from genbench.metrics import prdc
 from genbench.metrics.parzen import blocks
 from genbench.plugins import registry
 from genbench.protocols import Split
@@ -435,6 +438,17 @@ def test_floats_take_the_memory_of_bytes_only(tmp_path: Path) -> None:
         assert peak(path) < 1.4 * MANY.nbytes < floats.nbytes / 2
 
 
+class Classed(Pixels):
+    """The rows as they are, and ten classes: the first ten numbers are their logits."""
+
+    def classify(self, rows: torch.Tensor) -> torch.Tensor:
+        return rows[:, :10]
+
+
+def classed(split: Split) -> Kept:
+    return Kept(Classed(GREY.shape, Path()), "classed")
+
+
 @pytest.mark.parametrize("name", registry.names("metric"))
 def test_rows_that_are_converted_where_they_are_used_score_the_same(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -442,21 +456,25 @@ def test_rows_that_are_converted_where_they_are_used_score_the_same(
     """By every metric; with room for all rows, and for no more than the certificate takes."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randint(256, (20_000, 16), generator=generator).float() / 255
-    split = Split(rows[:100], rows[100:110], rows[110:120])
+    split = Split(rows[:100], rows[100:200], rows[200:300])
     dataset = SimpleNamespace(**vars(GREY), split=lambda fold: split)
     kept = pixels.as_stored(rows[300:], dataset)
     judged = []
     for largest in (2**27, 2**18):
         monkeypatch.setattr(pixels, "LARGEST", largest)
+        monkeypatch.setattr(prdc, "_LAST", {})  # so that it counts anew
         metric = judging.metric_with(name, {})
-        judged.append(judging.judge("x", kept, False, dataset, metric, torch.device("cpu")))
+        cpu = torch.device("cpu")
+        judged.append(judging.judge("x", kept, False, dataset, metric, cpu, classed))
         given = judging.as_given(kept, dataset, torch.device("cpu"))
         assert isinstance(given, pixels.Deferred) == (largest < 2**27)
     one, other = (replace(each, per_example=()) for each in judged)
     assert one == other
     for single, of_deferred in zip(*(each.per_example for each in judged), strict=True):
         assert np.array_equal(single, of_deferred)
-    plain = metric(**judging.arguments(metric, {"samples": rows[300:], **vars(split)}))
+    monkeypatch.setattr(prdc, "_LAST", {})
+    given = judging.Given(split, rows[300:], features=classed(split))
+    plain = judging.score("x", metric, given, ("file", "x", 0, "score", 0))
     assert judged[0].folds[0].value == plain.value
     assert judged[0].folds[0].notes == plain.notes
 

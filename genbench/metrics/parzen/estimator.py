@@ -18,6 +18,8 @@ from genbench.precision import coarse_dtype, float32_products
 MEMORY = 512 * 2**20  # bytes beyond the inputs
 LEAST_MEMORY = 128 * 2**20
 AT_ONCE = 16384  # rows of x that one pass over the samples serves
+KEPT = 3 / 8  # of the memory is for sketches of samples; blocks take half of it at most
+CHECKED = 1024  # rows that are looked at at a time, so that they stay in the cache
 LARGEST = 1e150  # its square is a float64 still
 
 
@@ -180,13 +182,13 @@ class Windows:
         return by_count
 
     def _sketch(self, outline: Outline, start: int, samples: Tensor) -> Sketch:
-        """The sketch of a block of samples, kept for the next rows where all of them fit."""
+        """The sketch of a block of samples, kept for the next rows as long as there is room."""
         key = outline, start, len(samples)
         if key in self._kept:
             return self._kept[key]
         sketch = outline.of_samples(samples)
-        size = outline.columns * outline.coarse.itemsize + 4
-        if len(self.samples) * size <= self.memory // 4:
+        beside = sum(kept.bytes for (of, *_), kept in self._kept.items() if of is outline)
+        if beside + sketch.bytes <= self.memory * KEPT:
             self._kept[key] = sketch
         return sketch
 
@@ -226,8 +228,8 @@ def check_rows(name: str, rows: Tensor) -> None:
         raise ValueError(f"{name} must be real (rows, d), at least one of each, got {got}")
     if not rows.is_floating_point():
         return
-    for start in range(0, len(rows), AT_ONCE):
-        block = rows[start : start + AT_ONCE]
+    for start in range(0, len(rows), CHECKED):
+        block = rows[start : start + CHECKED]
         least, greatest = (end.item() for end in block.aminmax())
         if not -LARGEST < least <= greatest < LARGEST:  # which nan fails too
             bad = (block.double().abs() < LARGEST).all(dim=1).logical_not()

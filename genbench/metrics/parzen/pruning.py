@@ -34,6 +34,10 @@ class Sketch:
     sq_norm: Tensor
     is_finite: bool
 
+    @property
+    def bytes(self) -> int:
+        return self.columns.nbytes + self.sq_norm.nbytes
+
 
 class Outline:
     """Centre, scale and main directions of the samples; values depend on them only in rounding.

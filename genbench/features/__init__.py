@@ -1,0 +1,1 @@
+"""Rows -> features: networks that are named, digested and shipped, and the plain pixels."""

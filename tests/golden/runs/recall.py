@@ -1,0 +1,10 @@
+"""Runs of recall, on rows as they are."""
+
+from __future__ import annotations
+
+from genbench.metrics.prdc import Recall
+
+from . import _balls
+
+TOLERANCE = 1e-6
+RUNS = _balls.of(Recall)
