@@ -62,7 +62,7 @@ def plan(
     Raises:
         UsageError: for anything that is unknown or ill-typed. DataError: for missing files.
 
-    >>> [run.model for run in plan(["gaussian", "replay"], "ring", samples=500)]
+    >>> [run.model for run in plan(["gaussian", "replay"], "ring", "parzen", samples=500)]
     ['gaussian', 'replay']
     """
     question = Question(
@@ -115,7 +115,7 @@ def run(
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     [result] = run(plan("gaussian", "gaussian_1d", samples=100), folder)
+    ...     [result] = run(plan("gaussian", "gaussian_1d", "parzen", samples=100), folder)
     >>> result.status, result.unit
     ('done', 'nats')
     """
@@ -166,7 +166,8 @@ def table(results: Sequence[Result], numbers: bool = False) -> pd.DataFrame:
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     results = run(plan(["gaussian", "replay"], "gaussian_1d", samples=100), folder)
+    ...     asked = plan(["gaussian", "replay"], "gaussian_1d", "parzen", samples=100)
+    ...     results = run(asked, folder)
     >>> table(results).columns.tolist(), table(results, numbers=True).model.tolist()
     (['gaussian_1d'], ['gaussian [100 samples]', 'replay [100 samples]'])
     """

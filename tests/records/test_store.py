@@ -567,7 +567,9 @@ def test_a_model_that_was_edited_while_it_trained_is_trained_anew(
     half: tuple[list[Run], Path, Path], fitted: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs, whole, folder = half
-    monkeypatch.setattr(training.Bench, "code", lambda self, *roles: dict.fromkeys(roles, "other"))
+    monkeypatch.setattr(
+        training.Bench, "code", lambda _, *roles, of=None: dict.fromkeys(roles, "x")
+    )
     carried_out(runs, folder)
     assert fitted == [1, 2, 3, 4, 5, 6]
     assert answers_of(folder) == answers_of(whole)

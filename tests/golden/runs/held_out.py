@@ -37,5 +37,12 @@ def few_rows() -> Given:
     return {"samples": model.sample(9), "words": said}
 
 
+def many_rows() -> Given:
+    model, valid = HeldOut(SHAPE, skip=3), pictures(7, SHAPE)
+    for _ in model.fit(valid[:0], valid):
+        pass
+    return {"samples": model.sample(9)}
+
+
 TOLERANCE = 1e-6
-RUNS = (the_rows_that_chose_nothing, finished, few_rows)
+RUNS = (the_rows_that_chose_nothing, finished, few_rows, many_rows)
