@@ -121,7 +121,8 @@ class Ended:
 
 def by_one_metric(arguments: tuple[str, ...]) -> tuple[str, ...]:
     """`run` and `score` by Parzen alone, where no metric is named: enough for most claims."""
-    if arguments[:1] in (("run",), ("score",)) and "--metrics" not in arguments:
+    named = "--metrics" in arguments or "GENBENCH_METRICS" in os.environ
+    if arguments[:1] in (("run",), ("score",)) and not named:
         return (arguments[0], "--metrics", "parzen", *arguments[1:])
     return arguments
 
@@ -141,9 +142,9 @@ def genbench(strangers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     def call(*arguments: str, env: dict[str, str] | None = None) -> Ended:
         capsys.readouterr()
         with monkeypatch.context() as patched:
-            patched.setattr(sys, "argv", ["genbench", *by_one_metric(arguments)])
             for name, value in (env or {}).items():
                 patched.setenv(name, value)
+            patched.setattr(sys, "argv", ["genbench", *by_one_metric(arguments)])
             with pytest.raises(SystemExit) as ended:
                 cli.main()
         code = ended.value.code
