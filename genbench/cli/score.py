@@ -31,6 +31,7 @@ from genbench.defaults import DEFAULTS
 from genbench.errors import GenbenchError, UsageError
 
 if TYPE_CHECKING:
+    from genbench.protocols import Split
     from genbench.records.run import Data, Result, Run
     from genbench.records.store import Store
     from genbench.running.brought import Brought
@@ -443,10 +444,14 @@ def _judged(
 
 def _features(asked: _Asked, metric: str, environment: Environment) -> Any:
     """What gives the metric its features on a fold; None where it takes none."""
-    name = asked.settings[metric].get("features")
+    name, kept = asked.settings[metric].get("features"), environment.store.features
     if not name:
         return None
-    return asked.sources.featured(asked.dataset, name, environment.store.features).of
+
+    def of(fold: int, split: Split) -> Any:
+        return asked.sources.features(asked.dataset, name, fold, split, kept)
+
+    return of
 
 
 def _print_judgement(judgement: Judgement, first: Result, quiet: bool) -> None:

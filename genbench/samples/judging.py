@@ -181,7 +181,7 @@ def judge(
     dataset: Dataset,
     metric: Any,
     device: torch.device,
-    features: Callable[[Split], Any] | None = None,
+    features: Callable[[int, Split], Any] | None = None,
 ) -> Judgement:
     """Scores checked samples, kept as `rows` (m, d), on every fold of a dataset.
 
@@ -195,7 +195,7 @@ def judge(
         train = set(digests(as_stored(split.train, dataset)))
         copies.append(sum(row in train for row in own) / len(own))
         there = split.to(device)
-        more = {} if features is None else {"features": features(there)}
+        more = {} if features is None else {"features": features(fold, there)}
         here = given(rows, dataset, there, **more)
         try:
             found = score(name, metric, here, ("file", name, 0, "score", fold))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -124,3 +125,26 @@ def test_few_rows_are_shown_whole_to_metrics_that_choose_nothing() -> None:
 
 def test_it_keeps_the_contract_of_models() -> None:
     assert testing.check_model("held_out")
+
+
+def test_metrics_of_a_file_share_one_computation_too(
+    monkeypatch: pytest.MonkeyPatch, genbench, tmp_path: Path
+) -> None:
+    computed = []
+    usual = Digits.__call__
+    monkeypatch.setattr(
+        Digits, "__call__", lambda self, rows: computed.append(len(rows)) or usual(self, rows)
+    )
+    monkeypatch.setattr("genbench.running.data.Sources.featured", _unkept(Sources.featured))
+    np.save(tmp_path / "x.npy", Sources(tmp_path).split("mnist5k", 0).test[:60].numpy())
+    done = genbench(
+        *("score", "x.npy", "-d", "mnist5k", "--no-references"),
+        *("--metrics", "nn_ratio,authenticity"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(computed) == [60, 500, 4000]
+
+
+def _unkept(usual):
+    """Features that no file keeps, so that only memory can share them."""
+    return lambda self, name, features, folder=None: usual(self, name, features)
