@@ -1,7 +1,8 @@
 # pyright: strict
 """Mean and covariance of features that are read once, block by block, in parts.
 
-Row i belongs to part i mod B, so that parts of sorted rows are alike. Of each part the sums
+Rows are dealt out to B parts by a fixed shuffle, so that parts of sorted rows are alike. Of each
+part the sums
     n,   s = sum (x - o),   p = sum (x - o)(x - o)ᵀ
 are kept in float64, and added up they give the moments of any union of parts. Products of float32
 features are taken in true float32, of at most 1,000 rows at a time: those of whole numbers from 0
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from genbench.metrics._rows import MOST as BLOCK
+from genbench.metrics._rows import blocks_of
 from genbench.precision import float32_products
 
 FEW = 250  # rows of a product of few columns: 250 · 255² is below 2²⁴
@@ -51,10 +53,10 @@ class Sums:
 
     def add(self, x: Tensor) -> None:
         """Adds a block of features (b, d); all but the last have a multiple of B rows."""
-        wide, step = x.shape[1] > NARROW, len(self.counts)
+        wide, dealt = x.shape[1] > NARROW, blocks_of(len(x), len(self.counts), x.device)
         with float32_products():
             for part in self.parts:
-                y = x[part::step] - self.origin
+                y = x[dealt == part] - self.origin
                 self.counts[part] += len(y)
                 for z in _split(y, MANY if wide else FEW):
                     self.sums[part] += z.sum(dim=0)

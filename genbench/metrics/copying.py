@@ -4,7 +4,7 @@ Conventions: all training rows t, the first 10,000 samples x and test rows y, in
 Euclidean, d(x) = min over t of |x - t|. Training rows are fixed: no error here is over them.
 
     nn_ratio      median d(x) / median d(y). 1 is right, 0 copies. Blurred samples lie nearer too.
-    copying       C_T of Meehan, Chaudhuri & Dasgupta (2020): in each of 3 cells of k-means of the
+    data_copying  C_T of Meehan, Chaudhuri & Dasgupta (2020): in each of 3 cells of k-means of the
                   training rows, with m samples and n test rows in it,
                       U = #{d(x) > d(y)} + #{d(x) = d(y)} / 2 over pairs,   z = (U - mn/2) / s,
                   s² as Mann and Whitney have it, less for ties; then the mean of z over cells that
@@ -57,7 +57,7 @@ class NNRatio:
         features: the registered name of what distances are taken between.
     """
 
-    revision = 1
+    revision = 2
     unit = "ratio"
     best = 1.0
     orders = COPIES
@@ -104,7 +104,7 @@ class DataCopying:
         features: the registered name of what distances are taken between.
     """
 
-    revision = 1
+    revision = 2
     unit = "z"
     best = 0.0
     orders = COPIES
@@ -172,7 +172,7 @@ class Authenticity:
         features: the registered name of what distances are taken between.
     """
 
-    revision = 1
+    revision = 2
     unit = "%"
     best = "real"
     orders = COPIES

@@ -4,9 +4,9 @@
 in squared units of the features; 0 at best. Covariances have n - 1. The last trace is the sum of
 the singular values of F₁ᵀ F₂, where S = F Fᵀ. All samples and all test rows are read.
 
-Fewer samples give a greater value, by about c / m: `BY_SAMPLES` holds the values of every fourth
-and of every second sample and of all, and the note what a line through them in 1 / m says of
-endless samples. Values of other counts, features or files are not comparable.
+Fewer samples give a greater value, by about c / m: `BY_SAMPLES` holds the means over quarters and
+over halves of the samples, and the value of all, and the note what a line through them in 1 / m
+says of endless samples. Values of other counts, features or files are not comparable.
 
 Source: Heusel et al. 2017, arXiv 1706.08500; the line in 1 / m: Chong and Forsyth 2020, 1911.07023.
 """
@@ -38,7 +38,7 @@ class Frechet:
         features: the name of the features, for the record: the metric is handed them.
     """
 
-    revision = 1
+    revision = 2
     unit = "squared distance"
     best = "low"
     orders = ("shifted", "blurred", "binarised", "linear", "centroids", "repeated", "noise")

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from genbench.metrics._rows import blocks_of
 from genbench.metrics.c2st import C2ST
 from genbench.metrics.c2st_nn import C2STNN
 from genbench.metrics.copying import Authenticity, DataCopying, NNRatio
@@ -42,3 +43,18 @@ def test_no_more_than_10000_samples_are_read(metric):
     metric()(**{name: given[name] for name in needs(metric)})
     assert max(sizes) <= 10_000
     assert sum(sizes) <= 10_000 + 3 * 40
+
+
+@pytest.mark.parametrize(("n", "count"), [(10_000, 20), (9_000, 40), (37, 8)])
+def test_blocks_are_of_one_size_whatever_their_number(n, count):
+    sizes = blocks_of(n, count, torch.device("cpu")).bincount(minlength=count)
+    assert sizes.sum() == n
+    assert sizes.max() - sizes.min() <= 1
+
+
+@pytest.mark.parametrize("period", [2, 4, 5, 10])
+def test_blocks_are_alike_where_rows_alternate(period):
+    blocks, share = blocks_of(10_000, 20, torch.device("cpu")), 1 / period
+    held = blocks[::period].bincount(minlength=20)
+    deviation = (500 * share * (1 - share)) ** 0.5  # of rows that chance deals out
+    assert (held - 500 * share).abs().max() < 5 * deviation
