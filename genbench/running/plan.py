@@ -326,6 +326,8 @@ def again(results: Sequence[Result], data_dir: Path) -> dict[str, Run]:
 
 
 def renewed(run: Run, sources: Sources) -> Run:
-    """What a stored run asks, by the installed code and on the data that are there now."""
+    """What a stored run asks, by the installed code and on the data and weights that are there."""
     data = sources.identity(run.data.name, run.data.fold)
-    return replace(run, data=data, parts=installed(run), revisions=stage_revisions())
+    reads = {**run.score_reads, **sources.computed_with(run.settings, run.data.name)}
+    parts, revisions = installed(run), stage_revisions()
+    return replace(run, data=data, parts=parts, revisions=revisions, score_reads=reads)

@@ -14,7 +14,7 @@ from genbench.features.digits import Digits
 from genbench.plugins.code import FEATURES, Part
 from genbench.records.run import Run
 from genbench.running.data import Sources
-from genbench.running.plan import Question, plan
+from genbench.running.plan import Question, plan, renewed
 from genbench.running.runner import Environment, execute
 
 
@@ -45,6 +45,15 @@ def test_another_network_is_another_score_of_the_same_samples(what: str) -> None
         other = replace(run, score_reads={FEATURES: "another digest"})
     assert other.sample_key == run.sample_key
     assert other.score_key != run.score_key
+
+
+def test_a_stored_score_by_other_weights_is_not_what_would_be_asked_now(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (run,) = planned("train_share")
+    assert renewed(run, Sources(tmp_path)).score_key == run.score_key
+    monkeypatch.setattr(Digits, "digest", property(lambda self: "x", lambda self, _: None), False)
+    assert renewed(run, Sources(tmp_path)).score_key != run.score_key
 
 
 def test_a_metric_without_features_has_none_in_its_key() -> None:

@@ -445,7 +445,7 @@ class Classed(Pixels):
         return rows[:, :10]
 
 
-def classed(split: Split) -> Kept:
+def classed(fold: int, there: Split) -> Kept:
     return Kept(Classed(GREY.shape, Path()), "classed")
 
 
@@ -473,7 +473,7 @@ def test_rows_that_are_converted_where_they_are_used_score_the_same(
     for single, of_deferred in zip(*(each.per_example for each in judged), strict=True):
         assert np.array_equal(single, of_deferred)
     monkeypatch.setattr(prdc, "_LAST", {})
-    given = judging.Given(split, rows[300:], features=classed(split))
+    given = judging.Given(split, rows[300:], features=classed(0, split))
     plain = judging.score("x", metric, given, ("file", "x", 0, "score", 0))
     assert judged[0].folds[0].value == plain.value
     assert judged[0].folds[0].notes == plain.notes
