@@ -69,11 +69,31 @@ class NotFinite(ValueError):
 
 
 @dataclass(frozen=True)
+class Boltzmann:
+    """A layered Boltzmann machine of binary units; layer 0 is visible, units meet the next layer's.
+
+    log f(h_0, ..., h_L) = sum_l b_l' h_l + sum_l h_l' W_l h_(l+1);  p = f / Z. An RBM has two
+    layers, a DBM three or more.
+
+    weights: W_l, each (units of layer l, units of layer l + 1), one fewer than the layers.
+    biases: b_l, each (units of layer l,).
+    """
+
+    weights: tuple[Tensor, ...]
+    biases: tuple[Tensor, ...]
+
+
+BOUNDS = ("", ">=", "<=", "~")
+
+
+@dataclass(frozen=True)
 class Score:
     """A number and its error; raises ValueError for what cannot be one.
 
     stderr: a standard error, or None where none is known. over: what varies in it, in words, such
         as "over samples and test rows", or why there is none; empty: over the test rows.
+    bound: ">=" if what the metric is named for is at least the value, in expectation; "<=" if it is
+        at most that; "~" if neither is known; empty for an estimate or an exact value.
     per_example: float64 `(n_test,)` in the order of the test rows, for paired tests, or None; the
         value is its mean.
     curves: by name, points (x, y). "score by sigma: grid" and "score by sigma: chosen" are drawn
@@ -91,8 +111,13 @@ class Score:
     warnings: Sequence[str] = ()
     notes: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
     over: str = ""
+    bound: str = ""
 
     def __post_init__(self) -> None:
+        if self.bound not in BOUNDS:
+            raise ValueError(
+                f"bound must be one of {', '.join(map(repr, BOUNDS))}, got {self.bound!r}"
+            )
         if not math.isfinite(self.value):
             raise NotFinite(f"a score must be a finite number, got {self.value}")
         if self.stderr is not None and not math.isfinite(self.stderr):
@@ -179,6 +204,7 @@ class GenerativeModel(Protocol):
         classify(x) -> (n, classes): log probabilities or logits; the greatest is the class.
         discriminate(x) -> (n,): a critic's logit, greater for rows that it takes for data.
         inpaint(x, known) -> (n, d): x with what `known` (n, d), bool, leaves out filled in.
+        boltzmann() -> Boltzmann: its weights and biases, where it is such a machine.
         interpolate(n, steps) -> (n steps, d), line by line: what `steps` points evenly along each
             of n lines between two random codes decode to.
         labelled = True: fit(train, valid, labels), labels int64 (n,) of the training rows, -1
@@ -301,6 +327,7 @@ _METHODS = (
     "prior",
     "decode",
     "encode",
+    "boltzmann",
     "classify",
     "discriminate",
     "inpaint",
