@@ -201,6 +201,12 @@ class GenerativeModel(Protocol):
             told `levels`, log mass.
         prior(n) -> (n, c), decode(z) -> (n, d), encode(x) -> (n, c): codes, rows of codes, and
             codes of rows.
+        code(t) -> (n, c): the codes that rows t (n, c) of a standard normal are, where codes of
+            such t are distributed as `prior` draws them: t itself for a normal prior.
+        posterior(x) -> means and standard deviations, (n, c) each, of the normal distribution of
+            t given x that a recognition network answers; `code(t)` is then a code of x.
+        observation: "gaussian", "bernoulli" or "continuous_bernoulli", of the rows given decode(z);
+            with "gaussian" `variance`, a number, if the model has one of its own.
         classify(x) -> (n, classes): log probabilities or logits; the greatest is the class.
         discriminate(x) -> (n,): a critic's logit, greater for rows that it takes for data.
         inpaint(x, known) -> (n, d): x with what `known` (n, d), bool, leaves out filled in.
@@ -327,6 +333,8 @@ _METHODS = (
     "prior",
     "decode",
     "encode",
+    "code",
+    "posterior",
     "boltzmann",
     "classify",
     "discriminate",
