@@ -62,8 +62,9 @@ def plan(
     Raises:
         UsageError: for anything that is unknown or ill-typed. DataError: for missing files.
 
-    >>> [run.model for run in plan(["gaussian", "replay"], "ring", "parzen", samples=500)]
-    ['gaussian', 'replay']
+    Examples:
+        >>> [run.model for run in plan(["gaussian", "replay"], "ring", "parzen", samples=500)]
+        ['gaussian', 'replay']
     """
     question = Question(
         models=_names(models),
@@ -113,11 +114,12 @@ def run(
         UsageError: where the folder cannot be written, or a script that starts processes does so
             when it is imported. StoreError: where nothing can be kept.
 
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     [result] = run(plan("gaussian", "gaussian_1d", "parzen", samples=100), folder)
-    >>> result.status, result.unit
-    ('done', 'nats')
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     [result] = run(plan("gaussian", "gaussian_1d", "parzen", samples=100), folder)
+        >>> result.status, result.unit
+        ('done', 'nats')
     """
     worker.refuse_import()
     choose_device(device)
@@ -137,10 +139,11 @@ def load_results(results_dir: Path | str | None = None) -> list[Result]:
 
     Raises UsageError where there is no such folder, and AlteredError for an edited record.
 
-    >>> load_results("nowhere")
-    Traceback (most recent call last):
-        ...
-    genbench.errors.UsageError: no results in nowhere/runs; `genbench.run` makes some
+    Examples:
+        >>> load_results("nowhere")
+        Traceback (most recent call last):
+            ...
+        genbench.errors.UsageError: no results in nowhere/runs; `genbench.run` makes some
     """
     store = Stores([Path(results_dir)] if results_dir else usual())
     if not any(one.runs.is_dir() for one in store.every):
@@ -164,12 +167,13 @@ def table(results: Sequence[Result], numbers: bool = False) -> pd.DataFrame:
         numbers: a row for each cell instead, every number unrounded: value, error, interval, over
             what the error is, seeds, sample sets, warnings, published value, verdict.
 
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     asked = plan(["gaussian", "replay"], "gaussian_1d", "parzen", samples=100)
-    ...     results = run(asked, folder)
-    >>> table(results).columns.tolist(), table(results, numbers=True).model.tolist()
-    (['gaussian_1d'], ['gaussian [100 samples]', 'replay [100 samples]'])
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     asked = plan(["gaussian", "replay"], "gaussian_1d", "parzen", samples=100)
+        ...     results = run(asked, folder)
+        >>> table(results).columns.tolist(), table(results, numbers=True).model.tolist()
+        (['gaussian_1d'], ['gaussian [100 samples]', 'replay [100 samples]'])
     """
     import pandas as pd
 

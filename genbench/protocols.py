@@ -347,11 +347,12 @@ _FLAGS = ("labelled", "conditional")
 def abilities(cls: type) -> frozenset[str]:
     """What a model class can do beside `fit` and `sample`.
 
-    >>> class Flow:
-    ...     labelled = True
-    ...     def log_prob(self, x): ...
-    >>> sorted(abilities(Flow))
-    ['labelled', 'log_prob']
+    Examples:
+        >>> class Flow:
+        ...     labelled = True
+        ...     def log_prob(self, x): ...
+        >>> sorted(abilities(Flow))
+        ['labelled', 'log_prob']
     """
     methods = {name for name in _METHODS if callable(getattr(cls, name, None))}
     return frozenset(methods | {name for name in _FLAGS if getattr(cls, name, False) is True})
@@ -360,10 +361,11 @@ def abilities(cls: type) -> frozenset[str]:
 def needs(metric: type) -> dict[str, bool]:
     """What a metric class takes, by name, and whether it cannot do without.
 
-    >>> class Gap:
-    ...     def __call__(self, model, test, train=None): ...
-    >>> needs(Gap)
-    {'model': True, 'test': True, 'train': False}
+    Examples:
+        >>> class Gap:
+        ...     def __call__(self, model, test, train=None): ...
+        >>> needs(Gap)
+        {'model': True, 'test': True, 'train': False}
     """
     parameters = list(inspect.signature(metric.__call__).parameters.values())[1:]
     return {p.name: p.default is p.empty for p in parameters if p.kind is not p.VAR_KEYWORD}
@@ -374,8 +376,9 @@ def goodness(best: Best, value: float, real: float | None = None) -> float:
 
     real: the value of held-out data, for `best = "real"`.
 
-    >>> goodness("low", 3.0), goodness(0.5, 0.75), goodness("real", 3.0)
-    (-3.0, -0.25, nan)
+    Examples:
+        >>> goodness("low", 3.0), goodness(0.5, 0.75), goodness("real", 3.0)
+        (-3.0, -0.25, nan)
     """
     if best == "high":
         return value
@@ -388,8 +391,9 @@ def goodness(best: Best, value: float, real: float | None = None) -> float:
 def better(best: Best) -> str:
     """What is better, in words.
 
-    >>> better("high"), better(0.5), better("real")
-    ('higher is better', 'nearer to 0.5 is better', "nearer to held-out data's is better")
+    Examples:
+        >>> better("high"), better(0.5), better("real")
+        ('higher is better', 'nearer to 0.5 is better', "nearer to held-out data's is better")
     """
     if best == "high" or best == "low":
         return "higher is better" if best == "high" else "lower is better"

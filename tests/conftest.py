@@ -119,6 +119,9 @@ class Ended:
     stderr: str
 
 
+NOTES = {"GENBENCH_NOTES": "full"}  # what most tests of commands look at
+
+
 def by_one_metric(arguments: tuple[str, ...]) -> tuple[str, ...]:
     """`run` and `score` by Parzen alone, where no metric is named: enough for most claims."""
     named = "--metrics" in arguments or "GENBENCH_METRICS" in os.environ
@@ -138,6 +141,7 @@ def genbench(strangers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
         monkeypatch.delenv(name)
     monkeypatch.setenv("CI", "true")
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("GENBENCH_NOTES", "full")
 
     def call(*arguments: str, env: dict[str, str] | None = None) -> Ended:
         capsys.readouterr()
@@ -163,7 +167,7 @@ def command(site: Path, tmp_path: Path):
         return subprocess.Popen(
             [sys.executable, "-m", "genbench.cli", *by_one_metric(arguments)],
             cwd=tmp_path,
-            env={**clean, "PYTHONPATH": str(site), "COLUMNS": "200", "CI": "true"},
+            env={**clean, "PYTHONPATH": str(site), "COLUMNS": "200", "CI": "true", **NOTES},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

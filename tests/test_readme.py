@@ -1,18 +1,30 @@
-"""What README tells a newcomer to do works as it stands."""
+"""What README and docs tell a newcomer to do works as it stands."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
+import typer
+
+from genbench import cli
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("tutorials/*.md"))]
+SITE = PAGES[1:]
+README = PAGES[0].read_text()
 
 
-def blocks(language: str) -> list[str]:
-    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, *pages: Path) -> list[str]:
+    """The code blocks of pages, without the indentation of a list that they stand in."""
+    found = []
+    for page in pages or PAGES:
+        text = page.read_text()
+        found += re.findall(rf"^( *)```{language}\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     return [re.sub(f"^{indent}", "", body, flags=re.MULTILINE) for indent, body in found]
 
 
@@ -30,7 +42,7 @@ def test_a_model_added_in_three_steps_is_checked_and_run_from_its_wheel(
     tmp_path: Path, genbench, monkeypatch
 ) -> None:
     (code,) = (block for block in blocks("python") if "class Blur" in block)
-    recipe, project, _ = blocks("toml")
+    recipe, project = blocks("toml", DOCS / "tutorials" / "model.md")
     packaged(tmp_path / "site", tmp_path / "own", project, blur__py=code, blur__toml=recipe)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     assert "blurry 1.0" in genbench("list", "models").stdout
@@ -44,7 +56,7 @@ def test_a_metric_added_in_three_steps_is_checked_and_stands_beside_parzen_from_
     tmp_path: Path, genbench, monkeypatch
 ) -> None:
     (code,) = (block for block in blocks("python") if "class Spread" in block)
-    *_, project = blocks("toml")
+    (project,) = blocks("toml", DOCS / "tutorials" / "metric.md")
     packaged(tmp_path / "site", tmp_path / "own", project, spread__py=code)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     checked = genbench("check", "spread")
@@ -55,8 +67,9 @@ def test_a_metric_added_in_three_steps_is_checked_and_stands_beside_parzen_from_
     assert "nearer to 1 is better" in ran.stdout
 
 
-def test_the_door_for_python_opens_as_shown(tmp_path: Path, monkeypatch) -> None:
-    (code,) = (block for block in blocks("python") if "genbench.plan" in block)
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "api.md"], ids=lambda page: page.name)
+def test_the_door_for_python_opens_as_shown(page: Path, tmp_path: Path, monkeypatch) -> None:
+    (code,) = (block for block in blocks("python", page) if "genbench.plan" in block)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     exec(code, names)
@@ -72,24 +85,43 @@ def test_rows_are_scored_in_python_as_shown() -> None:
     assert names["nats"].dtype == torch.float64
 
 
-def test_every_command_that_readme_shows_is_known() -> None:
-    shown = {line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()}
-    commands = [line.split() for line in shown if line.startswith("genbench ")]
-    assert len(commands) > 8
-    for command in commands:
-        words = []
-        for word in command[1:]:
-            if word.startswith("-") or word in (">", "gan"):
-                break
-            words.append(word)
-        done = subprocess.run(
-            [sys.executable, "-m", "genbench.cli", *words[:2], "--help"], capture_output=True
-        )
-        if done.returncode:  # a command without sub-commands
-            done = subprocess.run(
-                [sys.executable, "-m", "genbench.cli", words[0], "--help"], capture_output=True
-            )
-        assert done.returncode == 0, command
+def commands() -> list[tuple[str, ...]]:
+    """Every `genbench ...` line of a shell block, as its words."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    shown = [shlex.split(line, comments=True) for line in lines if line.startswith("genbench ")]
+    return sorted({tuple(words[1 : words.index(">") if ">" in words else None]) for words in shown})
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_a_command_that_readme_or_docs_show_is_known_with_its_options(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (word for word in words if word.endswith((".py", ".npy", ".npz", ".mat"))):
+        (tmp_path / name).write_text(f"class {name.split('.')[0].title()}:\n    fit = None\n")
+    command, rest = typer.main.get_command(cli.app), list(words)
+    with command.make_context("genbench", rest) as context:
+        while hasattr(command, "resolve_command"):
+            _, command, rest = command.resolve_command(context, rest)
+            context = command.make_context(words[0], rest)
+
+
+def test_readme_has_at_most_150_lines() -> None:
+    assert len(README.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_to_a_file_leads_to_one(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)|src=\"([^\"]+)\"", text)
+    paths = [path for pair in links for path in pair if path and "://" not in path]
+    assert [path for path in paths if not (page.parent / path).exists()] == []
+
+
+def test_every_page_is_in_the_site_and_every_entry_of_the_site_is_a_page() -> None:
+    entries = set(re.findall(r"[\w/.-]+\.md", (ROOT / "mkdocs.yml").read_text()))
+    assert {str(page.relative_to(DOCS)) for page in SITE} <= entries
+    assert [entry for entry in entries - {"*.md"} if not (DOCS / entry).exists()] == []
 
 
 def pipe_tables(text: str) -> list[str]:
@@ -97,22 +129,19 @@ def pipe_tables(text: str) -> list[str]:
     return re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
 
 
-def test_a_table_of_results_that_readme_shows_is_a_committed_one() -> None:
-    committed = {path: path.read_text() for path in (ROOT / "results" / "tables").glob("*.md")}
-    heads = {table.splitlines()[0] for text in committed.values() for table in pipe_tables(text)}
-    shown = [table for table in pipe_tables(README) if table.splitlines()[0] in heads]
-    assert pipe_tables(committed[ROOT / "results" / "tables" / "mnist-times.md"])[0] in shown
-    for table in shown:
-        assert any(table in text for text in committed.values()), table
+def heads() -> dict[str, list[str]]:
+    """The head of each committed table, and the tables that have it."""
+    found: dict[str, list[str]] = {}
+    for path in (ROOT / "results" / "tables").glob("*.md"):
+        for table in pipe_tables(path.read_text()):
+            found.setdefault(table.splitlines()[0], []).append(table)
+    return found
 
 
-def test_a_row_of_results_that_readme_shows_is_of_the_table_it_links() -> None:
-    rows = [line for table in pipe_tables(README) for line in table.splitlines()]
-    linked = [(line, re.findall(r"\]\((results/tables/\S+\.md)\)", line)) for line in rows]
-    linked = [(line, paths[0]) for line, paths in linked if paths]
-    assert len(linked) >= 3
-    for line, path in linked:
-        values = re.findall(r"-?\d[\d,.]* ± [\d.]+", line)
-        assert values, line
-        text = (ROOT / path).read_text()
-        assert [value for value in values if f" {value} |" not in text] == [], path
+def test_a_table_of_results_that_readme_or_docs_show_is_a_committed_one() -> None:
+    committed = heads()
+    shown = [table for page in PAGES for table in pipe_tables(page.read_text())]
+    of_results = [table for table in shown if table.splitlines()[0] in committed]
+    assert len(of_results) >= 1
+    for table in of_results:
+        assert table in committed[table.splitlines()[0]], table

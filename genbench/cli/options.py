@@ -111,4 +111,7 @@ Quiet = Annotated[bool, option("No progress, no notes.", "QUIET", "--quiet", "-q
 Everything = Annotated[
     bool, switch("All results of the folders, not only those of the last run.", "--all")
 ]
+Notes = Annotated[
+    str, option("How much stands under a table: short, full or none.", "NOTES", "--notes")
+]
 NoNotes = Annotated[bool, option("No notes.", "QUIET", "--quiet", "-q")]

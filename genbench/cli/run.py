@@ -20,6 +20,7 @@ from genbench.cli.options import (
     DataDir,
     Device,
     Json,
+    Notes,
     Quiet,
     ResultsDir,
     Threads,
@@ -125,6 +126,7 @@ def run(
     rerun: Rerun = False,
     no_references: NoReferences = False,
     dry_run: DryRun = False,
+    notes: Notes = "short",
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: Json = False,
@@ -132,10 +134,11 @@ def run(
     """Train, sample, score, and print the table. The same command again resumes."""
     from genbench.front import plan
     from genbench.running.runner import Environment, choose_device
-    from genbench.tables.texts import Options
+    from genbench.tables.texts import NOTES, Options
 
     choose_device(device)
-    shown = Options(columns=parsing.columns(columns), quiet=quiet, width=width())
+    parsing.one_of(NOTES, notes, "--notes")
+    shown = Options(columns=parsing.columns(columns), quiet=quiet, width=width(), notes=notes)
     folder, (own, *beside) = parsing.data_folder(data_dir), parsing.folders(results_dir)
     with redirect_stdout(sys.stderr):  # what a stranger's dataset prints is no table
         runs = plan(

@@ -15,6 +15,7 @@ from genbench.cli.options import (
     DataDir,
     Device,
     Json,
+    Notes,
     OnlyModels,
     Quiet,
     ResultsDir,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from genbench.samples.judging import Judgement
     from genbench.samples.reading import Samples
     from genbench.tables.signature import Records
+    from genbench.tables.texts import Options
 
 FORMATS = ("md", "latex", "html")
 Files = Annotated[
@@ -101,6 +103,7 @@ def score(
     data_dir: DataDir = None,
     no_references: NoReferences = False,
     form: Form = "md",
+    notes: Notes = "short",
     quiet: Quiet = False,
     as_json: Json = False,
     sigma_search: Gone = None,
@@ -118,8 +121,10 @@ def score(
     With --protocols: no FILE; how far the order of stored results depends on the protocol.
     """
     from genbench.running.runner import Environment, choose_device
+    from genbench.tables.texts import NOTES, Options
 
     parsing.one_of(FORMATS, form, "format")
+    parsing.one_of(NOTES, notes, "--notes")
     _check_gone({"sigma_search": sigma_search, "precision": precision})
     choose_device(device)
     folder, threads = parsing.data_folder(data_dir), threads or parsing.cores()
@@ -135,7 +140,8 @@ def score(
         label = _Label(name, source or "", date or "", replacing)
         asked = _asked(dataset, metrics, settings, environment)
         paths = [*dict.fromkeys(files or [])]
-        whole = _files(paths, asked, label, environment, no_references, form, quiet)
+        shown = Options(quiet=quiet, notes=notes)
+        whole = _files(paths, asked, label, environment, no_references, form, shown)
     if not whole:
         raise typer.Exit(1)
 
@@ -285,7 +291,7 @@ def _files(
     environment: Environment,
     alone: bool,
     form: str,
-    quiet: bool,
+    shown: Options,
 ) -> bool:
     """Scores files and prints what they score; returns whether all reference rows are there too."""
     from tempfile import TemporaryDirectory
@@ -295,7 +301,6 @@ def _files(
     from genbench.running.plan import pending
     from genbench.samples import reading
     from genbench.tables import contents, texts
-    from genbench.tables.texts import Options
 
     found = [reading.read(path, asked.dataset, asked.source) for path in paths]
     rows = _brought(found, paths, label)
@@ -307,8 +312,10 @@ def _files(
     with TemporaryDirectory(prefix="genbench-score-") as folder:
         own = environment.store if label.name else Stores([Path(folder), *_read(environment)])
         failed: list[str] = []
-        judged = list(_judged(rows, asked, environment, own, bool(label.name), form, quiet, failed))
-        references = _do(runs, environment, quiet)
+        judged = list(
+            _judged(rows, asked, environment, own, bool(label.name), form, shown.quiet, failed)
+        )
+        references = _do(runs, environment, shown.quiet)
         results = [result for _, kept in judged for result in kept]
         records = contents.records_of(results, own)
         if form == "json":
@@ -318,7 +325,6 @@ def _files(
                 | {"references": [*map(flat, references)]}
             )
         elif results or references:
-            shown = Options(quiet=quiet)
             typer.echo(texts.rendered([*results, *references], form, own, shown), nl=False)
     return is_complete(references, runs) and not failed
 

@@ -14,6 +14,7 @@ from genbench.cli.model_file import ModelFile
 from genbench.cli.options import (
     Columns,
     NoNotes,
+    Notes,
     OnlyDatasets,
     OnlyMetrics,
     OnlyModels,
@@ -37,7 +38,8 @@ _WRONG: Any = typer.BadParameter.__mro__[1]  # any wrong argument: typer keeps i
 
 @app.command(
     epilog="Examples:  genbench table  |  genbench table --format latex -d mnist > table.tex  |  "
-    "genbench table --columns ll,fit,sample  |  genbench table --robustness -d mnist"
+    "genbench table --columns ll,fit,sample  |  genbench table --robustness -d mnist  |  "
+    "genbench table --notes full"
 )
 def table(
     form: Form = "md",
@@ -48,13 +50,15 @@ def table(
     metrics: OnlyMetrics = None,
     robustness: Robustness = False,
     results_dir: ResultsDir = None,
+    notes: Notes = "short",
     quiet: NoNotes = False,
 ) -> None:
     """Print the table of all results in a folder. Writes nothing."""
     from genbench.tables import chosen, texts
 
     parsing.one_of(texts.FORMATS, form, "format")
-    options = _options(columns, models, dataset, metrics, robustness, quiet)
+    parsing.one_of(texts.NOTES, notes, "--notes")
+    options = _options(columns, models, dataset, metrics, robustness, quiet, notes)
     options, store = replace(options, width=showing.width()), parsing.store(results_dir)
     results = texts.results_of(store, options)
     typer.echo(texts.rendered(results, form, store, options), nl=False)
@@ -70,6 +74,7 @@ def _options(
     metrics: str | None = None,
     robustness: bool = False,
     quiet: bool = False,
+    notes: str = "full",
 ) -> Options:
     """What the texts on a command line mean."""
     from genbench.tables.texts import Options
@@ -81,6 +86,7 @@ def _options(
         metrics=parsing.only(metrics, "--metrics"),
         robustness=robustness,
         quiet=quiet,
+        notes=notes,
     )
 
 

@@ -11,7 +11,7 @@ from genbench.defaults import DEFAULTS
 from genbench.records import audits, names
 from genbench.records.run import Result
 from genbench.records.store import Store
-from genbench.tables import cells, chosen, notes, signature
+from genbench.tables import biases, brief, cells, chosen, notes, signature
 from genbench.tables.cells import Cell
 from genbench.tables.centroids import on_centroids
 from genbench.tables.notes import Note
@@ -41,10 +41,24 @@ def tables_of(
 
 def notes_of(found: Sequence[Cell], store: Store, asked: Asked) -> list[Note]:
     """The sentences under a table, but for its signatures."""
+    centroids, audited = _on_metrics(found, store)
+    further = [*centroids, *audited]
+    return notes.of_table(found, DEFAULTS.references, further, asked, store.folder_of)
+
+
+def brief_of(found: Sequence[Cell], store: Store) -> list[str]:
+    """The few of them without which the numbers would be misread."""
+    centroids, audited = _on_metrics(found, store)
+    alone = audited if len({cell.head for cell in found}) == 1 else []
+    further = [*centroids, *alone, *biases.notes(found, DEFAULTS.references)]
+    return brief.lines(found, DEFAULTS.references, further)
+
+
+def _on_metrics(found: Sequence[Cell], store: Store) -> tuple[list[str], list[str]]:
+    """Whether what columns measure is what readers take it for: by centroids, and by audits."""
     pair = DEFAULTS.centroids, DEFAULTS.training_images
     current = [result for cell in found if not cell.stale for result in cell.results]
-    further = [*on_centroids(current, store.per_example, *pair), *_verdicts(current, store)]
-    return notes.of_table(found, DEFAULTS.references, further, asked, store.folder_of)
+    return on_centroids(current, store.per_example, *pair), _verdicts(current, store)
 
 
 def _verdicts(results: Sequence[Result], store: Store) -> list[str]:

@@ -24,6 +24,7 @@ from genbench.tables.signature import Signature
 from genbench.tables.speed import Asked
 
 FORMATS = ("md", "latex", "csv", "html", "json")
+SHORT, FULL, NONE = NOTES = ("short", "full", "none")  # how much stands under a table
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Options:
     """What is shown of a folder of results; of models, datasets and metrics, None is all.
 
     width: characters of a line that is shown; None: a table may be of `frames.WIDEST` columns.
+    notes: one of NOTES; `quiet` is "none".
     """
 
     models: Sequence[str] | None = None
@@ -40,6 +42,12 @@ class Options:
     quiet: bool = False
     metrics: Sequence[str] | None = None
     width: int | None = None
+    notes: str = FULL
+
+    @property
+    def shown(self) -> str:
+        """How much stands under a table."""
+        return NONE if self.quiet else self.notes
 
 
 def results_of(store: Store, options: Options) -> list[Result]:
@@ -66,7 +74,7 @@ def _scores(results: Sequence[Result], form: str, store: Store, options: Options
         return formats.comma_separated(frames.numbers(every, asked))
     fits = _fitting(options.width, asked) if form == "md" else frames.are_few
     return "\n".join(
-        _table(Block(_joined(title, name), own, cells), form, store, asked, options.quiet)
+        _table(Block(_joined(title, name), own, cells), form, store, asked, options.shown)
         for title, cells in found
         for name, own in frames.blocks(cells, fits)
     )
@@ -98,16 +106,25 @@ def _fitting(width: int | None, asked: Asked) -> Fits:
     return fits
 
 
-def _table(block: Block, form: str, store: Store, asked: Asked, quiet: bool) -> str:
+def _table(block: Block, form: str, store: Store, asked: Asked, notes: str) -> str:
     title, cells = block.title, block.cells
     shown = frames.frame(cells, DEFAULTS.references, asked, block.whole)
     label = " ".join(filter(None, [cells[0].results[0].dataset, title]))
-    if quiet:
-        return _text(form, title, shown, [], label=label)
     signatures = contents.signatures(cells, asked.records)
-    lines = [note.text for note in contents.notes_of(cells, store, asked)]
-    lines += [f"signature: {each.full}" for each in signatures.values()]
+    lines: list[str] = []
+    if notes == FULL:
+        lines = [note.text for note in contents.notes_of(cells, store, asked)]
+        lines += [f"signature: {each.full}" for each in signatures.values()]
+    elif notes == SHORT:
+        lines = contents.brief_of(cells, store)
+        lines += _one_line([each.short for each in signatures.values()])
     return _text(form, title, shown, lines, _caption(cells, signatures), label)
+
+
+def _one_line(signatures: Sequence[str]) -> list[str]:
+    """The first signature, and how many columns have another."""
+    more = f" (and {len(signatures) - 1} more: `--notes full`)" if len(signatures) > 1 else ""
+    return [f"signature: {each}{more}" for each in signatures[:1]]
 
 
 def _caption(cells: Sequence[Cell], signatures: Mapping[str, Signature]) -> str:
@@ -156,13 +173,13 @@ def _robustness(results: Sequence[Result], form: str, store: Store, options: Opt
     if form == "json":
         records = [_as_json(one, store) for one in every]
         return json.dumps(records, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    return "\n".join(_robustness_table(one, form, store, options.quiet) for one in every)
+    return "\n".join(_robustness_table(one, form, store, options.shown) for one in every)
 
 
-def _robustness_table(one: ByProtocols, form: str, store: Store, quiet: bool) -> str:
+def _robustness_table(one: ByProtocols, form: str, store: Store, notes: str) -> str:
     named = f'signature of "{robustness.FIRST}"'
     signatures = [f"{named}: {each.full}" for each in contents.of_first(one.found, store)]
-    lines = [] if quiet else [*one.found.lines, *signatures]
+    lines = [] if notes == NONE else [*one.found.lines, *signatures]
     shown, label = robustness.frame(one.found), f"{one.dataset}-robustness"
     return _text(form, one.title, shown, lines, label=label)
 

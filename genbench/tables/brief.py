@@ -1,0 +1,116 @@
+"""The few lines under a table without which it would be misread; `notes` has all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from genbench.protocols import better
+from genbench.records.names import judge
+from genbench.tables.cells import ONE, SETS, Cell, best
+from genbench.words import shortened
+
+MOST = 8  # lines under a table, its signature among them
+FULL = "`genbench table --notes full` says more of each row and column"
+_OVER = {  # whose standard error ± is, in few words
+    "seeds": "over seeds",
+    "folds": "over folds",
+    SETS: "over one training's sample sets and test rows",
+    "sets alone": "over one training's sample sets",
+    ONE: "within one run",
+}
+
+
+def lines(found: Sequence[Cell], references: Sequence[str], further: Sequence[str]) -> list[str]:
+    """What must be known, in at most MOST - 1 lines: a signature is still to come.
+
+    further: sentences that change how a column may be read, the gravest first.
+    """
+    first = [_metrics(found), _errors(found), _counts(found), _marks(found, references)]
+    first += [_listed(_missing(found)), _listed(_made_otherwise(found))]
+    first = [line for line in first if line]
+    return [*first, *further[: MOST - 2 - len(first)], _warned(found)]
+
+
+def _metrics(found: Sequence[Cell]) -> str:
+    """ "parzen (nats), precision (share): higher is better; frechet: lower is better"."""
+    by: dict[str, dict[str, None]] = {}
+    for first in (cell.results[0] for cell in found if cell.value is not None):
+        unit = f" ({shortened(first.unit)})" if first.unit else ""
+        by.setdefault(better(first.best), {})[judge(first) + unit] = None
+    return "; ".join(f"{', '.join(metrics)}: {what}" for what, metrics in by.items())
+
+
+def _errors(found: Sequence[Cell]) -> str:
+    """Over what each ± is; by row where that differs."""
+    over: dict[str, list[str]] = {}
+    for cell in found:
+        if cell.value is not None and cell.error is not None and cell.over in _OVER:
+            over.setdefault(_OVER[cell.over], []).append(cell.label)
+    if len(over) == 1:
+        return f"± is one standard error, {next(iter(over))}"
+    said = [f"{how} ({', '.join(dict.fromkeys(labels))})" for how, labels in over.items()]
+    return f"± is one standard error: {'; '.join(said)}" if said else ""
+
+
+def _counts(found: Sequence[Cell]) -> str:
+    """ "10000 samples a set; held_out: 9000"."""
+    by: dict[int, dict[str, None]] = {}
+    for cell in found:
+        for result in cell.results:
+            if result.status == "done" and result.run.draws:
+                by.setdefault(result.scored, {})[cell.label] = None
+    usual, *others = sorted(by, key=lambda count: -len(by[count])) or [0]
+    said = [f"{', '.join(by[count])}: {count}" for count in others]
+    return "; ".join([f"{usual} samples a set", *said]) if usual else ""
+
+
+def _marks(found: Sequence[Cell], references: Sequence[str]) -> str:
+    """What bold means, and which rows are references."""
+    shown = {cell.results[0].model for cell in found}
+    beside = ", ".join(name for name in references if name in shown)
+    said = ["bold: no other trained row is shown to beat it"] if best(found, references) else []
+    said += [f"{beside}: untrained reference rows"] if beside else []
+    return "; ".join(said)
+
+
+def _missing(found: Sequence[Cell]) -> list[str]:
+    """Why a cell has no number."""
+    said = [f"n/a: {r.error}" for c in found for r in c.results if r.status == "unmet"]
+    return [*_failures(found), *dict.fromkeys(said)]
+
+
+def _failures(found: Iterable[Cell]) -> list[str]:
+    return [
+        f"{cell.label} on {cell.head}, seed {result.seed}, failed: {result.error}"
+        for cell in found
+        for result in cell.results
+        if result.status == "failed"
+    ]
+
+
+def _made_otherwise(found: Sequence[Cell]) -> list[str]:
+    """Rows whose trainings were cut, that other code made, or whose samples were brought."""
+    cut = [cell.label for cell in found if any(result.cut for result in cell.results)]
+    stale = [cell.label for cell in found if cell.stale or cell.older]
+    brought = [cell.label for cell in found if cell.results[0].run.source]
+    kinds = (
+        (cut, "cut by the time budget"),
+        (stale, "made by other code or another recipe than the installed one"),
+        (brought, "of samples that were brought"),
+    )
+    return [f"{', '.join(dict.fromkeys(rows))}: {what}" for rows, what in kinds if rows]
+
+
+def _warned(found: Sequence[Cell]) -> str:
+    """Which rows have warnings, and how many."""
+    count = sum(len(result.warnings) for cell in found for result in cell.results)
+    rows = dict.fromkeys(cell.label for cell in found for r in cell.results if r.warnings)
+    what = "1 warning" if count == 1 else f"{count} warnings"
+    return f"{what} on {', '.join(rows)}; {FULL}" if count else FULL
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    """The first two sentences, and how many more there are."""
+    distinct = list(dict.fromkeys(sentences))
+    more = [f"and {len(distinct) - 2} more"] if len(distinct) > 2 else []
+    return "; ".join([*distinct[:2], *more])
