@@ -35,12 +35,26 @@ def registered(kind: str, text: str | None, option: str) -> list[str]:
 
 
 def one_of(known: Sequence[str], name: str, what: str) -> str:
-    """The name as it was typed; raises UsageError, with the nearest, where it is not known."""
+    """The name as it was typed; raises UsageError, with the nearest, where it is not known.
+
+    what: an option, such as "--format"; one whose environment variable says the name is told so.
+    """
     from genbench.plugins import registry
 
     if name not in known:
-        raise UsageError(f"unknown {what} {name!r}; {registry.nearest(name, known)}")
+        says = f" (from {variable(what)})" if by_variable(what, name) else ""
+        raise UsageError(f"unknown {what} {name!r}{says}; {registry.nearest(name, known)}")
     return name
+
+
+def variable(option: str) -> str:
+    """The environment variable of an option: GENBENCH_NO_REFERENCES of --no-references."""
+    return f"GENBENCH_{option.strip('-').replace('-', '_').upper()}"
+
+
+def by_variable(option: str, value: str | None) -> bool:
+    """Whether an option has its value from the environment, meant for other commands too."""
+    return value is not None and os.environ.get(variable(option)) == value
 
 
 def columns(text: str) -> list[str]:
@@ -94,14 +108,14 @@ def data_folder(given: Path | None) -> Path:
     """The folder of datasets: the one that was given, or the user's cache."""
     from genbench.datasets._files import default_data_dir
 
-    return given if given is not None else default_data_dir()
+    return (given if given is not None else default_data_dir()).expanduser()
 
 
 def folders(given: Sequence[Path] | None) -> list[Path]:
     """The folders of results: the first is written, all are read."""
     from genbench.records.stores import usual
 
-    return list(given) if given else usual()
+    return [folder.expanduser() for folder in given] if given else usual()
 
 
 def locked(given: Sequence[Path] | None) -> Path:
@@ -119,7 +133,7 @@ def store(given: Sequence[Path] | None) -> Store:
 
 def place(given: Path | None, results_dir: Sequence[Path] | None, usual: str) -> Path:
     """Where a picture or a page goes: the place that was given, or the folder that is written."""
-    return given if given is not None else folders(results_dir)[0] / usual
+    return given.expanduser() if given is not None else folders(results_dir)[0] / usual
 
 
 def cores() -> int:

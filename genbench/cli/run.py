@@ -155,6 +155,9 @@ def run(
             minutes=parsing.positive(minutes),
             data_dir=folder,
         )
+    if not quiet:
+        for line in _full_recipes(runs, preset):
+            say(new_console(), line)
     at_a_time = _at_a_time(workers, shown)
     environment = Environment(own, folder, device, rerun, at_a_time, None, tuple(beside), grids)
     whole = (
@@ -164,6 +167,18 @@ def run(
     )
     if not whole:
         raise typer.Exit(1)
+
+
+def _full_recipes(runs: Sequence[Run], preset: str) -> list[str]:
+    """Which models run in full since their recipe has nothing of a preset that was asked for."""
+    full: dict[str, dict[str, None]] = {}
+    for run in runs:
+        if run.preset != preset and run.model not in DEFAULTS.references:
+            full.setdefault(run.data.name, {})[run.model] = None
+    return [
+        f"{', '.join(models)} on {dataset}: no preset {preset!r}, so the full recipe runs"
+        for dataset, models in full.items()
+    ]
 
 
 def _at_a_time(workers: int, shown: Options) -> int:

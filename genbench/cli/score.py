@@ -139,7 +139,7 @@ def score(
         _check_files(files, models, named)
         label = _Label(name, source or "", date or "", replacing)
         asked = _asked(dataset, metrics, settings, environment)
-        paths = [*dict.fromkeys(files or [])]
+        paths = [*dict.fromkeys(path.expanduser() for path in files or [])]
         shown = Options(quiet=quiet, notes=notes)
         whole = _files(paths, asked, label, environment, no_references, form, shown)
     if not whole:
@@ -185,7 +185,7 @@ def _check_files(
         raise UsageError(
             "score needs a FILE of samples, or --protocols for those of stored results"
         )
-    if models is not None:
+    if models is not None and not parsing.by_variable("--models", models):
         raise UsageError("--models is for --protocols: a FILE holds what it holds")
     lacking = [option for option, value in named.items() if not value]
     if any(named.values()) and lacking:

@@ -157,7 +157,14 @@ def unpack(file: RemoteFile, stored: bytes, origin: Path | str) -> bytes:
 
 
 def gunzip(packed: bytes, limit: int, origin: Path | str) -> bytes:
-    """Decompresses at most `limit` bytes; raises DataError if there are more or it is damaged."""
+    """Decompresses at most `limit` bytes; raises DataError if there are more or it is damaged.
+
+    Bytes that are not gzipped are taken as they are: browsers unpack what they download.
+    """
+    if not packed.startswith(_GZIP):
+        if len(packed) > limit:
+            raise _too_large(limit, origin)
+        return packed
     try:
         raw = gzip.GzipFile(fileobj=io.BytesIO(packed)).read(limit + 1)
     except (OSError, EOFError, zlib.error) as error:

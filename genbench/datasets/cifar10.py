@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,9 +70,7 @@ class CIFAR10(FileDataset):
         missing = [name for name in _BATCHES if name not in members]
         if missing:
             raise DataError(
-                f"{path} has no {missing[0]} of {cls.records * _RECORD:,} bytes. What is read is "
-                "the binary version, cifar-10-binary.tar.gz; the python version is pickled, "
-                "unpickling runs whatever code is in it, and so it is never read."
+                f"{path} has no {missing[0]} of {cls.records * _RECORD:,} bytes{_holds(members)}"
             )
         return [cls._batch(members[name], f"{path}, {name},") for name in _BATCHES]
 
@@ -119,9 +118,20 @@ def _members(packed: bytes, size: int, path: Path) -> dict[str, bytes]:
     try:
         with tarfile.open(fileobj=content, mode="r:") as archive:
             for member in archive:
-                if member.isreg() and member.name in _BATCHES and member.size == size:
+                name = member.name.removeprefix("./")  # as `tar -C folder .` writes it
+                if member.isreg() and name in _BATCHES and member.size == size:
                     file = archive.extractfile(member)
-                    found[member.name] = file.read(size) if file else b""
+                    found[name] = file.read(size) if file else b""
     except (tarfile.TarError, OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is no intact tar archive: {error}") from error
     return found
+
+
+def _holds(members: Mapping[str, bytes]) -> str:
+    """What is wrong with an archive that lacks batches, and what would do."""
+    if members:
+        return f"; {len(members)} of its {len(_BATCHES)} batches are there: download it again"
+    return (
+        ". What is read is the binary version, cifar-10-binary.tar.gz; the python version is "
+        "pickled, unpickling runs whatever code is in it, and so it is never read."
+    )

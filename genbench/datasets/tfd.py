@@ -110,6 +110,11 @@ def unlabelled(faces: Faces) -> np.ndarray:
 
 def _arrays(raw: bytes, path: Path) -> dict[str, np.ndarray]:
     """The arrays of a MATLAB file, read by a process of its own; raises DataError if it fails."""
+    if raw.startswith((b"MATLAB 7.3", b"\x89HDF")):
+        raise DataError(
+            f"{path} is a MATLAB 7.3 file, which is HDF5; versions 5 to 7 are read: in MATLAB, "
+            f"load it and save it with -v7, as in save('{path.name}', '-v7')"
+        )
     names = Faces.__dataclass_fields__
     command = [sys.executable, "-P", str(_PROGRAM), str(_MEMORY), *names]
     try:

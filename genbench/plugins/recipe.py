@@ -8,8 +8,9 @@ as "parzen.sigma" = 0.2.
 
 from __future__ import annotations
 
+import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -63,7 +64,7 @@ def read(model: str) -> dict[str, Any]:
 @lru_cache
 def _parsed(path: Path, changed: int, size: int) -> dict[str, Any]:
     """A recipe file as it is since it was changed last; nobody writes into what this returns."""
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # with an encoding mark or without
 
 
 def changes(model: str, dataset: str, preset: str) -> bool:
@@ -86,12 +87,11 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
     Raises UsageError for an unknown or ill-typed key, with the nearest known one.
     """
     tables = read(model)
+    _check_tables(model, tables)
     if not {"default", dataset} & tables.keys() and tables:
-        known = tables.keys() & set(registry.names("dataset"))
-        raise UsageError(
-            f"{model!r} has no recipe for dataset {dataset!r}; it has some for: "
-            f"{', '.join(sorted(known))}"
-        )
+        known = sorted(tables.keys() & set(registry.names("dataset")))
+        there = f"it has some for: {', '.join(known)}" if known else f"its tables: {_list(tables)}"
+        raise UsageError(f"{model!r} has no recipe for dataset {dataset!r}; {there}")
     for key in overrides:
         if "." in key:
             raise UsageError(f"a metric's option holds for all models: --set {key}=...")
@@ -114,6 +114,28 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
             )
     named = preset if changes(model, dataset, preset) else PAPER
     return Recipe(named, complete, runner, options, said)
+
+
+def _check_tables(model: str, tables: Mapping[str, Any]) -> None:
+    """Raises UsageError for values outside all tables, and for a table with a slip in its name."""
+    outside = [name for name, value in tables.items() if not isinstance(value, dict)]
+    if outside:
+        raise UsageError(
+            f"the recipe of {model!r} has {_list(outside)} outside all tables, where nothing reads "
+            "it: put it below [default], or below the name of a dataset or preset"
+        )
+    known = {"default", PAPER, *registry.names("dataset")}
+    for name in tables.keys() - known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if near:
+            raise UsageError(
+                f"the recipe of {model!r} has a table [{name}], and there is no such dataset; "
+                f"did you mean [{near[0]}]?"
+            )
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def written(model: str, dataset: str, preset: str, overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -147,7 +147,7 @@ class Judgement:
     error: over the test examples of the only fold, or over the folds, as `over` says.
     kind: "mean" or "binary". copies: by fold, the share of samples that are, byte for byte,
     training rows. folds: what the metric says of each. per_example: of each fold, the scores of
-    the single test rows, where the metric gives some.
+    the single test rows, where the metric gives some. doubts: what is odd about the samples.
     """
 
     name: str
@@ -162,6 +162,7 @@ class Judgement:
     best: Best
     folds: Sequence[FoldScore]
     per_example: Sequence[np.ndarray | None]
+    doubts: Sequence[str] = ()
 
 
 def metric_with(name: str, settings: Mapping[str, Any]) -> Any:
@@ -190,8 +191,10 @@ def judge(
     Raises GenbenchError where the metric refuses them or gives no number.
     """
     own, copies, folds, single = digests(rows), [], [], []
+    odd: dict[str, None] = {}
     for fold in range(dataset.folds):
         split = dataset.split(fold)
+        odd |= dict.fromkeys(doubts(as_given_part(rows, dataset), split.test))
         train = set(digests(as_stored(split.train, dataset)))
         copies.append(sum(row in train for row in own) / len(own))
         there = split.to(device)
@@ -220,7 +223,37 @@ def judge(
         best=metric.best,
         folds=folds,
         per_example=single,
+        doubts=tuple(odd),
     )
+
+
+LOOKED_AT = 2000  # samples, spread evenly, whose values are compared with test rows'
+NARROW = 0.05  # of the data's standard deviation
+
+
+def as_given_part(rows: np.ndarray, dataset: Dataset) -> Tensor:
+    """Some kept rows (m, d), spread evenly, as a metric is given them."""
+    some = np.ascontiguousarray(rows[:: max(1, len(rows) // LOOKED_AT)])
+    return as_scored(torch.from_numpy(some), levels_of(dataset))
+
+
+def doubts(samples: Tensor, test: Tensor) -> list[str]:
+    """What of the values of samples (m, d) makes one ask whether they are what was meant.
+
+    >>> doubts(torch.zeros(3, 4), torch.rand(5, 4))
+    ['all samples are one and the same: every value is 0']
+    """
+    low, high = float(samples.min()), float(samples.max())
+    if low == high:
+        return [f"all samples are one and the same: every value is {low:g}"]
+    if bool((samples == samples[0]).all()):
+        return ["all samples are one and the same row"]
+    ours, theirs = float(samples.double().std()), float(test.double().std())
+    if ours >= NARROW * theirs:
+        return []
+    twice = "; were they divided by 255 twice?" if high <= 1.5 * float(test.max()) / 255 else ""
+    spread = f"a standard deviation of {ours:.2g}, test rows one of {theirs:.2g}"
+    return [f"the samples' values lie in [{low:.2g}, {high:.2g}] and have {spread}{twice}"]
 
 
 def fold_score(fold: int, score: Score) -> FoldScore:
@@ -247,6 +280,7 @@ def remarks(judgement: Judgement) -> list[str]:
         f"{judgement.samples} samples, {judgement.distinct} distinct; "
         f"{shares} are byte-for-byte copies of training rows"
     ]
+    lines += [f"warning: {doubt}" for doubt in judgement.doubts]
     if judgement.kind == "binary":
         lines.append(
             "binary samples (every value is 0 or 1): against real-valued test data they lose over "

@@ -23,6 +23,7 @@ from genbench.samples.arrays import BLOCK, Array, check_unpacked, open_array, re
 from genbench.samples.pixels import as_stored, levels_of
 
 _LIMIT = float(np.finfo(np.float32).max)
+NEAR = 1e-3  # of a range of 1: what rounding may be blamed for
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Samples:
 
     rows: `(m, d)` as our own are kept: the k of k / (levels - 1), or, for continuous data, floats.
         They may lie in a map of the file.
-    binary: whether, as they are scored, every value is 0 or 1.
+    binary: whether, as they are scored, every value is 0 or 1, and both occur.
     """
 
     name: str
@@ -82,7 +83,14 @@ def read(path: Path, name: str, dataset: Dataset) -> Samples:
         rows = _rows(path, array, axes, wanted)
     parts = pages.blocks(rows, BLOCK)
     binary = all(bool(((part == 0) | (part == wanted.top)).all()) for part in parts)
+    binary = binary and not _is_constant(rows)
     return Samples(path.name if path.is_dir() else path.stem, rows, binary)
+
+
+def _is_constant(rows: np.ndarray) -> bool:
+    """Whether there is but one value in all rows: no kind of samples."""
+    parts = pages.blocks(rows, BLOCK)
+    return all(bool((part == rows[0, 0]).all()) for part in parts)
 
 
 def _check_type(path: Path, dtype: np.dtype | str, wanted: _Wanted) -> None:
@@ -169,13 +177,23 @@ def _check_values(path: Path, block: np.ndarray, start: int, wanted: _Wanted) ->
     flat = block.reshape(len(block), -1)
     wrong = ~((flat >= low) & (flat <= high))
     row = int(wrong.any(axis=1).argmax())
-    value = float(flat[row][wrong[row]][0])
-    where = f"{path}: row {start + row} (counted from 0) holds {value:g}"
-    if not abs(value) <= _LIMIT:
+    value = flat[row][wrong[row]][0]
+    where = f"{path}: row {start + row} (counted from 0) holds {value!s}"  # every digit of its type
+    if not abs(float(value)) <= _LIMIT:
         raise DataError(f"{where}; samples are finite numbers in float32")
-    scaled = "(x + 1) / 2" if -1 <= least < 0 and most <= 1 else "x / 255"
-    hint = f"; {scaled} may be what you mean" if (low, high) == (0, 1) else ""
+    hint = _hint(least, most) if (low, high) == (0, 1) else ""
     raise DataError(f"{where}, outside [{low:g}, {high:g}], the range of {wanted.name}{hint}")
+
+
+def _hint(least: float, most: float) -> str:
+    """What would bring values between these two into [0, 1], where one can tell."""
+    if least >= -NEAR and most <= 1 + NEAR:
+        return "; that near to it, x.clip(0, 1) does"
+    if -1 - NEAR <= least < -NEAR and most <= 1 + NEAR:
+        return "; (x + 1) / 2 may be what you mean"
+    if least >= 0 and 2 < most <= 255:
+        return "; x / 255 may be what you mean"
+    return ""
 
 
 def _converted(block: np.ndarray, wanted: _Wanted) -> np.ndarray:

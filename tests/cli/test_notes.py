@@ -40,3 +40,26 @@ def test_a_word_for_notes_that_is_unknown_is_a_usage_error(genbench) -> None:
     ended = genbench("table", "--notes", "shrt")
     assert ended.returncode == 2
     assert "short" in ended.stderr
+
+
+# --- what is said of where and how ---
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_a_folder_below_home_may_be_written_with_a_tilde(
+    how: str, genbench, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    where = ("--results-dir=~/kept",) if how == "option" else ()
+    env = {} if where else {"GENBENCH_RESULTS_DIR": "~/kept"}
+    alone = ("-m", "drift", "-d", "tiny", "--samples", "50", "--no-references", "-q")
+    assert genbench("run", *alone, *where, env=env).returncode == 0
+    assert (tmp_path / "home" / "kept" / "runs").is_dir()
+    assert not (tmp_path / "~").exists()
+
+
+def test_a_preset_that_a_recipe_has_not_is_said_to_run_in_full(genbench) -> None:
+    asked = ("run", "-m", "gan", "-d", "mnist5k", "--no-references", "--dry-run")
+    text = "gan on mnist5k: no preset 'quick', so the full recipe runs"
+    assert text in genbench(*asked, "--preset", "quick").stderr
+    assert "full recipe" not in genbench(*asked, "--preset", "smoke").stderr

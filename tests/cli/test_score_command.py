@@ -470,3 +470,23 @@ def test_the_command_of_its_own_process_scores(command, tmp_path: Path) -> None:
     assert "| x [50 samples]" in printed
     assert "| replay [50 samples]" in printed
     assert "scoring" in said
+
+
+def test_samples_that_were_scaled_twice_are_scored_with_a_warning(genbench, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).random((50, 16)).astype(np.float32) / 255
+    np.save(tmp_path / "twice.npy", rows)
+    done = genbench("score", "twice.npy", *ALONE)
+    assert "warning: the samples' values lie in [0, 0.0039]" in done.stdout
+    assert "divided by 255 twice?" in done.stdout
+
+
+def test_a_variable_that_is_meant_for_other_commands_does_not_break_a_score(
+    genbench, ours, tmp_path: Path
+) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    done = genbench("score", "x.npy", *ALONE, env={"GENBENCH_MODELS": "gan"})
+    assert done.returncode == 0, done.stderr
+    ended = genbench("score", "x.npy", *ALONE, env={"GENBENCH_FORMAT": "csv"})
+    assert ended.returncode == 2
+    assert "from GENBENCH_FORMAT" in ended.stderr
+    assert genbench("score", "x.npy", *ALONE, "--models", "gan").returncode == 2

@@ -180,3 +180,31 @@ def test_no_image_leaves_the_declared_range():
 
 def test_the_normalised_space_has_a_digest_of_its_own(archived):
     assert TinyCIFAR10GCN(archived).digest != TinyCIFAR10(archived).digest
+
+
+def repacked(members, mode="w:gz"):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode=mode) as archive:
+        for name, raw in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(raw)
+            archive.addfile(entry, io.BytesIO(raw))
+    return packed.getvalue()
+
+
+def test_an_archive_that_was_packed_again_from_its_folder_is_read(tmp_path, archived):
+    packed = repacked({f"./{name}": raw for name, raw in cifar10_files().items()})
+    again = with_archive(tmp_path / "again", packed).split(0)
+    assert torch.equal(again.train, TinyCIFAR10(archived).split(0).train)
+
+
+def test_an_archive_that_a_browser_unpacked_is_read(tmp_path, archived):
+    plain = with_archive(tmp_path / "plain", repacked(cifar10_files(), "w:")).split(0)
+    assert torch.equal(plain.test, TinyCIFAR10(archived).split(0).test)
+
+
+def test_an_archive_that_lacks_a_batch_is_told_from_the_python_version(tmp_path):
+    members = dict(list(cifar10_files().items())[:5])
+    said = refusal(with_archive(tmp_path, repacked(members)))
+    assert "5 of its 6 batches are there" in said
+    assert "pickled" not in said

@@ -169,7 +169,7 @@ def test_only_arrays_of_numbers_are_taken_from_a_file(tmp_path):
     assert list(tfd._arrays(mat(strange), tmp_path / "faces.mat")) == ["labs_id"]
 
 
-@pytest.mark.parametrize("raw", [b"", b"\x89HDF\r\n\x1a\n", mat(faces())[:5000], b"x" * 4096])
+@pytest.mark.parametrize("raw", [b"", mat(faces())[:5000], b"x" * 4096])
 def test_what_is_no_whole_matlab_5_file_is_refused(tmp_path, raw):
     assert "cannot be read as a MATLAB 5 file" in refusal(stored(tmp_path, raw))
 
@@ -214,3 +214,11 @@ def test_files_with_random_bytes_in_them_read_whole_or_are_refused(tmp_path):
                 except DataError:
                     continue
             assert split.train.shape == (5, 2304)
+
+
+@pytest.mark.parametrize("start", [b"MATLAB 7.3 MAT-file, Platform: GLNXA64", b"\x89HDF\r\n\x1a\n"])
+def test_a_file_of_matlab_7_3_is_told_how_to_be_saved(tmp_path, start):
+    from genbench.datasets import tfd
+
+    with pytest.raises(DataError, match=r"save\('TFD_48x48.mat', '-v7'\)"):
+        tfd._arrays(start + bytes(500), tmp_path / "TFD_48x48.mat")

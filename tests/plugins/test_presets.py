@@ -61,3 +61,31 @@ def test_a_stranger_s_preset_is_known_and_none_of_an_unreadable_recipe(
     monkeypatch.setattr(recipe, "read", unreadable)
     assert "selected" in presets.names()
     assert not {"sharp", "untuned"} & presets.names()
+
+
+# --- a recipe file as a whole ---
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("noise = 5.0\n[default]\nepochs = 1\n", "has 'noise' outside all tables"),
+        ("[default]\n[mnist5]\nepochs = 1\n", r"table \[mnist5\].*did you mean \[mnist5k\]"),
+        ("[defualt]\nepochs = 1\n", r"did you mean \[default\]"),
+        ("[other]\nepochs = 1\n", "its tables: 'other'"),
+    ],
+)
+def test_what_nothing_would_read_in_a_recipe_is_refused(
+    text: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tomllib
+
+    monkeypatch.setattr(recipe, "read", lambda model: tomllib.loads(text))
+    with pytest.raises(UsageError, match=says):
+        recipe.resolve("gaussian", "mnist5k", "paper", {})
+
+
+def test_an_encoding_mark_before_a_recipe_is_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "marked.toml"
+    path.write_bytes(b"\xef\xbb\xbf[default]\nepochs = 1\n")
+    assert recipe._parsed(path, 0, 0) == {"default": {"epochs": 1}}

@@ -562,3 +562,52 @@ def test_a_header_of_safetensors_that_points_outside_is_refused(tmp_path: Path) 
     path = written(tmp_path, "made.safetensors", struct.pack("<Q", len(text)) + text + bytes(144))
     with pytest.raises(DataError, match="damaged"):
         grey(path)
+
+
+# --- samples beside the data's own spread ---
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (np.nextafter(np.float32(1), np.float32(2)), r"holds 1\.0000001, .*x\.clip\(0, 1\) does"),
+        (np.float32(-1e-9), r"holds -1e-09, .*x\.clip\(0, 1\) does"),
+        (np.float32(-0.5), r"\(x \+ 1\) / 2 may be"),
+        (np.float32(200), "x / 255 may be"),
+        (np.float32(1.7), r"holds 1\.7, outside \[0, 1\], the range of grey$"),
+    ],
+)
+def test_a_value_out_of_range_is_shown_in_full_with_a_hint_that_would_help(
+    value: np.float32, says: str, tmp_path: Path
+) -> None:
+    rows = np.full((3, 16), 0.5, np.float32)
+    rows[1, 2] = value
+    with pytest.raises(DataError, match=says):
+        reading.read(npy(tmp_path, rows), "grey", GREY)
+
+
+def test_black_samples_are_no_binary_ones(tmp_path: Path) -> None:
+    assert not reading.read(npy(tmp_path, np.zeros((5, 16), np.float32)), "grey", GREY).binary
+    assert reading.read(npy(tmp_path, np.eye(16, dtype=np.float32)), "grey", GREY).binary
+
+
+TEST_ROWS = torch.linspace(0, 1, 160).reshape(10, 16)
+
+
+@pytest.mark.parametrize(
+    ("samples", "says"),
+    [
+        (torch.zeros(4, 16), "every value is 0"),
+        (torch.full((4, 16), 0.5), "every value is 0.5"),
+        (TEST_ROWS[:1].expand(4, 16), "one and the same row"),
+        (TEST_ROWS / 255, "divided by 255 twice"),
+        (0.5 + TEST_ROWS / 100, "have a standard deviation of 0.0029, test rows one of 0.29"),
+    ],
+)
+def test_samples_that_hardly_vary_are_doubted(samples: torch.Tensor, says: str) -> None:
+    assert says in judging.doubts(samples, TEST_ROWS)[0]
+
+
+def test_samples_that_vary_as_the_data_do_are_not_doubted() -> None:
+    assert judging.doubts(TEST_ROWS.flip(0), TEST_ROWS) == []
+    assert judging.doubts(TEST_ROWS * 0.2, TEST_ROWS) == []
