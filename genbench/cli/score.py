@@ -133,9 +133,9 @@ def score(
     else:
         _check_files(files, models, named)
         label = _Label(name, source or "", date or "", replacing)
-        asked = _asked(dataset, metrics, settings, environment)
+        scoring = _scoring(dataset, metrics, settings, environment)
         paths = [*dict.fromkeys(files or [])]
-        whole = _files(paths, asked, label, environment, no_references, form, quiet)
+        whole = _files(paths, scoring, label, environment, no_references, form, quiet)
     if not whole:
         raise typer.Exit(1)
 
@@ -234,7 +234,7 @@ def _do(runs: Sequence[Run], environment: Environment, quiet: bool) -> list[Resu
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Scoring:
     """On which dataset files are scored, by which metrics, and what was set of each."""
 
     dataset: str
@@ -250,13 +250,13 @@ class _Asked:
         return self.sources.dataset(self.dataset)
 
 
-def _asked(
+def _scoring(
     dataset: str | None, metrics: str, settings: list[str] | None, environment: Environment
-) -> _Asked:
+) -> _Scoring:
     """Raises UsageError and DataError where files cannot be scored so."""
     from genbench.plugins import registry
     from genbench.running.data import Sources
-    from genbench.running.needs import Asked, unmet
+    from genbench.running.needs import Pair, unmet
     from genbench.running.plan import metrics_of
     from genbench.samples import featured, judging
 
@@ -274,13 +274,13 @@ def _asked(
         metric: featured.settings_of(metric, overrides.get(metric, {}), name, source)
         for metric in names
     }
-    lacks = {m: unmet(Asked(m, settings_of[m], folds[0]), sources) for m in names}
-    return _Asked(name, names, overrides, settings_of, sources, folds, lacks)
+    lacks = {m: unmet(Pair(m, settings_of[m], folds[0]), sources) for m in names}
+    return _Scoring(name, names, overrides, settings_of, sources, folds, lacks)
 
 
 def _files(
     paths: Sequence[Path],
-    asked: _Asked,
+    scoring: _Scoring,
     label: _Label,
     environment: Environment,
     alone: bool,
@@ -297,24 +297,26 @@ def _files(
     from genbench.tables import contents, texts
     from genbench.tables.texts import Options
 
-    found = [reading.read(path, asked.dataset, asked.source) for path in paths]
+    found = [reading.read(path, scoring.dataset, scoring.source) for path in paths]
     rows = _brought(found, paths, label)
     if label.name:
-        _check_name(rows[0], asked, label, environment)
-    runs = [] if alone else _reference_runs(found, asked, environment)
+        _check_name(rows[0], scoring, label, environment)
+    runs = [] if alone else _reference_runs(found, scoring, environment)
     if label.name or pending(runs, environment.store):
         environment.store.prepare()  # before any work, where the folder cannot be written
     with TemporaryDirectory(prefix="genbench-score-") as folder:
         own = environment.store if label.name else Stores([Path(folder), *_read(environment)])
         failed: list[str] = []
-        judged = list(_judged(rows, asked, environment, own, bool(label.name), form, quiet, failed))
+        judged = list(
+            _judged(rows, scoring, environment, own, bool(label.name), form, quiet, failed)
+        )
         references = _do(runs, environment, quiet)
         results = [result for _, kept in judged for result in kept]
         records = contents.records_of(results, own)
         if form == "json":
             scores = [_as_json(one, kept, records) for one, kept in judged]
             print_json(
-                {"dataset": asked.dataset, "scores": scores, "failed": failed, **_unmet(asked)}
+                {"dataset": scoring.dataset, "scores": scores, "failed": failed, **_unmet(scoring)}
                 | {"references": [*map(flat, references)]}
             )
         elif results or references:
@@ -327,8 +329,8 @@ def _read(environment: Environment) -> list[Path]:
     return [environment.results_dir, *environment.beside]
 
 
-def _unmet(asked: _Asked) -> dict[str, Any]:
-    return {"unmet": {metric: text for metric, text in asked.unmet.items() if text}}
+def _unmet(scoring: _Scoring) -> dict[str, Any]:
+    return {"unmet": {metric: text for metric, text in scoring.unmet.items() if text}}
 
 
 def _brought(found: Sequence[Samples], paths: Sequence[Path], label: _Label) -> list[Brought]:
@@ -348,18 +350,18 @@ def _brought(found: Sequence[Samples], paths: Sequence[Path], label: _Label) -> 
     ]
 
 
-def _check_name(one: Brought, asked: _Asked, label: _Label, environment: Environment) -> None:
+def _check_name(one: Brought, scoring: _Scoring, label: _Label, environment: Environment) -> None:
     """Raises UsageError where other samples have the name; with --replace these take its place."""
     from genbench.plugins import registry
     from genbench.running import brought
 
     if one.name.replace("-", "_") in registry.names("model"):
         raise UsageError(f"{one.name!r} is a registered model; --as takes another name")
-    runs = brought.runs(one, asked.folds, asked.metrics[0], {}, asked.sources)
+    runs = brought.runs(one, scoring.folds, scoring.metrics[0], {}, scoring.sources)
     others = brought.others(environment.store, runs)
     if others and not label.replace:
         raise UsageError(
-            f"{one.name!r} on {asked.dataset} is of other samples, of "
+            f"{one.name!r} on {scoring.dataset} is of other samples, of "
             f"{others[0].source.get('file', 'a model')}: give another name, or --replace"
         )
     for run in others:
@@ -367,22 +369,22 @@ def _check_name(one: Brought, asked: _Asked, label: _Label, environment: Environ
 
 
 def _reference_runs(
-    samples: Sequence[Samples], asked: _Asked, environment: Environment
+    samples: Sequence[Samples], scoring: _Scoring, environment: Environment
 ) -> list[Run]:
     """The reference rows beside samples that are means: as many of each as there are samples."""
     from genbench.front import plan
 
     counts = dict.fromkeys(len(one.rows) for one in samples if not one.binary)
-    metrics = [metric for metric in asked.metrics if not asked.unmet[metric]]
+    metrics = [metric for metric in scoring.metrics if not scoring.unmet[metric]]
     return [
         run
         for count in (counts if metrics else ())
         for run in plan(
             DEFAULTS.references,
-            asked.dataset,
+            scoring.dataset,
             metrics,
             samples=count,
-            settings=asked.overrides,
+            settings=scoring.overrides,
             data_dir=environment.data_dir,
         )
     ]
@@ -390,7 +392,7 @@ def _reference_runs(
 
 def _judged(
     rows: Sequence[Brought],
-    asked: _Asked,
+    scoring: _Scoring,
     environment: Environment,
     store: Store,
     keep: bool,
@@ -409,12 +411,12 @@ def _judged(
 
     device = choose_device(environment.device)
     for one in rows:
-        for name in asked.metrics:
-            if asked.unmet[name]:
-                say(new_console(), f"{one.name}, unmet: {asked.unmet[name]}")
+        for name in scoring.metrics:
+            if scoring.unmet[name]:
+                say(new_console(), f"{one.name}, unmet: {scoring.unmet[name]}")
                 continue
-            overrides, kept = asked.overrides.get(name, {}), one.samples.rows if keep else None
-            metric = judging.metric_with(name, asked.settings[name])
+            overrides, kept = scoring.overrides.get(name, {}), one.samples.rows if keep else None
+            metric = judging.metric_with(name, scoring.settings[name])
             if not quiet:
                 say(new_console(), f"scoring {one.name} by {name}")
             samples = one.samples
@@ -424,12 +426,12 @@ def _judged(
                         one.name,
                         samples.rows,
                         samples.binary,
-                        asked.source,
+                        scoring.source,
                         metric,
                         device,
-                        _features(asked, name, environment),
+                        _features(scoring, name, environment),
                     )
-                    runs = brought.runs(one, asked.folds, name, overrides, asked.sources)
+                    runs = brought.runs(one, scoring.folds, name, overrides, scoring.sources)
                     results = brought.keep(store, runs, found, device, kept)
             except GenbenchError as error:
                 if error.exit_code != 1:
@@ -442,14 +444,14 @@ def _judged(
             yield found, results
 
 
-def _features(asked: _Asked, metric: str, environment: Environment) -> Any:
+def _features(scoring: _Scoring, metric: str, environment: Environment) -> Any:
     """What gives the metric its features on a fold; None where it takes none."""
-    name, kept = asked.settings[metric].get("features"), environment.store.features
+    name, kept = scoring.settings[metric].get("features"), environment.store.features
     if not name:
         return None
 
     def of(fold: int, split: Split) -> Any:
-        return asked.sources.features(asked.dataset, name, fold, split, kept)
+        return scoring.sources.features(scoring.dataset, name, fold, split, kept)
 
     return of
 

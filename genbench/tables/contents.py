@@ -16,7 +16,7 @@ from genbench.tables.cells import Cell
 from genbench.tables.centroids import on_centroids
 from genbench.tables.notes import Note
 from genbench.tables.signature import Protocol, Signature
-from genbench.tables.speed import Asked, Records
+from genbench.tables.speed import Layout, Records
 
 
 def records_of(results: Sequence[Result], store: Store) -> Records:
@@ -39,12 +39,12 @@ def tables_of(
     ]
 
 
-def notes_of(found: Sequence[Cell], store: Store, asked: Asked) -> list[Note]:
+def notes_of(found: Sequence[Cell], store: Store, layout: Layout) -> list[Note]:
     """The sentences under a table, but for its signatures."""
     pair = DEFAULTS.centroids, DEFAULTS.training_images
     current = [result for cell in found if not cell.stale for result in cell.results]
     further = [*on_centroids(current, store.per_example, *pair), *_verdicts(current, store)]
-    return notes.of_table(found, DEFAULTS.references, further, asked, store.folder_of)
+    return notes.of_table(found, DEFAULTS.references, further, layout, store.folder_of)
 
 
 def _verdicts(results: Sequence[Result], store: Store) -> list[str]:

@@ -21,7 +21,7 @@ from genbench.tables.cells import Cell
 from genbench.tables.contents import ByProtocols
 from genbench.tables.frames import Fits
 from genbench.tables.signature import Signature
-from genbench.tables.speed import Asked
+from genbench.tables.speed import Layout
 
 FORMATS = ("md", "latex", "csv", "html", "json")
 
@@ -57,16 +57,16 @@ def rendered(results: Sequence[Result], form: str, store: Store, options: Option
 
 def _scores(results: Sequence[Result], form: str, store: Store, options: Options) -> str:
     results = [result for result in chosen.ordered(results) if not result.protocol]
-    asked = Asked(options.columns, contents.records_of(results, store))
+    layout = Layout(options.columns, contents.records_of(results, store))
     if form == "json":
-        return formats.as_json(results, asked)
-    found = contents.tables_of(results, asked.records)
+        return formats.as_json(results, layout)
+    found = contents.tables_of(results, layout.records)
     if form == "csv":
         every = [cell for _, cells in found for cell in cells]
-        return formats.comma_separated(frames.numbers(every, asked))
-    fits = _fitting(options.width, asked) if form == "md" else frames.are_few
+        return formats.comma_separated(frames.numbers(every, layout))
+    fits = _fitting(options.width, layout) if form == "md" else frames.are_few
     return "\n".join(
-        _table(Block(_joined(title, name), own, cells), form, store, asked, options.quiet)
+        _table(Block(_joined(title, name), own, cells), form, store, layout, options.quiet)
         for title, cells in found
         for name, own in frames.blocks(cells, fits)
     )
@@ -86,26 +86,26 @@ def _joined(title: str, block: str) -> str:
     return ", ".join(filter(None, [title, block]))
 
 
-def _fitting(width: int | None, asked: Asked) -> Fits:
+def _fitting(width: int | None, layout: Layout) -> Fits:
     """Whether cells stand side by side in so many characters; in few columns where None."""
     if width is None:
         return frames.are_few
 
     def fits(found: Sequence[Cell]) -> bool:
-        text = formats.markdown(frames.frame(found, DEFAULTS.references, asked), [])
+        text = formats.markdown(frames.frame(found, DEFAULTS.references, layout), [])
         return len(text.partition("\n")[0]) <= width
 
     return fits
 
 
-def _table(block: Block, form: str, store: Store, asked: Asked, quiet: bool) -> str:
+def _table(block: Block, form: str, store: Store, layout: Layout, quiet: bool) -> str:
     title, cells = block.title, block.cells
-    shown = frames.frame(cells, DEFAULTS.references, asked, block.whole)
+    shown = frames.frame(cells, DEFAULTS.references, layout, block.whole)
     label = " ".join(filter(None, [cells[0].results[0].dataset, title]))
     if quiet:
         return _text(form, title, shown, [], label=label)
-    signatures = contents.signatures(cells, asked.records)
-    lines = [note.text for note in contents.notes_of(cells, store, asked)]
+    signatures = contents.signatures(cells, layout.records)
+    lines = [note.text for note in contents.notes_of(cells, store, layout)]
     lines += [f"signature: {each.full}" for each in signatures.values()]
     return _text(form, title, shown, lines, _caption(cells, signatures), label)
 
