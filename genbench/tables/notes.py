@@ -14,7 +14,7 @@ from genbench.protocols import BY_SAMPLES, better
 from genbench.records.names import judge
 from genbench.records.observed import Tuned
 from genbench.records.run import Result
-from genbench.tables import biases, speed
+from genbench.tables import biases, dependence, speed
 from genbench.tables.cells import ONE, OVER, SCORES, SETS, UNMET, Cell, best, lacks_real
 from genbench.tables.frames import noted, rows
 from genbench.tables.speed import Layout
@@ -57,6 +57,7 @@ def of_table(
         *([Note(_MARKED, BEST)] if marked else []),
         *(Note(line, BEST) for line in _unmarked(found, layout)),
         *map(Note, [*speed.notes(rows(found), layout), *further]),
+        *(Note(line, UNIT) for line in dependence.notes(found)),
         *(Note(line) for line in biases.notes(found, references)),
         *map(Note, _published(found)),
     ]

@@ -1,7 +1,7 @@
 """Tables of many metrics: what stands side by side, whose error it is, and where bias decides."""
 
 import pytest
-from made import made
+from made import altered, made
 
 from genbench.protocols import BY_SAMPLES
 from genbench.records.run import Result
@@ -36,6 +36,22 @@ def test_the_columns_of_a_metric_stay_together_where_they_fit() -> None:
     assert [name for name, _ in frames.blocks(shown(*rows))] == [*METRICS[:3]]
 
 
+# --- what compares with papers ---
+
+
+@pytest.mark.parametrize(
+    ("features", "caveat", "remark"),
+    [("inception", "JPEG", True), ("inception", "", False), ("digits", "JPEG", False)],
+)
+def test_the_features_of_papers_on_other_files_are_said_not_to_compare_with_papers(
+    features: str, caveat: str, remark: bool
+) -> None:
+    settings, set_by = {"features": features}, {"frechet.features": features}
+    one = result("gan", settings=settings, overrides=set_by, caveat=caveat)
+    said = f"frechet [features={features}{', not comparable with papers' if remark else ''}]"
+    assert shown(one)[0].head.endswith(f", {said}")
+
+
 # --- whose error ---
 
 
@@ -58,6 +74,35 @@ def test_an_error_over_sample_sets_is_said_beside_it() -> None:
 def test_why_there_is_no_error_is_said() -> None:
     none = made(model="gan", metric="recall", value=0.5, over="no error: it hangs together")
     assert said(none)[0].endswith("; no error: it hangs together")
+
+
+CHAINS = {"chains": 100, "thinning": 2}
+
+
+def of_chains(seed: int = 0, value: float = 1.0, **more) -> Result:
+    drawn = {"sampling": CHAINS, "scored": 1000, "over": "over samples"}
+    return altered(result("dbn", value=value), seed=seed, key=f"dbn{seed}", **{**drawn, **more})
+
+
+def test_states_of_chains_are_said_not_to_be_independent() -> None:
+    (line,) = (
+        line
+        for line in said(of_chains(), result("gan", over="over samples"))
+        if "±" in line and "chains" in line
+    )
+    assert line.startswith("samples of dbn are 1000 states of 100 chains: ± over samples takes")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [of_chains(over="")],  # an error over the test rows
+        [of_chains(scored=100)],  # one state of each chain
+        [of_chains(), of_chains(1, 2.0)],  # an error over the seeds
+    ],
+)
+def test_where_the_error_is_over_something_else_nothing_is_said_of_chains(rows) -> None:
+    assert not any("takes them for independent" in line for line in said(*rows))
 
 
 # --- bias ---
