@@ -29,6 +29,7 @@ from genbench.cli.run import METRICS, Metrics, work
 from genbench.cli.showing import new_console, print_json, say
 from genbench.defaults import DEFAULTS
 from genbench.errors import GenbenchError, UsageError
+from genbench.words import duration
 
 if TYPE_CHECKING:
     from genbench.protocols import Split
@@ -249,6 +250,9 @@ class _Scoring:
     def source(self) -> Any:
         return self.sources.dataset(self.dataset)
 
+    def split(self, fold: int) -> Split:
+        return self.sources.split(self.dataset, fold)
+
 
 def _scoring(
     dataset: str | None, metrics: str, settings: list[str] | None, environment: Environment
@@ -411,6 +415,7 @@ def _judged(
 
     device = choose_device(environment.device)
     for one in rows:
+        counts = judging.counted(one.samples.rows, scoring.source, scoring.split)
         for name in scoring.metrics:
             if scoring.unmet[name]:
                 say(new_console(), f"{one.name}, unmet: {scoring.unmet[name]}")
@@ -427,8 +432,10 @@ def _judged(
                         samples.rows,
                         samples.binary,
                         scoring.source,
+                        scoring.split,
                         metric,
                         device,
+                        counts,
                         _features(scoring, name, environment),
                     )
                     runs = brought.runs(one, scoring.folds, name, overrides, scoring.sources)
@@ -439,6 +446,9 @@ def _judged(
                 failed.append(f"{name}: {error}")
                 say(new_console(), f"Error: {failed[-1]}")
                 continue
+            if not quiet:
+                took = duration(found.seconds)
+                say(new_console(), f"scored {one.name} by {name} in {took}")
             if form == "md":
                 _print_judgement(found, results[0], quiet)
             yield found, results
