@@ -59,6 +59,7 @@ def of_table(
         *map(Note, [*speed.notes(rows(found), layout), *further]),
         *(Note(line, UNIT) for line in dependence.notes(found)),
         *(Note(line) for line in biases.notes(found, references)),
+        *(Note(line) for line in biases.at_real_count(found)),
         *map(Note, _published(found)),
     ]
     return list(dict.fromkeys(notes))

@@ -128,3 +128,18 @@ def test_rows_further_apart_than_that_are_not(half: float) -> None:
 def test_reference_rows_and_rows_without_a_curve_are_left_out() -> None:
     found = shown(curved("gan", 3.0, 2.0), curved("replay", 3.0, 2.1), result("dbn", value=2.1))
     assert not biases.notes(found, ["replay"])
+
+
+def test_rows_of_more_samples_are_said_at_the_count_of_the_real_row() -> None:
+    """A bias of 30 / m: 10.6 at 50, 10.3 at 100, so 10.4 at 75."""
+    real = result("held_out", value=1.0, scored=75)
+    (line,) = biases.at_real_count(shown(curved("gan", 10.6, 10.3), real))
+    said = "frechet on mnist at the 75 samples of held_out, by each row's own curve: gan 10."
+    assert line.startswith(said)
+    assert float(line.split()[-1]) == pytest.approx(10.4, abs=0.05)
+
+
+@pytest.mark.parametrize("count", [100, 40])
+def test_rows_of_as_many_samples_or_of_no_curve_there_are_not(count: int) -> None:
+    real = result("held_out", value=1.0, scored=count)
+    assert not biases.at_real_count(shown(curved("gan", 10.6, 10.3), real, result("dbn")))
