@@ -24,6 +24,7 @@ class Defaults:
     centroids: str
     training_images: str
     covariance: str
+    of_papers: Sequence[str]
     groups: Mapping[str, Sequence[str]]
     features: Mapping[str, str]
 

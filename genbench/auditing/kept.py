@@ -9,7 +9,7 @@ from typing import Any
 
 from genbench.auditing import findings
 from genbench.auditing.scores import Audit, Gap, Row, Scored
-from genbench.auditing.subjects import Asked, examples, hyperparameters
+from genbench.auditing.subjects import Audited, examples, hyperparameters
 from genbench.errors import StoreError, UsageError
 from genbench.plugins.code import FEATURES, identify
 from genbench.protocols import Dataset
@@ -19,28 +19,28 @@ from genbench.records.audits import place
 REVISION = 2  # raised when the numbers, findings or fields of an audit would change
 
 
-def key(asked: Asked) -> str:
+def key(audited: Audited) -> str:
     """sha256 of all that an audit depends on: data, metric, samples, recipes and revisions."""
-    models, data = (asked.centroids, asked.covariance), asked.data
-    features = [(FEATURES, asked.settings[FEATURES])] if asked.settings.get(FEATURES) else []
-    named = [("metric", asked.metric), *(("model", model) for model in models), *features]
+    models, data = (audited.centroids, audited.covariance), audited.data
+    features = [(FEATURES, audited.settings[FEATURES])] if audited.settings.get(FEATURES) else []
+    named = [("metric", audited.metric), *(("model", model) for model in models), *features]
     parts = [identify(*of) for of in named]
     return files.sha256_of_json(
         {
             "audit": REVISION,
             "data": [data.name, data.fold, data.train, data.valid, data.test, data.levels],
-            "samples": asked.samples,
+            "samples": audited.samples,
             "parts": [asdict(part) for part in parts],
-            "settings": dict(asked.settings),
-            **({"orders": asked.orders} if asked.orders is not None else {}),
-            **asked.computed_with,
+            "settings": dict(audited.settings),
+            **({"orders": audited.orders} if audited.orders is not None else {}),
+            **audited.computed_with,
             "recipes": {model: hyperparameters(model, data.name) for model in models},
         }
     )
 
 
 def finished(
-    asked: Asked,
+    audited: Audited,
     source: Dataset,
     metric: Any,
     key: str,
@@ -50,17 +50,17 @@ def finished(
     """The audit of all rows, with its verdict."""
     found = Audit(
         key=key,
-        dataset=asked.data.name,
-        digest=asked.data.digest,
-        caveat=asked.data.caveat,
-        folds=asked.data.folds,
-        metric=asked.metric,
+        dataset=audited.data.name,
+        digest=audited.data.digest,
+        caveat=audited.data.caveat,
+        folds=audited.data.folds,
+        metric=audited.metric,
         unit=metric.unit,
         best=metric.best,
         examples=examples(source.shape),
         rows=tuple(rows),
         remarks=tuple(remarks),
-        orders=asked.orders,
+        orders=audited.orders,
     )
     return replace(found, verdict=tuple(findings.verdict(found)))
 

@@ -11,7 +11,7 @@ import torch
 
 from genbench.auditing import kept, scores, subjects
 from genbench.auditing.scores import Audit, Scored
-from genbench.auditing.subjects import Asked, Subject
+from genbench.auditing.subjects import Audited, Subject
 from genbench.protocols import Dataset, Split
 from genbench.samples import judging
 
@@ -33,7 +33,7 @@ class Watch(Protocol):
 
 
 def made(
-    asked: Asked,
+    audited: Audited,
     source: Dataset,
     device: torch.device,
     path: Path,
@@ -47,18 +47,18 @@ def made(
     samples: those of other audits of the dataset, by name, which are not made again.
     Raises UsageError where the folder cannot be written, GenbenchError where a score is no number.
     """
-    key, metric = kept.key(asked), judging.metric_with(asked.metric, asked.settings)
+    key, metric = kept.key(audited), judging.metric_with(audited.metric, audited.settings)
     before = kept.known(path, key)
     done: list[Scored] = []
     kept.keep(path, key, before)  # before any work, where the folder cannot be written
-    plan, remarks = subjects.subjects(asked, source, device, watch.step)
+    plan, remarks = subjects.subjects(audited, source, device, watch.step)
     watch.plan(plan, len(before))
     seen = None if features is None else features(source.split(subjects.FOLD).to(device))
-    for one in scores.rows(plan, asked, source, metric, device, before, seen, samples):
+    for one in scores.rows(plan, audited, source, metric, device, before, seen, samples):
         done.append(one)
         if len(done) > len(before):
             kept.keep(path, key, done)
         watch.row(one)
-    finished = kept.finished(asked, source, metric, key, [one.row for one in done], remarks)
+    finished = kept.finished(audited, source, metric, key, [one.row for one in done], remarks)
     kept.put(path, finished)
     return finished

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from genbench.auditing.subjects import FOLD, Asked, Subject
+from genbench.auditing.subjects import FOLD, Audited, Subject
 from genbench.comparing import estimates
 from genbench.errors import GenbenchError
 from genbench.precision import float32_products
@@ -104,7 +104,7 @@ class Scored:
 
 def rows(
     plan: Sequence[Subject],
-    asked: Asked,
+    audited: Audited,
     source: Dataset,
     metric: Any,
     device: torch.device,
@@ -125,22 +125,22 @@ def rows(
         if subject.name not in found:
             beside = test if subject.test is None else subject.test.to(device)
             tuned = Split(train, subject.valid.to(device), beside)
-            kept = _kept(subject, source, asked, {} if made is None else made)
+            kept = _kept(subject, source, audited, {} if made is None else made)
             here = judging.given(kept, source, tuned, features=features)
-            found[subject.name] = _scored(subject, kept, metric, here, found, asked)
+            found[subject.name] = _scored(subject, kept, metric, here, found, audited)
         yield found[subject.name]
 
 
-def _stream(subject: Subject, asked: Asked) -> tuple[str, ...]:
-    return "audit", asked.data.name, subject.name, "score"
+def _stream(subject: Subject, audited: Audited) -> tuple[str, ...]:
+    return "audit", audited.data.name, subject.name, "score"
 
 
 def _kept(
-    subject: Subject, source: Dataset, asked: Asked, made: dict[str, np.ndarray]
+    subject: Subject, source: Dataset, audited: Audited, made: dict[str, np.ndarray]
 ) -> np.ndarray:
     """The samples, made once, and kept as samples of a model are kept."""
     if subject.name not in made:
-        with seeded(*_stream(subject, asked)), float32_products():
+        with seeded(*_stream(subject, audited)), float32_products():
             made[subject.name] = pixels.as_stored(subject.make().clamp(*source.range), source)
     return made[subject.name]
 
@@ -151,11 +151,11 @@ def _scored(
     metric: Any,
     here: judging.Given,
     found: Mapping[str, Scored],
-    asked: Asked,
+    audited: Audited,
 ) -> Scored:
     """Scores what was kept."""
     try:
-        score = judging.score(subject.name, metric, here, _stream(subject, asked))
+        score = judging.score(subject.name, metric, here, _stream(subject, audited))
     except ValueError as error:
         raise GenbenchError(f"{subject.name} cannot be scored: {error}") from error
     said = judging.fold_score(FOLD, score)
@@ -171,7 +171,7 @@ def _scored(
         warnings=said.warnings,
     )
     scored, others = Scored(row, single), [found[name] for name in subject.against]
-    if asked.orders is None:
+    if audited.orders is None:
         return replace(scored, row=replace(row, gaps=_paired(single, others, metric.best)))
     real = [one.row for one in found.values() if one.row.kind in REAL]
     return replace(scored, row=replace(row, gaps=_by_value(row, others, real, metric.best)))

@@ -30,7 +30,7 @@ LINEAR = (30, 60, 100, 200)  # dimensions that linear reconstructions keep
 
 
 @dataclass(frozen=True)
-class Asked:
+class Audited:
     """What is audited: a metric on a dataset, by the `samples` that its protocol draws.
 
     centroids: the model that averages training rows. covariance: the model that keeps their mean
@@ -73,7 +73,7 @@ def examples(shape: Sequence[int]) -> str:
 
 
 def subjects(
-    asked: Asked,
+    audited: Audited,
     source: Dataset,
     device: torch.device,
     watch: Callable[[int, int], None] = lambda step, steps: None,
@@ -84,35 +84,35 @@ def subjects(
     """
     split, called = source.split(FOLD), examples(source.shape)
     train, valid = split.train, split.valid
-    m, n = min(asked.samples, len(train)), len(train)
+    m, n = min(audited.samples, len(train)), len(train)
     first = f"the first {m:,} training {called}" if m < n else f"all {n:,} training {called}"
     whole = f"all {n:,} training {called}"
     real, remarks = _held_out(split, called)
     held_out = tuple(one.name for one in real if one.kind == "held_out")
-    judged = "images" in (asked.orders or ())  # by whether it ranks what was trained on below
+    judged = "images" in (audited.orders or ())  # by whether it ranks what was trained on below
     found = [*real] if judged else []
     found.append(Subject("images", first, lambda: train[:m], valid))
     if m < n:
         found.append(Subject("all", whole, lambda: train, valid, (first,), n / m))
     copies, omitted = _copies(source, train[:m], valid, first, called)
     found += [*([] if judged else real), *copies]
-    if asked.orders is not None:
+    if audited.orders is not None:
         found.append(_halves(split, called))
 
     def fitted(model: str, rows: Tensor) -> Callable[[], Tensor]:
-        return lambda: _samples_of(model, rows, m, asked.data.name, source.shape, device, watch)
+        return lambda: _samples_of(model, rows, m, audited.data.name, source.shape, device, watch)
 
-    name, slow = f"{asked.centroids} centroids of", 2.5  # trainings take the square of the rows
-    make = fitted(asked.centroids, train[:m])
+    name, slow = f"{audited.centroids} centroids of", 2.5  # trainings take the square of the rows
+    make = fitted(audited.centroids, train[:m])
     found.append(Subject("centroids", f"{name} {first}", make, valid, (first,), slow))
     if m < n:
-        make, weight = fitted(asked.centroids, train), slow * (n / m) ** 2
+        make, weight = fitted(audited.centroids, train), slow * (n / m) ** 2
         found.append(Subject("centroids", f"{name} {whole}", make, valid, (whole, first), weight))
-    name = f"samples of {asked.covariance}, fitted to {whole}"
-    found.append(Subject("covariance", name, fitted(asked.covariance, train), valid, (first,)))
+    name = f"samples of {audited.covariance}, fitted to {whole}"
+    found.append(Subject("covariance", name, fitted(audited.covariance, train), valid, (first,)))
     found += _controls(source, train, m, valid, first, called)
     if judged:  # exact copies are the worst to such a metric: real rows are those held out
-        kinds = asked.orders or ()
+        kinds = audited.orders or ()
         found = [replace(s, against=held_out) if s.kind in kinds else s for s in found]
     return found, [*remarks, *omitted]
 

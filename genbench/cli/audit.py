@@ -94,15 +94,15 @@ def _audits(
     sources, samples = Sources(parsing.data_folder(data_dir)), {}
     for metric in metrics:
         try:
-            asked = _asked(sources, name, metric)
-            yield _current(asked, sources, where, folders, quiet, samples)
+            audited = _audited(sources, name, metric)
+            yield _current(audited, sources, where, folders, quiet, samples)
         except GenbenchError as error:
             if len(metrics) == 1 or error.exit_code == UsageError.exit_code:
                 raise
             say(new_console(), f"{metric}: {error}")
 
 
-def _asked(sources: Sources, dataset: str, metric: str) -> subjects.Asked:
+def _audited(sources: Sources, dataset: str, metric: str) -> subjects.Audited:
     """Raises GenbenchError where the metric cannot judge samples of this dataset."""
     from genbench.auditing import subjects
     from genbench.plugins import registry
@@ -111,10 +111,10 @@ def _asked(sources: Sources, dataset: str, metric: str) -> subjects.Asked:
 
     data = sources.identity(dataset, subjects.FOLD)
     settings = featured.settings_of(metric, {}, dataset, sources.dataset(dataset))
-    lacks = needs.unmet(needs.Asked(metric, settings, data), sources)
+    lacks = needs.unmet(needs.Pair(metric, settings, data), sources)
     if lacks:
         raise GenbenchError(f"{lacks}: there is nothing to audit")
-    return subjects.Asked(
+    return subjects.Audited(
         data=data,
         metric=metric,
         centroids=DEFAULTS.centroids,
@@ -127,7 +127,7 @@ def _asked(sources: Sources, dataset: str, metric: str) -> subjects.Asked:
 
 
 def _current(
-    asked: subjects.Asked,
+    audited: subjects.Audited,
     sources: Sources,
     device: torch.device,
     folders: Sequence[Path],
@@ -138,21 +138,21 @@ def _current(
     from genbench.auditing import kept, making, subjects
     from genbench.records import audits
 
-    name = asked.data.name
-    paths = [audits.place(folder, name, asked.metric) for folder in folders]
-    key = kept.key(asked)
+    name = audited.data.name
+    paths = [audits.place(folder, name, audited.metric) for folder in folders]
+    key = kept.key(audited)
     for found in (kept.current(path, key) for path in paths):
         if found is not None:
             return found
 
     def features(split: Split) -> Any:
-        taken = asked.settings.get("features")
+        taken = audited.settings.get("features")
         return sources.features(name, taken, subjects.FOLD, split) if taken else None
 
     source = sources.dataset(name)
     try:
         with Watch(new_console(), quiet) as watch:
-            return making.made(asked, source, device, paths[0], watch, features, samples)
+            return making.made(audited, source, device, paths[0], watch, features, samples)
     except KeyboardInterrupt:
         typer.echo("Interrupted; the same command goes on from the last row.", err=True)
         raise

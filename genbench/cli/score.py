@@ -30,6 +30,7 @@ from genbench.cli.run import METRICS, Metrics, work
 from genbench.cli.showing import new_console, print_json, say
 from genbench.defaults import DEFAULTS
 from genbench.errors import GenbenchError, UsageError
+from genbench.words import duration
 
 if TYPE_CHECKING:
     from genbench.protocols import Split
@@ -138,10 +139,10 @@ def score(
     else:
         _check_files(files, models, named)
         label = _Label(name, source or "", date or "", replacing)
-        asked = _asked(dataset, metrics, settings, environment)
+        scoring = _scoring(dataset, metrics, settings, environment)
         paths = [*dict.fromkeys(path.expanduser() for path in files or [])]
         shown = Options(quiet=quiet, notes=notes)
-        whole = _files(paths, asked, label, environment, no_references, form, shown)
+        whole = _files(paths, scoring, label, environment, no_references, form, shown)
     if not whole:
         raise typer.Exit(1)
 
@@ -240,7 +241,7 @@ def _do(runs: Sequence[Run], environment: Environment, quiet: bool) -> list[Resu
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Scoring:
     """On which dataset files are scored, by which metrics, and what was set of each."""
 
     dataset: str
@@ -255,14 +256,17 @@ class _Asked:
     def source(self) -> Any:
         return self.sources.dataset(self.dataset)
 
+    def split(self, fold: int) -> Split:
+        return self.sources.split(self.dataset, fold)
 
-def _asked(
+
+def _scoring(
     dataset: str | None, metrics: str, settings: list[str] | None, environment: Environment
-) -> _Asked:
+) -> _Scoring:
     """Raises UsageError and DataError where files cannot be scored so."""
     from genbench.plugins import registry
     from genbench.running.data import Sources
-    from genbench.running.needs import Asked, unmet
+    from genbench.running.needs import Pair, unmet
     from genbench.running.plan import metrics_of
     from genbench.samples import featured, judging
 
@@ -280,13 +284,13 @@ def _asked(
         metric: featured.settings_of(metric, overrides.get(metric, {}), name, source)
         for metric in names
     }
-    lacks = {m: unmet(Asked(m, settings_of[m], folds[0]), sources) for m in names}
-    return _Asked(name, names, overrides, settings_of, sources, folds, lacks)
+    lacks = {m: unmet(Pair(m, settings_of[m], folds[0]), sources) for m in names}
+    return _Scoring(name, names, overrides, settings_of, sources, folds, lacks)
 
 
 def _files(
     paths: Sequence[Path],
-    asked: _Asked,
+    scoring: _Scoring,
     label: _Label,
     environment: Environment,
     alone: bool,
@@ -302,18 +306,18 @@ def _files(
     from genbench.samples import reading
     from genbench.tables import contents, texts
 
-    found = [reading.read(path, asked.dataset, asked.source) for path in paths]
+    found = [reading.read(path, scoring.dataset, scoring.source) for path in paths]
     rows = _brought(found, paths, label)
     if label.name:
-        _check_name(rows[0], asked, label, environment)
-    runs = [] if alone else _reference_runs(found, asked, environment)
+        _check_name(rows[0], scoring, label, environment)
+    runs = [] if alone else _reference_runs(found, scoring, environment)
     if label.name or pending(runs, environment.store):
         environment.store.prepare()  # before any work, where the folder cannot be written
     with TemporaryDirectory(prefix="genbench-score-") as folder:
         own = environment.store if label.name else Stores([Path(folder), *_read(environment)])
         failed: list[str] = []
         judged = list(
-            _judged(rows, asked, environment, own, bool(label.name), form, shown.quiet, failed)
+            _judged(rows, scoring, environment, own, bool(label.name), form, shown.quiet, failed)
         )
         references = _do(runs, environment, shown.quiet)
         results = [result for _, kept in judged for result in kept]
@@ -321,7 +325,7 @@ def _files(
         if form == "json":
             scores = [_as_json(one, kept, records) for one, kept in judged]
             print_json(
-                {"dataset": asked.dataset, "scores": scores, "failed": failed, **_unmet(asked)}
+                {"dataset": scoring.dataset, "scores": scores, "failed": failed, **_unmet(scoring)}
                 | {"references": [*map(flat, references)]}
             )
         elif results or references:
@@ -333,8 +337,8 @@ def _read(environment: Environment) -> list[Path]:
     return [environment.results_dir, *environment.beside]
 
 
-def _unmet(asked: _Asked) -> dict[str, Any]:
-    return {"unmet": {metric: text for metric, text in asked.unmet.items() if text}}
+def _unmet(scoring: _Scoring) -> dict[str, Any]:
+    return {"unmet": {metric: text for metric, text in scoring.unmet.items() if text}}
 
 
 def _brought(found: Sequence[Samples], paths: Sequence[Path], label: _Label) -> list[Brought]:
@@ -354,18 +358,18 @@ def _brought(found: Sequence[Samples], paths: Sequence[Path], label: _Label) -> 
     ]
 
 
-def _check_name(one: Brought, asked: _Asked, label: _Label, environment: Environment) -> None:
+def _check_name(one: Brought, scoring: _Scoring, label: _Label, environment: Environment) -> None:
     """Raises UsageError where other samples have the name; with --replace these take its place."""
     from genbench.plugins import registry
     from genbench.running import brought
 
     if one.name.replace("-", "_") in registry.names("model"):
         raise UsageError(f"{one.name!r} is a registered model; --as takes another name")
-    runs = brought.runs(one, asked.folds, asked.metrics[0], {}, asked.sources)
+    runs = brought.runs(one, scoring.folds, scoring.metrics[0], {}, scoring.sources)
     others = brought.others(environment.store, runs)
     if others and not label.replace:
         raise UsageError(
-            f"{one.name!r} on {asked.dataset} is of other samples, of "
+            f"{one.name!r} on {scoring.dataset} is of other samples, of "
             f"{others[0].source.get('file', 'a model')}: give another name, or --replace"
         )
     for run in others:
@@ -373,22 +377,22 @@ def _check_name(one: Brought, asked: _Asked, label: _Label, environment: Environ
 
 
 def _reference_runs(
-    samples: Sequence[Samples], asked: _Asked, environment: Environment
+    samples: Sequence[Samples], scoring: _Scoring, environment: Environment
 ) -> list[Run]:
     """The reference rows beside samples that are means: as many of each as there are samples."""
     from genbench.front import plan
 
     counts = dict.fromkeys(len(one.rows) for one in samples if not one.binary)
-    metrics = [metric for metric in asked.metrics if not asked.unmet[metric]]
+    metrics = [metric for metric in scoring.metrics if not scoring.unmet[metric]]
     return [
         run
         for count in (counts if metrics else ())
         for run in plan(
             DEFAULTS.references,
-            asked.dataset,
+            scoring.dataset,
             metrics,
             samples=count,
-            settings=asked.overrides,
+            settings=scoring.overrides,
             data_dir=environment.data_dir,
         )
     ]
@@ -396,7 +400,7 @@ def _reference_runs(
 
 def _judged(
     rows: Sequence[Brought],
-    asked: _Asked,
+    scoring: _Scoring,
     environment: Environment,
     store: Store,
     keep: bool,
@@ -415,12 +419,13 @@ def _judged(
 
     device = choose_device(environment.device)
     for one in rows:
-        for name in asked.metrics:
-            if asked.unmet[name]:
-                say(new_console(), f"{one.name}, unmet: {asked.unmet[name]}")
+        counts = judging.counted(one.samples.rows, scoring.source, scoring.split)
+        for name in scoring.metrics:
+            if scoring.unmet[name]:
+                say(new_console(), f"{one.name}, unmet: {scoring.unmet[name]}")
                 continue
-            overrides, kept = asked.overrides.get(name, {}), one.samples.rows if keep else None
-            metric = judging.metric_with(name, asked.settings[name])
+            overrides, kept = scoring.overrides.get(name, {}), one.samples.rows if keep else None
+            metric = judging.metric_with(name, scoring.settings[name])
             if not quiet:
                 say(new_console(), f"scoring {one.name} by {name}")
             samples = one.samples
@@ -430,12 +435,14 @@ def _judged(
                         one.name,
                         samples.rows,
                         samples.binary,
-                        asked.source,
+                        scoring.source,
+                        scoring.split,
                         metric,
                         device,
-                        _features(asked, name, environment),
+                        counts,
+                        _features(scoring, name, environment),
                     )
-                    runs = brought.runs(one, asked.folds, name, overrides, asked.sources)
+                    runs = brought.runs(one, scoring.folds, name, overrides, scoring.sources)
                     results = brought.keep(store, runs, found, device, kept)
             except GenbenchError as error:
                 if error.exit_code != 1:
@@ -443,19 +450,22 @@ def _judged(
                 failed.append(f"{name}: {error}")
                 say(new_console(), f"Error: {failed[-1]}")
                 continue
+            if not quiet:
+                took = duration(found.seconds)
+                say(new_console(), f"scored {one.name} by {name} in {took}")
             if form == "md":
                 _print_judgement(found, results[0], quiet)
             yield found, results
 
 
-def _features(asked: _Asked, metric: str, environment: Environment) -> Any:
+def _features(scoring: _Scoring, metric: str, environment: Environment) -> Any:
     """What gives the metric its features on a fold; None where it takes none."""
-    name, kept = asked.settings[metric].get("features"), environment.store.features
+    name, kept = scoring.settings[metric].get("features"), environment.store.features
     if not name:
         return None
 
     def of(fold: int, split: Split) -> Any:
-        return asked.sources.features(asked.dataset, name, fold, split, kept)
+        return scoring.sources.features(scoring.dataset, name, fold, split, kept)
 
     return of
 

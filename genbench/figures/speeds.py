@@ -22,7 +22,7 @@ from genbench.figures.rows import Panel
 from genbench.figures.style import Drawn
 from genbench.tables import frames
 from genbench.tables.cells import Cell
-from genbench.tables.speed import Asked, Records, notes, samples_per_second
+from genbench.tables.speed import Layout, Records, notes, samples_per_second
 from genbench.words import three_digits
 
 BLUE, ORANGE = sns.color_palette("colorblind").as_hex()[:2]
@@ -88,7 +88,7 @@ def _said(found: Sequence[tuple[str, Sequence[Cell]]], records: Records) -> list
     bars = dict.fromkeys(f"bars: ± {captions.over(cell)}" for cell in scored if cell.over)
     bare = style.listed([cell.label for cell in scored if cell.error is None])
     bars |= {f"no bar, since no standard error is known: {bare}": None} if bare else {}
-    timed = notes(frames.rows(every), Asked(("sample",), records))
+    timed = notes(frames.rows(every), Layout(("sample",), records))
     return [*bars, *timed, *captions.remarks(found)]
 
 

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from genbench.defaults import DEFAULTS
 from genbench.errors import AlteredError, UsageError
 from genbench.plugins import recipe, registry
+from genbench.plugins.code import FEATURES
 from genbench.records.files import sha256_of_json
 from genbench.records.run import Result, Run
 
@@ -34,8 +36,13 @@ def settings(result: Result) -> dict[str, Any]:
 
 
 def judge(result: Result) -> str:
-    """The metric, and what was set of it: "parzen [sigma=0.2]"."""
+    """The metric, and what was set of it: "parzen [sigma=0.2]".
+
+    With a remark where its features are those of papers, and the data's files are not.
+    """
     marks = [f"{key}={value}" for key, value in settings(result).items()]
+    of_papers = result.run.settings.get(FEATURES) in DEFAULTS.of_papers
+    marks += ["not comparable with papers"] if of_papers and result.caveat else []
     return f"{result.metric} [{', '.join(marks)}]" if marks else result.metric
 
 

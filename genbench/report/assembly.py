@@ -12,7 +12,7 @@ from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.report import cell, page, scores, sections
 from genbench.tables import contents
-from genbench.tables.speed import Asked
+from genbench.tables.speed import Layout
 from genbench.words import several
 
 
@@ -27,17 +27,17 @@ def report(
 
     folders: of results, in which audits are kept.
     """
-    asked = Asked(records=contents.records_of(results, store))
-    found = contents.tables_of(results, asked.records)
+    layout = Layout(records=contents.records_of(results, store))
+    found = contents.tables_of(results, layout.records)
     looked_at, not_looked_at = sections.sections(results, store, folders)
     return page.Report(
         title=_title(results),
         version=version,
         compared=_compared(results),
-        tables=[scores.table(title, cells, store, asked) for title, cells in found],
+        tables=[scores.table(title, cells, store, layout) for title, cells in found],
         sections=looked_at,
         figures=[one for one in figures if isinstance(one, page.Figure)],
-        records=[cell.record(one, asked.records) for _, cells in found for one in cells],
+        records=[cell.record(one, layout.records) for _, cells in found for one in cells],
         absent=[*not_looked_at, *(one for one in figures if isinstance(one, page.Absent))],
     )
 

@@ -10,14 +10,14 @@ from genbench.report import page
 from genbench.tables import contents
 from genbench.tables.cells import Cell, best
 from genbench.tables.notes import BEST, OTHER
-from genbench.tables.speed import Asked
+from genbench.tables.speed import Layout
 from genbench.words import MISSING
 
 _OURS, _PUBLISHED, _VERDICT = "this suite", "published", "verdict"
 _Column = tuple[str, str, Callable[[Cell], str]]  # the dataset's head, the part, what it shows
 
 
-def table(title: str, cells: Sequence[Cell], store: Store, asked: Asked) -> page.Table:
+def table(title: str, cells: Sequence[Cell], store: Store, layout: Layout) -> page.Table:
     """The table under its caption, its signatures and notes below."""
     metrics = ", ".join(dict.fromkeys(cell.results[0].metric for cell in cells))
     columns = [
@@ -26,7 +26,7 @@ def table(title: str, cells: Sequence[Cell], store: Store, asked: Asked) -> page
         for part in _parts([cell for cell in cells if cell.head == head])
     ]
     split = any(name != _OURS for _, name, _ in columns)
-    said = contents.notes_of(cells, store, asked)
+    said = contents.notes_of(cells, store, layout)
     above = [page.sentence(note.text, note.about == BEST) for note in said if note.about != OTHER]
     return page.Table(
         title=f"Scores by {title or metrics}",
@@ -39,7 +39,7 @@ def table(title: str, cells: Sequence[Cell], store: Store, asked: Asked) -> page
         caption=" ".join(above),
         signatures=[
             page.Signature(head, each.short, each.full)
-            for head, each in contents.signatures(cells, asked.records).items()
+            for head, each in contents.signatures(cells, layout.records).items()
         ],
         notes=[note.text for note in said if note.about == OTHER],
     )

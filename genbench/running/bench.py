@@ -89,12 +89,16 @@ class Bench:
         return {name: tensor.to(self.device) for name, tensor in copies.items()}
 
     def check_unchanged(self, run: Run) -> None:
-        """Raises DataError or UsageError where data or code are no longer those of the plan."""
+        """Raises DataError or UsageError where data, code or weights are no longer the plan's."""
         now = self.sources.identity(run.data.name, run.data.fold)
         if (now.train, now.valid, now.test) != (run.data.train, run.data.valid, run.data.test):
             raise DataError(f"the rows of {run.data.name} changed after the run was planned")
         if installed(run) != run.parts:
             raise UsageError(f"the code of {run.model} or a metric changed after it was planned")
+        weights = self.sources.computed_with(run.settings, run.data.name)
+        if any(run.score_reads.get(name) != digest for name, digest in weights.items()):
+            by = f"features {run.settings[code.FEATURES]!r}, which {run.metric} takes"
+            raise UsageError(f"the weights of {by}, changed after the run was planned")
 
     def code(self, *roles: str, of: Run | None = None) -> dict[str, str]:
         """sha256 of the installed code of the parts of a run in these roles, for the record.

@@ -108,8 +108,8 @@ def keep(
             note = as_note(Drawn(judged.kind, Training()))
             store.put_samples(run, rows, note, _machine(device))
         signature = of_settings(run.metric, run.settings, run.data.levels)
-        code = {"code": digests(roles(run))}
-        store.put(result, {**_machine(device), **code, "signature": signature}, single)
+        more = {"code": digests(roles(run)), "seconds": {"score": judged.seconds / len(asked)}}
+        store.put(result, {**_machine(device), **more, "signature": signature}, single)
         found.append(result)
     return found
 

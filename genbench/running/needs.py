@@ -17,8 +17,8 @@ SAMPLES = "a file of samples"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A cell that may stay empty: a metric with its settings, on a fold's rows.
+class Pair:
+    """A cell that may stay empty: a model and a metric with its settings, on a fold's rows.
 
     model: a registered name, with its hyperparameters, or empty for samples that were brought.
     """
@@ -30,57 +30,55 @@ class Asked:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def unmet(asked: Asked, sources: Sources) -> str:
+def unmet(pair: Pair, sources: Sources) -> str:
     """Why a cell stays empty: the need that is not met, in a sentence; empty where all are.
 
     Raises UsageError for a metric that takes what there is not.
     """
-    judge, dataset = _judge(asked), sources.dataset(asked.data.name)
-    can = abilities(registry.load("model", asked.model)) if asked.model else frozenset[str]()
+    judge, dataset = _judge(pair), sources.dataset(pair.data.name)
+    can = abilities(registry.load("model", pair.model)) if pair.model else frozenset[str]()
     takes = needs(judge)
     for name in takes:
         if name not in NEEDS:
             hint = registry.nearest(name, NEEDS)
-            raise UsageError(f"metric {asked.metric!r} takes {name!r}, which nobody gives; {hint}")
-    if can & {"labelled", "conditional"} and "train" not in asked.data.labels:
-        return f"{asked.model} needs labels, and {asked.data.name} has none"
-    model = asked.model or SAMPLES
+            raise UsageError(f"metric {pair.metric!r} takes {name!r}, which nobody gives; {hint}")
+    if can & {"labelled", "conditional"} and "train" not in pair.data.labels:
+        return f"{pair.model} needs labels, and {pair.data.name} has none"
+    model = pair.model or SAMPLES
     lacks = [name for name in getattr(judge, "requires", ()) if name not in can]
     if lacks:
-        return f"{asked.metric} needs a model with {' and '.join(lacks)}; {model} has none"
+        return f"{pair.metric} needs a model with {' and '.join(lacks)}; {model} has none"
     needed = [name for name, must in takes.items() if must]
-    reasons = (_lack(name, asked.metric, model, can, dataset, asked.data) for name in needed)
-    return (
-        next(filter(None, reasons), "") or _refused(asked, sources) or _featureless(asked, sources)
-    )
+    reasons = (_lack(name, pair.metric, model, can, dataset, pair.data) for name in needed)
+    return next(filter(None, reasons), "") or _refused(pair, sources) or _featureless(pair, sources)
 
 
-def _refused(asked: Asked, sources: Sources) -> str:
+def _refused(pair: Pair, sources: Sources) -> str:
     """Why a model says that it cannot be judged so; empty where it does not."""
-    refuses = getattr(registry.load("model", asked.model), "unmet", None) if asked.model else None
+    refuses = getattr(registry.load("model", pair.model), "unmet", None) if pair.model else None
     if refuses is None:
         return ""
-    split, takes = sources.split(asked.data.name, asked.data.fold), needs(_judge(asked))
+    split, takes = sources.split(pair.data.name, pair.data.fold), needs(_judge(pair))
     rows = {name: len(getattr(split, name)) for name in ("train", "valid", "test")}
-    why = refuses(takes, asked.hyperparameters, rows)
-    return f"{asked.model} by {asked.metric} on {asked.data.name}: {why}" if why else ""
+    why = refuses(takes, pair.hyperparameters, rows)
+    return f"{pair.model} by {pair.metric} on {pair.data.name}: {why}" if why else ""
 
 
-def _judge(asked: Asked) -> Any:
-    return registry.load("metric", asked.metric)
+def _judge(pair: Pair) -> Any:
+    return registry.load("metric", pair.metric)
 
 
-def _featureless(asked: Asked, sources: Sources) -> str:
+def _featureless(pair: Pair, sources: Sources) -> str:
     """Why a metric's features cannot be had of these rows; empty where they can, or it has none."""
-    if FEATURES not in asked.settings:
-        must = needs(_judge(asked)).get(FEATURES)
-        return f"{asked.metric} takes features, and has no setting that names them" if must else ""
-    features = sources.featured(asked.data.name, asked.settings[FEATURES])
+    if FEATURES not in pair.settings:
+        must = needs(_judge(pair)).get(FEATURES)
+        return f"{pair.metric} takes features, and has no setting that names them" if must else ""
+    features = sources.featured(pair.data.name, pair.settings[FEATURES])
     lack = features.lack()
-    if not lack and hasattr(_judge(asked), "unmet"):
-        density = getattr(sources.dataset(asked.data.name), "density", None)
-        lack = _judge(asked).unmet(features.extractor(), density)
-    return f"{asked.metric} on {asked.data.name}: {lack}" if lack else ""
+    if not lack and hasattr(_judge(pair), "unmet"):
+        density = getattr(sources.dataset(pair.data.name), "density", None)
+        lack = _judge(pair).unmet(features.extractor(), density)
+    return f"{pair.metric} on {pair.data.name}: {lack}" if lack else ""
 
 
 def _lack(name: str, metric: str, model: str, can: frozenset[str], dataset: Any, data: Data) -> str:
@@ -90,7 +88,7 @@ def _lack(name: str, metric: str, model: str, can: frozenset[str], dataset: Any,
     if name == "samples" and not _draws(model):
         return f"{metric} needs samples, and {model} draws none"
     if name == "sample_labels" and "conditional" not in can:
-        return f"{metric} needs samples of asked labels, and {model} draws none such"
+        return f"{metric} needs samples of pair labels, and {model} draws none such"
     if name == "labels" and {*data.labels} != {"train", "valid", "test"}:
         return f"{metric} needs labels, and {data.name} has none"
     if name == "density" and getattr(dataset, "density", None) is None:

@@ -20,7 +20,7 @@ from genbench.records.standing import installed, standing
 from genbench.records.store import Store
 from genbench.running import labels
 from genbench.running.data import Sources
-from genbench.running.needs import Asked, unmet
+from genbench.running.needs import Pair, unmet
 from genbench.samples import featured
 
 MOST_CHAINS, LEAST_STATES = 100, 100  # of chains that start at training images
@@ -84,7 +84,7 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
             for which, data, metric in product(sets, folds, metrics):
                 run = _run(question, recipes[model], model, seed, data, metric, sources)
                 if which == 0 or run.draws:
-                    cell = Asked(metric, run.settings, data, model, run.hyperparameters)
+                    cell = Pair(metric, run.settings, data, model, run.hyperparameters)
                     lacks = unmet(cell, sources)
                     if not lacks and run.fit_reads.get("shown"):
                         labels.of_training(run, sources.split(dataset, data.fold))

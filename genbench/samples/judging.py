@@ -22,6 +22,7 @@ from genbench.records.pages import Pages
 from genbench.samples import pixels
 from genbench.samples.pixels import Deferred, as_scored, as_stored, digests, levels_of
 from genbench.seeding import seeded
+from genbench.timing import Clock, timed
 
 
 @dataclass(frozen=True)
@@ -141,13 +142,24 @@ class FoldScore:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """distinct: how many samples differ. copies: by fold, the share of samples that are, byte for
+    byte, training rows. doubts: what is odd about the samples.
+    """
+
+    distinct: int
+    copies: Sequence[float]
+    doubts: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What a metric says of samples on a dataset: the mean over its folds, as in the table.
 
     error: over the test examples of the only fold, or over the folds, as `over` says.
-    kind: "mean" or "binary". copies: by fold, the share of samples that are, byte for byte,
-    training rows. folds: what the metric says of each. per_example: of each fold, the scores of
-    the single test rows, where the metric gives some. doubts: what is odd about the samples.
+    kind: "mean" or "binary". folds: what the metric says of each. per_example: of each fold, the
+    scores of the single test rows, where the metric gives some. seconds: that the metric took, on
+    all folds together. doubts: what is odd about the samples.
     """
 
     name: str
@@ -155,6 +167,7 @@ class Judgement:
     samples: int
     distinct: int
     copies: Sequence[float]
+    seconds: float
     value: float
     error: float | None
     over: str
@@ -175,37 +188,47 @@ def metric_with(name: str, settings: Mapping[str, Any]) -> Any:
         raise UsageError(f"{name} cannot be built with {checked}: {error}") from error
 
 
+def counted(rows: np.ndarray, dataset: Dataset, splits: Callable[[int], Split]) -> Counted:
+    """What can be counted of samples, kept as `rows` (m, d), on the folds of a dataset."""
+    own, copies, odd = digests(rows), [], dict[str, None]()
+    for fold in range(dataset.folds):
+        split = splits(fold)
+        train = set(digests(as_stored(split.train, dataset)))
+        copies.append(sum(row in train for row in own) / len(own))
+        odd |= dict.fromkeys(doubts(as_given_part(rows, dataset), split.test))
+    return Counted(len(set(own)), copies, [*odd])
+
+
 def judge(
     name: str,
     rows: np.ndarray,
     binary: bool,
     dataset: Dataset,
+    splits: Callable[[int], Split],
     metric: Any,
     device: torch.device,
+    counts: Counted,
     features: Callable[[int, Split], Any] | None = None,
 ) -> Judgement:
     """Scores checked samples, kept as `rows` (m, d), on every fold of a dataset.
 
-    features: what a metric that takes features is given on a fold.
+    splits: gives each fold. features: what a metric that takes features is given on a fold.
 
     Raises GenbenchError where the metric refuses them or gives no number.
     """
-    own, copies, folds, single = digests(rows), [], [], []
-    odd: dict[str, None] = {}
+    folds, single, seconds = [], [], 0.0
     for fold in range(dataset.folds):
-        split = dataset.split(fold)
-        odd |= dict.fromkeys(doubts(as_given_part(rows, dataset), split.test))
-        train = set(digests(as_stored(split.train, dataset)))
-        copies.append(sum(row in train for row in own) / len(own))
-        there = split.to(device)
-        more = {} if features is None else {"features": features(fold, there)}
-        here = given(rows, dataset, there, **more)
+        split, clock = splits(fold).to(device), Clock()
+        more = {} if features is None else {"features": features(fold, split)}
+        here = given(rows, dataset, split, **more)
         try:
-            found = score(name, metric, here, ("file", name, 0, "score", fold))
+            with timed(device, clock):
+                found = score(name, metric, here, ("file", name, 0, "score", fold))
         except GenbenchError:
             raise
         except Exception as error:  # a stranger's metric may raise anything
             raise ModelError(f"{name} cannot be scored: {reason(error)}") from error
+        seconds += clock.seconds
         folds.append(fold_score(fold, found))
         single.append(None if found.per_example is None else found.per_example.cpu().numpy())
     values = [fold.value for fold in folds]
@@ -214,8 +237,9 @@ def judge(
         name=name,
         kind="binary" if binary else "mean",
         samples=len(rows),
-        distinct=len(set(own)),
-        copies=copies,
+        distinct=counts.distinct,
+        copies=counts.copies,
+        seconds=seconds,
         value=fmean(values),
         error=between if len(folds) > 1 else folds[0].stderr,
         over="folds" if len(folds) > 1 else "examples",
@@ -223,7 +247,7 @@ def judge(
         best=metric.best,
         folds=folds,
         per_example=single,
-        doubts=tuple(odd),
+        doubts=counts.doubts,
     )
 
 

@@ -21,12 +21,12 @@ from genbench.tables import columns, published
 from genbench.tables.columns import Column
 from genbench.tables.published import Published
 from genbench.tables.signature import Protocol
-from genbench.tables.speed import Asked
+from genbench.tables.speed import Layout
 from genbench.words import several, value_and_error
 
 UNMET = "n/a"  # what a cell shows whose needs are not met
 BINARY = "binary"  # the kind of samples that published values, all of means, do not belong beside
-SCORES = Asked()
+SCORES = Layout()
 ONE, SETS = "examples", "sets"  # the error is that of one score; of several sets of samples too
 OVER = {
     ONE: "standard error over the test examples of one run",

@@ -11,12 +11,12 @@ from genbench.defaults import DEFAULTS
 from genbench.records import audits, names
 from genbench.records.run import Result
 from genbench.records.store import Store
-from genbench.tables import biases, brief, cells, chosen, notes, signature
+from genbench.tables import biases, brief, cells, chosen, dependence, notes, signature
 from genbench.tables.cells import Cell
 from genbench.tables.centroids import on_centroids
 from genbench.tables.notes import Note
 from genbench.tables.signature import Protocol, Signature
-from genbench.tables.speed import Asked, Records
+from genbench.tables.speed import Layout, Records
 
 
 def records_of(results: Sequence[Result], store: Store) -> Records:
@@ -39,18 +39,19 @@ def tables_of(
     ]
 
 
-def notes_of(found: Sequence[Cell], store: Store, asked: Asked) -> list[Note]:
+def notes_of(found: Sequence[Cell], store: Store, layout: Layout) -> list[Note]:
     """The sentences under a table, but for its signatures."""
     centroids, audited = _on_metrics(found, store)
     further = [*centroids, *audited]
-    return notes.of_table(found, DEFAULTS.references, further, asked, store.folder_of)
+    return notes.of_table(found, DEFAULTS.references, further, layout, store.folder_of)
 
 
 def brief_of(found: Sequence[Cell], store: Store) -> list[str]:
     """The few of them without which the numbers would be misread."""
     centroids, audited = _on_metrics(found, store)
     alone = audited if len({cell.head for cell in found}) == 1 else []
-    further = [*centroids, *alone, *biases.notes(found, DEFAULTS.references)]
+    further = [*centroids, *alone, *dependence.notes(found)]
+    further += biases.notes(found, DEFAULTS.references)
     return brief.lines(found, DEFAULTS.references, further)
 
 

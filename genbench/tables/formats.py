@@ -17,7 +17,7 @@ import pandas as pd
 from genbench.records.run import Result, flat
 from genbench.tables import speed
 from genbench.tables.cells import SCORES
-from genbench.tables.speed import Asked
+from genbench.tables.speed import Layout
 
 
 def markdown(shown: pd.DataFrame, lines: Sequence[str]) -> str:
@@ -157,8 +157,8 @@ def _no_formula(value: Any) -> Any:
     return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
 
 
-def as_json(results: Sequence[Result], asked: Asked = SCORES) -> str:
+def as_json(results: Sequence[Result], layout: Layout = SCORES) -> str:
     """An array with an object for each score."""
-    every = [{**flat(result), **speed.numbers([result], asked)} for result in results]
+    every = [{**flat(result), **speed.numbers([result], layout)} for result in results]
     text = json.dumps(every, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
     return text.encode("utf-8", "backslashreplace").decode()  # half a character is escaped

@@ -11,7 +11,7 @@ from genbench.records.names import settings
 from genbench.records.run import Result
 from genbench.tables import speed
 from genbench.tables.cells import SCORES, Cell, best
-from genbench.tables.speed import Asked
+from genbench.tables.speed import Layout
 from genbench.words import MISSING, several, shortened
 
 _PUBLISHED, _VERDICT = ", published", ", verdict"
@@ -64,7 +64,7 @@ def _fitting(found: Sequence[Cell], fits: Fits) -> list[list[Cell]]:
 def frame(
     found: Sequence[Cell],
     references: Sequence[str],
-    asked: Asked = SCORES,
+    layout: Layout = SCORES,
     whole: Sequence[Cell] | None = None,
 ) -> pd.DataFrame:
     """What is shown: a row for each model, untrained rows last, missing cells as a dash.
@@ -78,7 +78,7 @@ def frame(
     labels.sort(key=lambda name: name in untrained)
     columns: dict[str, dict[str, str | None]] = {}
     for cell in found:
-        for name, text in _texts(cell, asked).items():
+        for name, text in _texts(cell, layout).items():
             if text is not None:
                 columns.setdefault(name, {})[cell.label] = text
             else:
@@ -88,21 +88,21 @@ def frame(
     shown = pd.DataFrame(kept, index=labels, dtype=object).fillna(blank)
     shown.insert(0, "model", shown.index, allow_duplicates=True)
     shown.attrs["untrained"] = len([name for name in labels if name in untrained])
-    marked = best(found, references) if "ll" in asked.columns else set()
+    marked = best(found, references) if "ll" in layout.columns else set()
     shown.attrs["best"] = sorted((labels.index(label), head) for label, head in marked)
     return shown.reset_index(drop=True)
 
 
-def _texts(cell: Cell, asked: Asked) -> dict[str, str | None]:
+def _texts(cell: Cell, layout: Layout) -> dict[str, str | None]:
     """What stands in a row for one column of cells, by what stands above it.
 
     Speed is of a dataset's trainings and draws, whatever metrics score them.
     """
     texts: dict[str, str | None] = {}
-    for column in asked.columns:
+    for column in layout.columns:
         if column in speed.TITLES:
             name = f"{cell.data}, {speed.TITLES[column]}"
-            texts[name] = speed.text(_whole(cell), column, asked.records)
+            texts[name] = speed.text(_whole(cell), column, layout.records)
         else:
             beside = cell.published.text if cell.published else None
             texts[cell.head] = cell.text
@@ -111,16 +111,16 @@ def _texts(cell: Cell, asked: Asked) -> dict[str, str | None]:
     return texts
 
 
-def numbers(found: Sequence[Cell], asked: Asked = SCORES) -> pd.DataFrame:
+def numbers(found: Sequence[Cell], layout: Layout = SCORES) -> pd.DataFrame:
     """A row for each cell, every number unrounded, for programs that read tables."""
-    shown = pd.DataFrame([_numbers(cell, asked) for cell in found])
+    shown = pd.DataFrame([_numbers(cell, layout) for cell in found])
     own = [", ".join(f"{k}={v}" for k, v in settings(cell.results[0]).items()) for cell in found]
     if any(own):
         shown.insert([*shown.columns].index("metric") + 1, "settings", own)
     return shown
 
 
-def _numbers(cell: Cell, asked: Asked) -> dict[str, Any]:
+def _numbers(cell: Cell, layout: Layout) -> dict[str, Any]:
     first, paper = cell.results[0], cell.published
     low, high = cell.interval or (None, None)
     warnings = (text for r in cell.results for text in [*r.warnings, r.error])
@@ -148,7 +148,7 @@ def _numbers(cell: Cell, asked: Asked) -> dict[str, Any]:
         "published_error": paper.stderr if paper else None,
         "verdict": cell.verdict,
         "source": paper.source if paper else "",
-        **speed.numbers(_whole(cell), asked),
+        **speed.numbers(_whole(cell), layout),
     }
 
 

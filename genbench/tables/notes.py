@@ -14,10 +14,10 @@ from genbench.protocols import BY_SAMPLES, better
 from genbench.records.names import judge
 from genbench.records.observed import Tuned
 from genbench.records.run import Result
-from genbench.tables import biases, speed
+from genbench.tables import biases, dependence, speed
 from genbench.tables.cells import ONE, OVER, SCORES, SETS, UNMET, Cell, best, lacks_real
 from genbench.tables.frames import noted, rows
-from genbench.tables.speed import Asked
+from genbench.tables.speed import Layout
 from genbench.words import decimals, several, shortened
 
 NOTED = 8  # of what a metric noted, how much stands under a table
@@ -36,28 +36,30 @@ def under_table(
     found: Sequence[Cell],
     references: Sequence[str],
     further: Sequence[str] = (),
-    asked: Asked = SCORES,
+    layout: Layout = SCORES,
 ) -> list[str]:
     """The texts of all notes, each once."""
-    return [note.text for note in of_table(found, references, further, asked)]
+    return [note.text for note in of_table(found, references, further, layout)]
 
 
 def of_table(
     found: Sequence[Cell],
     references: Sequence[str],
     further: Sequence[str] = (),
-    asked: Asked = SCORES,
+    layout: Layout = SCORES,
     folder_of: Callable[[Result], Path] | None = None,
 ) -> list[Note]:
     """All notes, each once; `further` ones, such as those of `on_centroids`, among them."""
-    marked = "ll" in asked.columns and best(found, references)
+    marked = "ll" in layout.columns and best(found, references)
     notes = [
         *(Note(line, UNIT) for line in _errors(found)),
         *map(Note, [*_whose(found, folder_of), *_about_rows(found, references)]),
         *([Note(_MARKED, BEST)] if marked else []),
-        *(Note(line, BEST) for line in _unmarked(found, asked)),
-        *map(Note, [*speed.notes(rows(found), asked), *further]),
+        *(Note(line, BEST) for line in _unmarked(found, layout)),
+        *map(Note, [*speed.notes(rows(found), layout), *further]),
+        *(Note(line, UNIT) for line in dependence.notes(found)),
         *(Note(line) for line in biases.notes(found, references)),
+        *(Note(line) for line in biases.at_real_count(found)),
         *map(Note, _published(found)),
     ]
     return list(dict.fromkeys(notes))
@@ -66,9 +68,9 @@ def of_table(
 _MARKED = "bold: trained rows that no other of them is shown to beat (Welch's t over seeds, Holm)"
 
 
-def _unmarked(found: Sequence[Cell], asked: Asked) -> list[str]:
+def _unmarked(found: Sequence[Cell], layout: Layout) -> list[str]:
     """Of which metrics nothing can be the best, and why."""
-    lacking = lacks_real(found) if "ll" in asked.columns else []
+    lacking = lacks_real(found) if "ll" in layout.columns else []
     why = f"{better('real')}, and there is no row {DEFAULTS.real} here"
     return [f"nothing is bold by {name}: {why}" for name in lacking]
 

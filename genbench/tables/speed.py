@@ -25,7 +25,7 @@ Records = Mapping[str, Mapping[str, Mapping[str, Any]]]  # result's key -> stage
 
 
 @dataclass(frozen=True)
-class Asked:
+class Layout:
     """The columns of a table, in order, and the records that those of speed are read from."""
 
     columns: Sequence[str] = ("ll",)
@@ -92,18 +92,18 @@ def text(results: Sequence[Result], stage: str, records: Records) -> str | None:
     return None if rate is None else three_digits(rate)
 
 
-def numbers(results: Sequence[Result], asked: Asked) -> dict[str, Any]:
+def numbers(results: Sequence[Result], layout: Layout) -> dict[str, Any]:
     """What the columns say, for a machine: unrounded, with where it was taken."""
     found: dict[str, Any] = {}
-    for stage in asked.timed:
+    for stage in layout.timed:
         if stage == "fit":
-            found["training_seconds"] = training_seconds(results, asked.records)
-            found["seconds_per_epoch"] = seconds_per_epoch(results, asked.records)
+            found["training_seconds"] = training_seconds(results, layout.records)
+            found["seconds_per_epoch"] = seconds_per_epoch(results, layout.records)
         else:
-            rate = samples_per_second(results, asked.records)
+            rate = samples_per_second(results, layout.records)
             found["samples_per_second"] = rate
             found[f"seconds_per_{USUAL}_samples"] = USUAL / rate if rate else None
-        records = [record for _, record in _distinct(results, asked.records, stage) if record]
+        records = [record for _, record in _distinct(results, layout.records, stage) if record]
         workers = [_workers(record, stage) for record in records]
         word = {"fit": "training", "sample": "sampling"}[stage]
         found[f"{word}_timed_on"] = "; ".join(dict.fromkeys(map(timed_on, records)))
@@ -115,9 +115,9 @@ def numbers(results: Sequence[Result], asked: Asked) -> dict[str, Any]:
 # --- what compares ---
 
 
-def notes(rows: Mapping[str, Sequence[Result]], asked: Asked) -> list[str]:
+def notes(rows: Mapping[str, Sequence[Result]], layout: Layout) -> list[str]:
     """What must be said of the rows, by name, whose speed is shown."""
-    return [line for stage in asked.timed for line in _notes(rows, stage, asked.records)]
+    return [line for stage in layout.timed for line in _notes(rows, stage, layout.records)]
 
 
 def _notes(rows: Mapping[str, Sequence[Result]], stage: str, records: Records) -> list[str]:

@@ -21,7 +21,7 @@ from genbench.tables.cells import Cell
 from genbench.tables.contents import ByProtocols
 from genbench.tables.frames import Fits
 from genbench.tables.signature import Signature
-from genbench.tables.speed import Asked
+from genbench.tables.speed import Layout
 
 FORMATS = ("md", "latex", "csv", "html", "json")
 SHORT, FULL, NONE = NOTES = ("short", "full", "none")  # how much stands under a table
@@ -65,16 +65,16 @@ def rendered(results: Sequence[Result], form: str, store: Store, options: Option
 
 def _scores(results: Sequence[Result], form: str, store: Store, options: Options) -> str:
     results = [result for result in chosen.ordered(results) if not result.protocol]
-    asked = Asked(options.columns, contents.records_of(results, store))
+    layout = Layout(options.columns, contents.records_of(results, store))
     if form == "json":
-        return formats.as_json(results, asked)
-    found = contents.tables_of(results, asked.records)
+        return formats.as_json(results, layout)
+    found = contents.tables_of(results, layout.records)
     if form == "csv":
         every = [cell for _, cells in found for cell in cells]
-        return formats.comma_separated(frames.numbers(every, asked))
-    fits = _fitting(options.width, asked) if form == "md" else frames.are_few
+        return formats.comma_separated(frames.numbers(every, layout))
+    fits = _fitting(options.width, layout) if form == "md" else frames.are_few
     return "\n".join(
-        _table(Block(_joined(title, name), own, cells), form, store, asked, options.shown)
+        _table(Block(_joined(title, name), own, cells), form, store, layout, options.shown)
         for title, cells in found
         for name, own in frames.blocks(cells, fits)
     )
@@ -94,26 +94,26 @@ def _joined(title: str, block: str) -> str:
     return ", ".join(filter(None, [title, block]))
 
 
-def _fitting(width: int | None, asked: Asked) -> Fits:
+def _fitting(width: int | None, layout: Layout) -> Fits:
     """Whether cells stand side by side in so many characters; in few columns where None."""
     if width is None:
         return frames.are_few
 
     def fits(found: Sequence[Cell]) -> bool:
-        text = formats.markdown(frames.frame(found, DEFAULTS.references, asked), [])
+        text = formats.markdown(frames.frame(found, DEFAULTS.references, layout), [])
         return len(text.partition("\n")[0]) <= width
 
     return fits
 
 
-def _table(block: Block, form: str, store: Store, asked: Asked, notes: str) -> str:
+def _table(block: Block, form: str, store: Store, layout: Layout, notes: str) -> str:
     title, cells = block.title, block.cells
-    shown = frames.frame(cells, DEFAULTS.references, asked, block.whole)
+    shown = frames.frame(cells, DEFAULTS.references, layout, block.whole)
     label = " ".join(filter(None, [cells[0].results[0].dataset, title]))
-    signatures = contents.signatures(cells, asked.records)
+    signatures = contents.signatures(cells, layout.records)
     lines: list[str] = []
     if notes == FULL:
-        lines = [note.text for note in contents.notes_of(cells, store, asked)]
+        lines = [note.text for note in contents.notes_of(cells, store, layout)]
         lines += [f"signature: {each.full}" for each in signatures.values()]
     elif notes == SHORT:
         lines = contents.brief_of(cells, store)

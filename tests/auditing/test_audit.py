@@ -449,7 +449,7 @@ def test_samples_are_scored_as_samples_of_a_model_are_kept() -> None:
 
     off = torch.tensor([[-0.5, 1.5, 0.5, 0.1]]).repeat(2, 16)
     data = Data("tiny", 0, 1, "", "", "", "", "", 256)
-    asked, source = subjects.Asked(data, "x", "y", "z", {}), Pictures(None)
+    asked, source = subjects.Audited(data, "x", "y", "z", {}), Pictures(None)
     subject = subjects.Subject("noise", "x", lambda: off, source.rows)
     (found,) = scores.rows([subject], asked, source, Noting(), torch.device("cpu"))
     assert (seen[0][0, :4] * 255).tolist() == pytest.approx([0, 255, 128, 26], abs=1e-4)

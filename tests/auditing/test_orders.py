@@ -9,7 +9,7 @@ import torch
 
 from genbench.auditing import findings, scores, subjects
 from genbench.auditing.scores import Audit, Gap, Row, Scored
-from genbench.auditing.subjects import Asked
+from genbench.auditing.subjects import Audited
 from genbench.protocols import Split
 from genbench.records import audits
 from genbench.records.files import write_json
@@ -41,8 +41,8 @@ def gap(ours: Row, other: Row, *real: Row, best: str | float = "low") -> Gap:
 
 
 def planned(*orders: str) -> dict[str, subjects.Subject]:
-    asked = Asked(DATA, "x", "kmeans", "gaussian", {}, orders, samples=100)
-    found, _ = subjects.subjects(asked, Source(), torch.device("cpu"))
+    audited = Audited(DATA, "x", "kmeans", "gaussian", {}, orders, samples=100)
+    found, _ = subjects.subjects(audited, Source(), torch.device("cpu"))
     return {one.kind: one for one in found}
 
 

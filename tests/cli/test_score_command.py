@@ -77,6 +77,17 @@ def test_the_row_of_a_file_says_what_the_row_of_our_own_samples_says(
     assert "± standard error over the folds" in scored
 
 
+def test_what_a_metric_took_is_said_beside_the_table_and_for_a_machine(
+    genbench, tmp_path: Path
+) -> None:
+    save(tmp_path / "x.npy", np.zeros((50, 16), np.uint8))
+    done = genbench("score", "x.npy", *ALONE)
+    assert "scored x by parzen in " in done.stderr
+    assert "scored" not in done.stdout
+    (score,) = json.loads(genbench("score", "x.npy", *ALONE, "--json").stdout)["scores"]
+    assert score["seconds"] > 0
+
+
 def test_reference_rows_drawn_as_often_stand_beside_and_are_computed_once(
     ours, genbench, tmp_path: Path
 ) -> None:

@@ -56,6 +56,16 @@ def test_a_stored_score_by_other_weights_is_not_what_would_be_asked_now(
     assert renewed(run, Sources(tmp_path)).score_key != run.score_key
 
 
+def test_weights_that_change_after_the_plan_are_not_scored_under_its_key(tmp_path: Path) -> None:
+    (run,) = planned("train_share")
+    other = replace(run, score_reads={**run.score_reads, FEATURES: "0" * 64})
+    environment = Environment(tmp_path, tmp_path, "cpu")
+    execute([other], environment)
+    result = environment.store.result(other)
+    assert result
+    assert "the weights of features 'digits', which train_share takes, changed" in result.error
+
+
 def test_a_metric_without_features_has_none_in_its_key() -> None:
     (run,) = planned("parzen")
     assert FEATURES not in {**run.parts, **run.score_reads, **run.settings}

@@ -459,16 +459,16 @@ def test_rows_that_are_converted_where_they_are_used_score_the_same(
     split = Split(rows[:100], rows[100:200], rows[200:300])
     dataset = SimpleNamespace(**vars(GREY), split=lambda fold: split)
     kept = pixels.as_stored(rows[300:], dataset)
-    judged = []
+    counts, judged = judging.counted(kept, dataset, dataset.split), []
     for largest in (2**27, 2**18):
         monkeypatch.setattr(pixels, "LARGEST", largest)
         monkeypatch.setattr(prdc, "_LAST", {})  # so that it counts anew
         metric = judging.metric_with(name, {})
-        cpu = torch.device("cpu")
-        judged.append(judging.judge("x", kept, False, dataset, metric, cpu, classed))
+        on = (metric, torch.device("cpu"), counts, classed)
+        judged.append(judging.judge("x", kept, False, dataset, dataset.split, *on))
         given = judging.as_given(kept, dataset, torch.device("cpu"))
         assert isinstance(given, pixels.Deferred) == (largest < 2**27)
-    one, other = (replace(each, per_example=()) for each in judged)
+    one, other = (replace(each, per_example=(), seconds=0.0) for each in judged)
     assert one == other
     for single, of_deferred in zip(*(each.per_example for each in judged), strict=True):
         assert np.array_equal(single, of_deferred)

@@ -14,7 +14,7 @@ from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.running import provenance
 from genbench.tables import cells, formats, frames, notes, speed
-from genbench.tables.speed import Asked
+from genbench.tables.speed import Layout
 from genbench.words import MISSING
 
 MACHINE = {
@@ -37,14 +37,14 @@ def stages(fit: float = 192.0, sample: float = 0.5, workers: int | None = 1, **m
     return {**found, "score": {"seconds": seconds}}
 
 
-def asked(records: dict, *columns: str) -> Asked:
-    return Asked(columns or ("ll", "fit", "sample"), records)
+def layout(records: dict, *columns: str) -> Layout:
+    return Layout(columns or ("ll", "fit", "sample"), records)
 
 
-def rendered(results: list[Result], asked: Asked, render=formats.markdown) -> str:
+def rendered(results: list[Result], layout: Layout, render=formats.markdown) -> str:
     found = cells.cells(results, current)
-    lines = notes.under_table(found, REFERENCES, asked=asked)
-    return render(frames.frame(found, REFERENCES, asked), lines)
+    lines = notes.under_table(found, REFERENCES, layout=layout)
+    return render(frames.frame(found, REFERENCES, layout), lines)
 
 
 def heads(text: str) -> list[str]:
@@ -56,7 +56,7 @@ SLOWER = altered(REPLAY, key="r")
 
 
 def test_columns_of_speed_stand_beside_the_score_in_the_order_asked_for() -> None:
-    text = rendered([GAN], asked(GAN_TIMED, "fit", "ll", "sample"))
+    text = rendered([GAN], layout(GAN_TIMED, "fit", "ll", "sample"))
     expected = ["model", "mnist, training", "mnist", "mnist, published", "mnist, samples/s"]
     assert heads(text) == expected
     assert "3 min 12 s" in text
@@ -64,13 +64,13 @@ def test_columns_of_speed_stand_beside_the_score_in_the_order_asked_for() -> Non
 
 
 def test_without_asking_the_table_is_as_it_was() -> None:
-    assert rendered([GAN], Asked(("ll",), GAN_TIMED)) == rendered([GAN], Asked())
-    assert "samples/s" not in rendered([GAN], Asked())
+    assert rendered([GAN], Layout(("ll",), GAN_TIMED)) == rendered([GAN], Layout())
+    assert "samples/s" not in rendered([GAN], Layout())
 
 
 def test_each_dataset_has_its_columns_of_speed() -> None:
     other = altered(GAN, dataset="tfd", key="t")
-    text = rendered([GAN, other], asked({**GAN_TIMED, "t": stages(60, 2)}, "fit", "sample"))
+    text = rendered([GAN, other], layout({**GAN_TIMED, "t": stages(60, 2)}, "fit", "sample"))
     assert heads(text) == [
         "model",
         *("mnist, training", "mnist, samples/s"),
@@ -80,7 +80,7 @@ def test_each_dataset_has_its_columns_of_speed() -> None:
 
 
 def test_a_row_without_a_record_has_a_dash_and_is_named() -> None:
-    text = rendered([GAN, SLOWER], asked(GAN_TIMED, "sample"))
+    text = rendered([GAN, SLOWER], layout(GAN_TIMED, "sample"))
     row = next(line for line in text.splitlines() if line.startswith("| replay"))
     assert MISSING in row
     assert "samples/s: not recorded for replay" in text
@@ -110,13 +110,13 @@ def test_no_mean_over_seeds_of_which_one_was_not_timed() -> None:
 
 def test_a_failed_row_has_no_speed() -> None:
     failed = altered(GAN, status="failed", value=None, stderr=None, scored=0)
-    text = rendered([failed], asked(GAN_TIMED))
+    text = rendered([failed], layout(GAN_TIMED))
     assert "3 min" not in text
-    assert speed.numbers([failed], asked(GAN_TIMED, "sample"))["samples_per_second"] is None
+    assert speed.numbers([failed], layout(GAN_TIMED, "sample"))["samples_per_second"] is None
 
 
 def test_the_notes_say_once_where_all_rows_were_timed() -> None:
-    text = rendered([GAN, SLOWER], asked({**GAN_TIMED, "r": stages()}))
+    text = rendered([GAN, SLOWER], layout({**GAN_TIMED, "r": stages()}))
     assert text.count("on AMD EPYC, 2 threads, torch 2.13.0") == 2  # training and sampling
     assert "do not compare" not in text
 
@@ -133,7 +133,7 @@ def test_the_notes_say_once_where_all_rows_were_timed() -> None:
 )
 def test_rows_timed_on_different_machines_are_said_not_to_compare(other: dict) -> None:
     records = {**GAN_TIMED, "r": stages(**other)}
-    text = rendered([GAN, SLOWER], asked(records, "sample"))
+    text = rendered([GAN, SLOWER], layout(records, "sample"))
     assert "do not compare: AMD EPYC, 2 threads, torch 2.13.0 (gan); " in text
     assert "(replay)" in text
 
@@ -141,13 +141,13 @@ def test_rows_timed_on_different_machines_are_said_not_to_compare(other: dict) -
 def test_rows_timed_at_different_commits_are_said_to_be() -> None:
     changed = {"commit": {"sha": "fedcba9876543210", "dirty": True}}
     records = {**GAN_TIMED, "r": stages(**changed)}
-    text = rendered([GAN, SLOWER], asked(records, "fit"))
+    text = rendered([GAN, SLOWER], layout(records, "fit"))
     assert "different commits: 01234567 (gan); fedcba98 with changes (replay)" in text
 
 
 def test_what_was_timed_beside_others_is_said_to_be() -> None:
     records = {**GAN_TIMED, "r": stages(workers=4)}
-    text = rendered([GAN, SLOWER], asked(records, "fit"))
+    text = rendered([GAN, SLOWER], layout(records, "fit"))
     assert "timed beside up to 3 other trainings, slower than alone: replay" in text
 
 
@@ -155,7 +155,7 @@ def test_an_old_record_says_its_times_and_that_nobody_knows_what_ran_beside() ->
     old = stages(workers=None)
     for stage in ("fit", "sample"):
         del old[stage]["workers"]
-    text = rendered([GAN], asked({"k": old}))
+    text = rendered([GAN], layout({"k": old}))
     assert "3 min 12 s" in text
     assert "training: what ran beside was not recorded: all rows" in text
 
@@ -165,7 +165,7 @@ HOSTILE = "a_b & $x$ | 50% <b>"
 
 @pytest.mark.parametrize("render", [formats.markdown, formats.latex])
 def test_a_hostile_processor_is_harmless(render) -> None:
-    text = rendered([GAN], asked({"k": stages(cpu=HOSTILE)}), render)
+    text = rendered([GAN], layout({"k": stages(cpu=HOSTILE)}), render)
     assert HOSTILE not in text
     assert "samples/s" in text
 
@@ -173,7 +173,7 @@ def test_a_hostile_processor_is_harmless(render) -> None:
 def test_csv_has_numbers_and_where_they_were_taken() -> None:
     found = cells.cells([GAN], current)
     (row,) = csv.DictReader(
-        io.StringIO(formats.comma_separated(frames.numbers(found, asked(GAN_TIMED))))
+        io.StringIO(formats.comma_separated(frames.numbers(found, layout(GAN_TIMED))))
     )
     assert float(row["training_seconds"]) == 192
     assert float(row["seconds_per_epoch"]) == 192 / 250
@@ -185,7 +185,7 @@ def test_csv_has_numbers_and_where_they_were_taken() -> None:
 
 
 def test_json_has_the_numbers_of_each_score() -> None:
-    (row,) = json.loads(formats.as_json([GAN], asked(GAN_TIMED, "sample")))
+    (row,) = json.loads(formats.as_json([GAN], layout(GAN_TIMED, "sample")))
     assert row["samples_per_second"] == 20_000
     assert "training_seconds" not in row
 
@@ -224,7 +224,7 @@ def test_a_training_that_went_on_elsewhere_says_so() -> None:
     assert found["workers"] == {"fit": None}
     records = {GAN.key: stages()}
     records[GAN.key]["fit"] |= found
-    lines = speed.notes({"a row": [GAN]}, speed.Asked(("fit",), records))
+    lines = speed.notes({"a row": [GAN]}, speed.Layout(("fit",), records))
     assert "training: a row went on elsewhere: cuda:0, 8 threads; cpu, 1 threads" in lines
 
 
