@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -88,6 +89,7 @@ def _python(
     os.environ.clear()
     os.environ.update(env)
     sys.path[:] = path
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # to which a background job is deaf
     multiprocessing.process._parent_process = None  # it is nobody's worker
     forkserver._forkserver.ensure_running = lambda: None  # of which it is a copy itself
     if words[0] == "-m":
