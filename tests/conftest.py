@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported
+# read when torch is imported
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: threads would only wait
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
+import warm
 from plugin import Plugin, fresh
 
 from genbench import cli
@@ -158,16 +162,32 @@ def genbench(strangers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     torch.set_num_threads(threads)
 
 
+def of_its_own(site: Path) -> dict[str, str]:
+    """The environment of a command with the stranger's package."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("GENBENCH_")}
+    return {**clean, "PYTHONPATH": str(site), "COLUMNS": "200", "CI": "true", **NOTES}
+
+
 @pytest.fixture
 def command(site: Path, tmp_path: Path):
     """The command as a process of its own, started: `command("run", ...)`."""
 
+    def start(*arguments: str) -> warm.Started:
+        words = ("-m", "genbench.cli", *by_one_metric(arguments))
+        return warm.start(*words, cwd=tmp_path, env=of_its_own(site))
+
+    return start
+
+
+@pytest.fixture
+def cold_command(site: Path, tmp_path: Path):
+    """As `command`, from the first line of Python on: 5 s of a core more."""
+
     def start(*arguments: str) -> subprocess.Popen:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("GENBENCH_")}
         return subprocess.Popen(
             [sys.executable, "-m", "genbench.cli", *by_one_metric(arguments)],
             cwd=tmp_path,
-            env={**clean, "PYTHONPATH": str(site), "COLUMNS": "200", "CI": "true", **NOTES},
+            env=of_its_own(site),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

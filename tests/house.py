@@ -59,6 +59,7 @@ FETCH = "genbench/datasets/_files.py"
 CHILD = "a program of its own, which its parent speaks to by stdin, stdout and environment"
 SELF_CHECK = "a generator of its own: the same numbers each time, whatever the run's seed"
 FROZEN = "a generator of its own, whose frozen stream is what the dataset is"
+SENT = "a worker has the environment of who started it"
 GIT = "asks git, which has no other door"
 COMMAND = "the command says how many threads there are"
 RESULT = "whatever it catches is this run's result"
@@ -109,6 +110,8 @@ ACTS = {
             "genbench/datasets/_mat.py": CHILD,
             "genbench/records/git.py:git": "hands on all of it but what would steer git",
             "genbench/running/conditions.py": "sets what CUDA reads, and puts it back",
+            "genbench/running/executors.py:Spawned._start": SENT,
+            "genbench/running/worker.py:serve": SENT,
         },
     ),
     "process": Act(

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import warm
 from stores import answers_of
 
 import genbench
@@ -35,8 +36,8 @@ def test_importing_the_package_loads_no_torch() -> None:
 
 def test_the_plan_is_that_of_the_command(runs: list[genbench.Run], tmp_path: Path) -> None:
     asked = f"run -m gaussian,replay -d ring --samples 50 --no-references -q --json {AT} {tmp_path}"
-    command = [sys.executable, "-m", "genbench.cli", *asked.split()]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = warm.run("-m", "genbench.cli", *asked.split(), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     rows = {row["key"]: row["value"] for row in json.loads(done.stdout)}
     assert rows.keys() == {run.score_key for run in runs}
     found = genbench.run(runs, tmp_path / "again")

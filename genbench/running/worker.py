@@ -46,12 +46,15 @@ def refuse_import() -> None:
 
 def serve(
     answers: Connection,
+    environ: Mapping[str, str],
     threads: int | None,
     fn: Callable[..., Any],
     args: Iterable[Any],
     kwargs: Mapping[str, Any],
 ) -> None:
-    """Does one job and sends its outcome."""
+    """Does one job in this environment and sends its outcome."""
+    os.environ.clear()  # of the process that it is a copy of
+    os.environ.update(environ)
     _begin(threads)
     value, error = None, None
     try:

@@ -17,8 +17,10 @@ TINY = ("run", "-m", "drift", "-d", "tiny", "--no-references", "--samples", "50"
 WALK = ("run", "-m", "walk", "-d", "tiny", "--no-references", "--samples", "50", "--threads", "1")
 
 
-def test_one_command_prints_the_table_and_the_second_does_nothing(command, tmp_path: Path) -> None:
-    first = command(*TINY)
+def test_one_command_prints_the_table_and_the_second_does_nothing(
+    cold_command, command, tmp_path: Path
+) -> None:
+    first = cold_command(*TINY)
     printed, said = first.communicate(timeout=120)
     assert first.returncode == 0, said
     assert "| drift [50 samples] |" in printed
@@ -162,13 +164,13 @@ def test_the_datasets_are_listed_with_the_state_of_their_files(genbench, tmp_pat
     assert (states["mnist"], states["ring"], states["tiny"]) == ("missing", *["none needed"] * 2)
 
 
-def test_a_full_disk_ends_in_1_with_one_paragraph(command, tmp_path: Path) -> None:
+def test_a_full_disk_ends_in_1_with_one_paragraph(cold_command, command, tmp_path: Path) -> None:
     import resource
 
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1500, limit[1]))  # the children inherit it
     try:
-        process = command(*TINY)
+        process = cold_command(*TINY)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     _, errors = process.communicate(timeout=120)

@@ -3,11 +3,11 @@
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import warm
 from stores import answers_of
 
 VAE = Path(__file__).parents[2] / "examples" / "vae"
@@ -20,8 +20,7 @@ def genbench(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """The command in a process of its own: what is registered for one must not reach another."""
 
     def call(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "genbench.cli", *words]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return warm.run("-m", "genbench.cli", *words, cwd=tmp_path)
 
     return call
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import warm
 
 from .__main__ import main
 from .kept import FILE
@@ -106,13 +105,8 @@ def replaced(copy: Path, file: str, old: str, new: str) -> None:
 
 def golden(copy: Path, *stems: str) -> tuple[int, str]:
     """`python -m tests.golden` on the copy: how it ended and what it printed."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.golden", *stems],
-        cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(copy)},
-        capture_output=True,
-        text=True,
-    )
+    env = {**os.environ, "PYTHONPATH": str(copy)}
+    ended = warm.run("-m", "tests.golden", *stems, cwd=copy, env=env)
     assert not ended.stderr, ended.stderr
     return ended.returncode, ended.stdout
 

@@ -40,6 +40,12 @@ def test_numbers_hold_within_the_tolerance_of_the_greatest(
     assert (fault == "") is holds
 
 
+@pytest.mark.parametrize(("now", "holds"), [(2.0e-15, True), (2.0e-9, False)])
+def test_numbers_that_are_rounding_alone_may_round_otherwise(now: float, holds: bool) -> None:
+    was, is_now = {"ties": [1.6e-15]}, {"ties": [now]}
+    assert (kept.differences(was, is_now, tolerance=0.01) == []) is holds
+
+
 def test_numbers_that_moved_are_named_with_the_way_out(numbers: kept.Found) -> None:
     fault = kept.fault(PART, {"small": {**numbers["small"], "losses": [1.0, 0.5]}})
     assert fault == (

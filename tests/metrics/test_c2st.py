@@ -20,7 +20,7 @@ def seeded():
 @pytest.fixture
 def shorter(monkeypatch):
     """A training that is long enough for a few hundred rows."""
-    monkeypatch.setattr(c2st, "STEPS", 50)
+    monkeypatch.setattr(c2st, "STEPS", 25)
 
 
 def scored(x: torch.Tensor, y: torch.Tensor) -> Score:

@@ -115,8 +115,8 @@ def test_narrow_samples_that_know_no_training_row_are_accused_by_c_t():
 )
 def test_the_standard_error_is_that_of_redrawn_samples_and_test_rows(metric, std):
     def one(seed: int) -> Score:
-        x, y = normal(700, 4, seed).split([300, 400])
-        return metric(std * x, T, y, same)
+        x, y = normal(350, 4, seed).split([150, 200])
+        return metric(std * x, T[:300], y, same)
 
     assert 0.75 < error_over_deviation(one) < 1.33
 
@@ -132,8 +132,8 @@ def test_p_of_no_copying_rejects_about_5_percent_of_nulls(monkeypatch):
     monkeypatch.setattr(copying, "BLOCKS", 2)  # of the error, which is not looked at
 
     def p(seed: int) -> float:
-        x, y = normal(500, 4, seed).split([200, 300])
-        return DataCopying()(x, T, y, same).notes["p of no copying"]
+        x, y = normal(250, 4, seed).split([100, 150])
+        return DataCopying()(x, T[:300], y, same).notes["p of no copying"]
 
     assert 0.02 <= rejected(p) <= 0.09
 

@@ -111,8 +111,8 @@ def test_the_standard_error_is_the_deviation_over_redraws_of_the_samples(shift: 
 
 
 def test_the_standard_error_holds_for_few_samples_beside_many_test_rows() -> None:
-    x = drawn(3000, 8, 0)
-    scores = [KernelDistance()(drawn(100, 8, i), x, same) for i in range(1, 101)]
+    x = drawn(1200, 8, 0)
+    scores = [KernelDistance()(drawn(40, 8, i), x, same) for i in range(1, 101)]
     deviation = float(torch.tensor([score.value for score in scores]).std())
     assert 0.75 < sum(score.stderr or 0 for score in scores) / 100 / deviation < 1.33
 

@@ -23,14 +23,27 @@ def exact_products():
         pytest.skip("products of bfloat16 are not exact enough here, and never chosen")
 
 
-def bounds(mu: torch.Tensor, x: torch.Tensor, coarse: torch.dtype):
-    """The outline, the sketch of `x`, and the bound of each pair as it is compared: (n, m)."""
+Sketched = tuple[Outline, Sketch, Sketch]
+
+
+def sketched(mu: torch.Tensor, x: torch.Tensor, coarse: torch.dtype) -> Sketched:
+    """The outline, and the sketches of `x` and of `mu`."""
     outline = Outline(mu, mu.dtype, coarse, CPU)
     with float32_products():
-        left, right = outline.of_rows(x), outline.of_samples(mu)
-        assert left.is_finite
-        assert right.is_finite
-        return outline, left, (left.columns @ right.columns.T)[:, : len(mu)]
+        return outline, outline.of_rows(x), outline.of_samples(mu)
+
+
+def bounds(mu: torch.Tensor, x: torch.Tensor, coarse: torch.dtype):
+    """The outline, the sketch of `x`, and the bound of each pair as it is compared: (n, m)."""
+    return bounds_by(sketched(mu, x, coarse), len(mu))
+
+
+def bounds_by(sketches: Sketched, m: int):
+    outline, left, right = sketches
+    assert left.is_finite
+    assert right.is_finite
+    with float32_products():
+        return outline, left, (left.columns @ right.columns.T)[:, :m]
 
 
 def sq_distances(mu: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -44,7 +57,13 @@ def assert_kept(mu, x, outline: Outline, left: Sketch, bound: torch.Tensor) -> N
 
 def assert_bounded(mu: torch.Tensor, x: torch.Tensor, coarse: torch.dtype) -> None:
     """No pair is dropped by a limit that is its own true distance, nor is the bound too low."""
-    outline, left, bound = bounds(mu, x, coarse)
+    assert_bounded_by(sketched(mu, x, coarse), mu, x, coarse)
+
+
+def assert_bounded_by(
+    sketches: Sketched, mu: torch.Tensor, x: torch.Tensor, coarse: torch.dtype
+) -> None:
+    outline, left, bound = bounds_by(sketches, len(mu))
     assert_kept(mu, x, outline, left, bound)
     scaled_x, scaled_mu = ((t.double() - outline.centre.double()) * outline.scale for t in (x, mu))
     truth = scaled_x @ scaled_mu.T - scaled_mu.square().sum(dim=1) / 2
@@ -97,10 +116,9 @@ def problems(draw):
 @given(problem=problems())
 def test_no_pair_is_dropped_by_a_limit_that_is_its_own_distance(coarse, problem):
     mu, x = problem
-    outline = Outline(mu, mu.dtype, coarse, CPU)
-    with float32_products():  # of squares beyond 1e30 no bound is taken: see the next test
-        assume(outline.of_rows(x).is_finite and outline.of_samples(mu).is_finite)
-    assert_bounded(mu, x, coarse)
+    outline, left, right = sketched(mu, x, coarse)
+    assume(left.is_finite and right.is_finite)  # else no bound is taken: see the next test
+    assert_bounded_by((outline, left, right), mu, x, coarse)
 
 
 def test_rows_beyond_what_a_bound_can_hold_are_scored_without_one(monkeypatch):

@@ -370,8 +370,8 @@ def die() -> None:
     os._exit(0)
 
 
-def write() -> int:
-    return os.write(1, b"written")
+def write() -> tuple[int, bool]:
+    return os.write(1, b"written"), os.path.sameopenfile(1, 2)
 
 
 def deaf_to() -> set[str]:
@@ -421,7 +421,7 @@ def test_what_a_job_leaves_behind_is_named_and_ended(spawned: executors.Spawned)
 def test_nothing_of_a_job_reaches_stdout(
     spawned: executors.Spawned, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert spawned.submit(write).result() == 7
+    assert spawned.submit(write).result() == (7, True)
     assert "written" not in capfd.readouterr().out
 
 

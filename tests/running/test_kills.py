@@ -87,11 +87,11 @@ def moment(seed: int, lines: int) -> tuple[int, float]:
 
 @pytest.mark.parametrize("seed", seeds(KILLS, always=4))
 def test_a_killed_command_goes_on_to_the_bytes_of_an_uninterrupted_one(
-    seed: int, whole: Path, tmp_path: Path, command, genbench
+    seed: int, whole: Path, tmp_path: Path, cold_command, genbench
 ) -> None:
     folder = tmp_path / "results"
     words = [*COMMAND.split(), "--results-dir", str(folder)]
-    killed(command(*words), folder, *moment(seed, logged(whole)))
+    killed(cold_command(*words), folder, *moment(seed, logged(whole)))
     left = len(list(folder.rglob("result.json")))
     assert left < SCORES  # it was killed amid its work
     ended = genbench(*words)
@@ -104,13 +104,13 @@ def test_a_killed_command_goes_on_to_the_bytes_of_an_uninterrupted_one(
 
 @pytest.mark.slow
 def test_a_command_that_is_killed_again_and_again_comes_to_the_same_end(
-    whole: Path, tmp_path: Path, command, genbench
+    whole: Path, tmp_path: Path, cold_command, genbench
 ) -> None:
     folder, draw = tmp_path / "results", random.Random(0)
     words = [*COMMAND.split(), "--results-dir", str(folder)]
     for _ in range(5):
         further = 1 + draw.randrange(logged(whole) // 6)
-        killed(command(*words), folder, logged(folder) + further, 0.03 * draw.random())
+        killed(cold_command(*words), folder, logged(folder) + further, 0.03 * draw.random())
     assert genbench(*words).returncode == 0
     assert answers_of(folder) == answers_of(whole)
 
