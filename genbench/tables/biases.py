@@ -50,7 +50,7 @@ def _at(cell: Cell, count: int) -> float | None:
     curves = [result.curves.get(BY_SAMPLES, []) for result in cell.results]
     if not all(len(points) > 1 and points[-2][0] <= count < points[-1][0] for points in curves):
         return None
-    return fmean(_between(*points[-2:], count) for points in curves)
+    return fmean(_between(points[-2], points[-1], count) for points in curves)
 
 
 def _between(one: Sequence[float], other: Sequence[float], m: int) -> float:
