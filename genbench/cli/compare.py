@@ -66,7 +66,7 @@ def compare(
     if len(set(names)) < 2:
         raise UsageError(f"compare takes at least two different rows, got {', '.join(names)}")
     store = parsing.store(results_dir)
-    only = parsing.only(dataset, "--dataset"), parsing.only(metrics, "--metrics")
+    only = parsing.only(dataset, "--dataset"), parsing.only_metrics(metrics)
     every = chosen.only(store, None, *only)
     results = paired.of_preset([result for result in every if not result.protocol], preset)
     found = paired.compared(names, results, store.per_example)

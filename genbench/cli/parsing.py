@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,18 @@ def split(text: str, option: str) -> list[str]:
 def only(text: str | None, option: str) -> list[str] | None:
     """The names that results are to be of; None where none were given, so that all are."""
     return None if text is None else split(text, option)
+
+
+def only_metrics(text: str | None) -> list[str] | None:
+    """The metrics of --metrics, those of a group in its place; None for "all" and where none are.
+
+    >>> only_metrics("prdc"), only_metrics("all,prdc")
+    (['precision', 'recall', 'density', 'coverage'], None)
+    """
+    names = only(text, "--metrics")
+    if names is None or "all" in names:
+        return None
+    return [metric for name in names for metric in DEFAULTS.groups.get(name, [name])]
 
 
 def registered(kind: str, text: str | None, option: str) -> list[str]:

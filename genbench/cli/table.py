@@ -83,7 +83,7 @@ def _options(
         columns=parsing.columns(columns),
         models=parsing.only(models, "--models"),
         datasets=parsing.only(dataset, "--dataset"),
-        metrics=parsing.only(metrics, "--metrics"),
+        metrics=parsing.only_metrics(metrics),
         robustness=robustness,
         quiet=quiet,
         notes=notes,
