@@ -122,7 +122,7 @@ class VAE:
     @property
     def variance(self) -> float | None:
         """v of a Gaussian observation; None of the others."""
-        return float(self.log_variance.exp()) if self.observation == "gaussian" else None
+        return float(self.log_variance.detach().exp()) if self.observation == "gaussian" else None
 
     def _parameters(self) -> dict[str, Tensor]:
         nets = {"encoder": self.encoder_net, "decoder": self.decoder_net}
@@ -199,8 +199,9 @@ class VAE:
         return t
 
     def decode(self, z: Tensor) -> Tensor:
-        """y = σ(a), or a, of the decoder's output a, (n, d); what p(x | z) is written in."""
-        return self._mean(self.decoder_net(z))
+        """y = σ(a), or a, (n, d), which p(x | z) is made of; slopes where z requires them."""
+        with torch.set_grad_enabled(z.requires_grad and torch.is_grad_enabled()):
+            return self._mean(self.decoder_net(z))
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:

@@ -40,5 +40,5 @@ class MNISTBinary(MNIST):
         rows = torch.from_numpy(self.bits(images, 0).reshape(n, -1)).float()
         test = torch.from_numpy(self.bits(test_images, 1).reshape(n_test, -1)).float()
         train, valid = rows.split((self.n_train, n - self.n_train))
-        of_rows = as_labels(labels).split((self.n_train, n - self.n_train))
-        return Split(train, valid, test, *of_rows, as_labels(test_labels))
+        of_train, of_valid = as_labels(labels).split((self.n_train, n - self.n_train))
+        return Split(train, valid, test, of_train, of_valid, as_labels(test_labels))

@@ -208,8 +208,9 @@ class GAN:
         return t if self.noise == "gaussian" else math.sqrt(3) * torch.erf(t / math.sqrt(2))
 
     def decode(self, z: Tensor) -> Tensor:
-        """G(z), (n, d), with its slopes where they are recorded."""
-        return self.G(z)
+        """G(z), (n, d), with slopes where z requires them."""
+        with torch.set_grad_enabled(z.requires_grad and torch.is_grad_enabled()):
+            return self.G(z)
 
     @torch.no_grad()
     def discriminate(self, x: Tensor) -> Tensor:
