@@ -104,16 +104,17 @@ def gan(update: str, n: int) -> Case:
     return Case(what, "update", n // BATCH, jobs, {"jax_scan": most, "textbook": 0.75})
 
 
-def rbm(n: int) -> Case:
-    one = model("dbn", layers=[500], epochs=FOREVER, particles=BATCH, restarts=0.0, decay=0.0, k=1)
-    train = rows(n)
+def rbm(name: str, n: int, **layer: Any) -> Case:
+    plain = {"particles": BATCH, "restarts": 0.0, "decay": 0.0, "k": 1}
+    one, train = model(name, epochs=FOREVER, **plain, **layer), rows(n)
     products = [(BATCH, 500, D), (2 * BATCH, D, 500), (D, 2 * BATCH, 500)]
     jobs = {
         OURS: epochs(one, train),
         "sklearn": sklearn_rbm(train.numpy(), 500, BATCH),
         FLOOR: Floor(n // BATCH, products, uniform=BATCH * (D + 500)),
     }
-    return Case("RBM of 784 x 500, PCD-1", "epoch", 1, jobs, {"sklearn": 0.75})
+    what = {"dbn": "RBM of 784 x 500, PCD-1", "rbm": "RBM of 784 x 500, PCD-1, the model rbm"}
+    return Case(what[name], "epoch", 1, jobs, {"sklearn": 0.75})
 
 
 def stacked_cae(n: int) -> Case:
@@ -178,7 +179,8 @@ def _of_chains(what: str, jobs: dict[str, Callable[[], None]]) -> Case:
 CASES: dict[str, Callable[[int], Case]] = {
     "gan_alternating": lambda n: gan("alternating", n),
     "gan_simultaneous": lambda n: gan("simultaneous", n),
-    "rbm": rbm,
+    "rbm": lambda n: rbm("dbn", n, layers=[500]),
+    "rbm_alone": lambda n: rbm("rbm", n, units=500, visibles="mean"),
     "stacked_cae": stacked_cae,
     "deep_gsn": lambda n: deep_gsn(n // 5),
     "sample_gan": sample_gan,

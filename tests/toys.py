@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from genbench.protocols import Epoch, Score
+from genbench.protocols import Boltzmann, Epoch, Score
 
 
 class Toy:
@@ -126,6 +126,28 @@ class Encoding(Toy):
         return torch.where(known, x, self.kept["mean"])
 
 
+class Uniform(Encoding):
+    """Codes evenly on [-1, 1], and what a recognition network would say of them."""
+
+    def prior(self, n):
+        return 2 * torch.rand(n, 2) - 1
+
+    def code(self, t):
+        return torch.erf(t / math.sqrt(2))
+
+    def posterior(self, x):
+        means = self.encode(x)
+        return means, torch.full_like(means, 0.5)
+
+
+class Machine(Toy):
+    """A Boltzmann machine of one hidden unit that does nothing."""
+
+    def boltzmann(self):
+        biases = (self.kept["mean"].clamp(0.01, 0.99).logit(), torch.zeros(1))
+        return Boltzmann((torch.zeros(self.d, 1),), biases)
+
+
 class Critical(Toy):
     """Knows how far rows are from what it was trained on."""
 
@@ -168,6 +190,7 @@ class Dice(Toy):
 
 
 ABLE = [Labelled, Conditional, Unbounded, Signed, Encoding, Critical, Coins, Dice]
+ABLE += [Uniform, Machine]
 
 
 class Anywhere(Unbounded):
@@ -278,6 +301,40 @@ class NoCodes(Toy):
         return z
 
 
+class CodesOfTheWrongKind(Uniform):
+    def code(self, t):
+        return t
+
+
+class CodesWithoutSlopes(Uniform):
+    def code(self, t):
+        return super().code(t.detach())
+
+
+class NegativeDeviations(Uniform):
+    def posterior(self, x):
+        means, deviations = super().posterior(x)
+        return means, -deviations
+
+
+class WidePosterior(Uniform):
+    def posterior(self, x):
+        means, deviations = super().posterior(x)
+        return torch.cat([means, means], dim=1), torch.cat([deviations, deviations], dim=1)
+
+
+class Transposed(Machine):
+    def boltzmann(self):
+        machine = super().boltzmann()
+        return Boltzmann((machine.weights[0].T,), machine.biases)
+
+
+class UpsideDown(Machine):
+    def boltzmann(self):
+        machine = super().boltzmann()
+        return Boltzmann((machine.weights[0].T,), machine.biases[::-1])
+
+
 class TooFewSteps(Encoding):
     def interpolate(self, n, steps):
         return super().interpolate(n, steps - 1)
@@ -362,6 +419,12 @@ BROKEN_MODELS = {
     DecodesShort: r"decode\(encode\(x\)\) gives \(5, 16\), \(1, 4, 4\): no, got \(5, 15\)",
     OtherCodes: "encode and prior give codes of one width, .*: no, 2 and 3",
     NoCodes: "decode has codes, .*: no, the model has neither encode nor prior",
+    CodesOfTheWrongKind: "code of normal rows is distributed as prior, .*: no, their dis",
+    CodesWithoutSlopes: r"decode\(code\(t\)\) has slopes with respect to t, .*: no, it was",
+    NegativeDeviations: "deviations of posterior are positive, .*: no, the least is -0.5",
+    WidePosterior: "posterior is of codes as wide as those of prior, .*: no, 4 and 2",
+    Transposed: r"weights between each layer and the next, .*: no, units \[16, 1\], weights",
+    UpsideDown: "layer 0 of boltzmann is the 16 numbers of a row, .*: no, it has 1 units",
     TooFewSteps: r"interpolate gives \(12, 16\), .*: no, got \(9, 16\)",
     RepaintsAll: "inpaint keeps the known entries, .*: no, it changed some",
     PaintsOutside: "inpaint stays in the data's range, .*: no, from -",

@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genbench.protocols import Boltzmann
 from genbench.seeding import seeded
 from genbench.testing.claims import require, works
+from genbench.testing.likelihoods import likelihood_claims
 from genbench.testing.trial import Trial, copied, equal
 
 N = 5  # rows that a method is given, or asked for
@@ -46,6 +48,7 @@ def ability_claims(trial: Trial) -> Iterator[str]:
         widths = given["encode"].shape[1], given["prior"].shape[1]
         claim = f"encode and prior give codes of one width, {shape}"
         yield require(widths[0] == widths[1], claim, f"{widths[0]} and {widths[1]}")
+    yield from likelihood_claims(trial, _rows(trial)[0])
     if "inpaint" in trial.can:
         yield from _inpainting_claims(trial, given["inpaint"])
 
@@ -73,11 +76,18 @@ def _calls(can: AbstractSet[str]) -> dict[str, Call]:
         "decode(encode(x))": lambda model, x, known: model.decode(model.encode(x)),
         "prior": lambda model, x, known: model.prior(N),
         "decode(prior(n))": lambda model, x, known: model.decode(model.prior(N)),
+        "code(prior(n))": lambda model, x, known: model.code(model.prior(N)),
+        "posterior": lambda model, x, known: torch.cat(model.posterior(x), dim=1),
+        "boltzmann": lambda model, x, known: _flat(model.boltzmann()),
         "inpaint": lambda model, x, known: model.inpaint(x, known),
         "interpolate": lambda model, x, known: model.interpolate(LINES, STEPS),
     }
     words = {name: set(re.findall(r"[a-z_]{2,}", name)) for name in every}
     return {name: call for name, call in every.items() if words[name] <= can}
+
+
+def _flat(machine: Boltzmann) -> Tensor:
+    return torch.cat([part.flatten() for part in (*machine.weights, *machine.biases)])
 
 
 def _form_claims(trial: Trial, name: str, given: Any) -> Iterator[str]:
@@ -87,6 +97,9 @@ def _form_claims(trial: Trial, name: str, given: Any) -> Iterator[str]:
         "discriminate": (N,),
         "encode": (N, "codes"),
         "prior": (N, "codes"),
+        "code(prior(n))": (N, "codes"),
+        "posterior": (N, "means and deviations"),
+        "boltzmann": ("weights and biases",),
         "classify": (N, trial.examples.classes if trial.labels is not None else "classes"),
         "interpolate": (LINES * STEPS, d),
     }

@@ -13,7 +13,7 @@ from torch import Tensor
 from genbench.plugins import registry
 from genbench.plugins.settings import told
 from genbench.testing.claims import require
-from genbench.testing.rows import Examples, made_up
+from genbench.testing.rows import UNBOUNDED, Examples, made_up
 from genbench.testing.trial import Trial
 
 BITS = (1, 2, 3)  # the shape of pictures whose every state is visited
@@ -76,11 +76,12 @@ def _plane(within: tuple[float, float]) -> Examples:
 def _integral(trial: Trial) -> float | None:
     """By midpoints of the coarsest grid that resolves the density; None where none does.
 
-    The grid holds data and samples, and as much again on every side, in the range of the data.
+    The grid holds data and samples, and as much again on every side, in the range that the class
+    declares, if it does: else its density is one of the whole plane, wherever the data lie.
     """
     rows = torch.cat([trial.train[:200], trial.draw(trial.model, 200)])
     least, most = rows.amin(dim=0), rows.amax(dim=0)
-    low, high = trial.examples.range
+    low, high = getattr(trial.cls, "range", None) or UNBOUNDED
     corner, end = (2 * least - most).clamp(min=low), (2 * most - least).clamp(max=high)
     for cells in CELLS:
         size = (end - corner) / cells

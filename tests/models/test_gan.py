@@ -649,3 +649,20 @@ def test_interpolations_are_straight_lines_in_z_whose_ends_are_samples() -> None
     ends = model.G(model._noise(6)).view(2, 3, 16)
     torch.testing.assert_close(rows[:, 0], ends[0])
     torch.testing.assert_close(rows[:, -1], ends[1])
+
+
+@pytest.mark.parametrize("noise", ["uniform", "gaussian"])
+def test_codes_of_normal_rows_are_distributed_as_the_noise(noise):
+    model = small(noise=noise)
+    drawn, codes = model.prior(20_000), model.code(torch.randn(20_000, 3))
+    for quantile in (0.0, 0.1, 0.5, 0.9, 1.0):
+        apart = drawn.quantile(quantile) - codes.quantile(quantile)
+        assert apart.abs() < (0.03 if 0 < quantile < 1 or noise == "uniform" else 2)
+
+
+def test_decoding_has_slopes_only_where_the_codes_require_them():
+    model, t = small(noise="uniform"), torch.randn(2, 3, requires_grad=True)
+    assert model.decode(model.code(t)).requires_grad
+    with torch.no_grad():
+        assert not model.decode(model.code(t)).requires_grad
+    assert not model.decode(model.prior(2)).requires_grad

@@ -123,6 +123,12 @@ def critic() -> Given:
     return {**given, "rows": rows, "logits": logits}
 
 
+def codes() -> Given:
+    """What normal rows are codes of, by both noises."""
+    t = torch.randn(4, 3)
+    return {noise: gan(noise=noise).code(t) for noise in ("uniform", "gaussian")}
+
+
 def critic_in_training() -> Given:
     """What D, called as a module, says of rows: its dropout is on."""
     return {"logits": gan().D(pictures(10, SHAPE))}
@@ -171,4 +177,4 @@ def refusals() -> Given:
 
 TOLERANCE = 1e-5
 RUNS = (simultaneous, alternating, deepened, finished, convolutional, constant_pixels, refusals)
-RUNS += (critic, critic_in_training, without_its_critic)
+RUNS += (critic, critic_in_training, without_its_critic, codes)
