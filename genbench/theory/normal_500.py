@@ -139,8 +139,8 @@ def _picture(naive: Training, scaled: Training) -> Picture:
         f"On raw rows the mean of G(z) stays at {naive.means[-1]:.1f}, D(x) is 1 and D(G(z)) 0. On "
         f"scaled rows mean and deviation end at {mean:.2f} and {std:.2f}, and D says a half.",
         [
-            "the same nets; raw: rows as they are, G descends log(1 - D), at a rate of 1e-5, as D "
-            "overflows at 0.1; scaled: rows less their mean, by their deviation",
+            "the same nets; raw: rows as they are, G descends log(1 - D), at a rate of 0.03, as D "
+            "may overflow at 0.1; scaled: rows less their mean, by their deviation, -log D",
         ],
         size=(3.7, 2.6),
     )
