@@ -162,7 +162,8 @@ def figure1(preset: str, seed: int) -> Page:
     told, stream = recipe("figure1", preset), ("theory", "figure 1", seed)
     done = train(told, stream)
     end = judged(told, recipe("optimal_discriminator", preset), done, stream)
-    panels = [_panel(one, done.density) for one in four_moments(done, told, stream)]
+    moments = four_moments(done, told, stream)
+    panels = [_panel(one, done.density) for one in moments]
     return Page(
         "figure1",
         "Figure 1: a GAN on the line",
@@ -173,7 +174,7 @@ def figure1(preset: str, seed: int) -> Page:
             "so a new D was trained against the final G, and cannot tell its fakes either.",
         ],
         numbers(end, done.density, told["judged"]),
-        [_picture(panels, end)],
+        [_picture(moments, panels, end)],
         [_frame(one, done.density) for one in done.moments],
     )
 
@@ -194,13 +195,18 @@ def _panel(one: Moment, density: Any) -> Panel:
     return Panel(one.title, "", "", lines, arrows=arrows, x_span=SPAN, y_span=(0, 1.02))
 
 
-def _picture(panels: Sequence[Panel], end: End) -> Picture:
+def _picture(moments: Sequence[Moment], panels: Sequence[Panel], end: End) -> Picture:
+    middle = np.argmin(np.abs(_X - 4))
+    words = "; ".join(
+        f"{one.title}, p_g is about {one.x_of_z.mean():.2f} and D there "
+        f"{np.interp(one.x_of_z.mean(), _X, one.D):.2f}, at 4 {one.D[middle]:.2f}"
+        for one in moments
+    )
     return Picture(
         "figure1",
         panels,
-        "Four moments of a GAN on N(4, 1.25²). Before: p_g lies left of p_data, D falls short of "
-        "D*. After D's steps D lies on D*. After G's step p_g is nearer. At the end p_g lies on "
-        f"p_data, mean {end.mean:.2f} and deviation {end.std:.2f}, and D is flat at a half.",
+        f"Four moments of a GAN whose data are about 4, p_data, p_g, D and D*: {words}. The last "
+        f"p_g has mean {end.mean:.2f} and deviation {end.std:.2f}, the data 4 and 1.25.",
         [
             "p_data black, dotted; p_g solid; D dashed; D* = p_data / (p_data + p_g) dash-dotted",
             "below: z, evenly spaced from -2.4 to 2.4, and by arrows the x = G(z) of each",
