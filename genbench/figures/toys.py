@@ -58,10 +58,9 @@ def toy(one: Toy) -> Drawn:
         (_line if d == 1 else _plane)(ax, one)
         ax.set_title(style.line(row_on(one.label, one.head), 60))
         sns.despine(ax=ax)
-        if d == 1:
-            ax.legend(fontsize=SMALL, frameon=False, handlelength=2.6)
-        else:
-            figure.legend(loc="outside upper right", ncols=2, fontsize=SMALL, frameon=False)
+        handles, names = ax.get_legend_handles_labels()
+        look = {"ncols": 3, "fontsize": SMALL, "frameon": False, "handlelength": 2.6}
+        figure.legend(handles, names, loc="outside upper center", **look)
     return Drawn(one.name, figure, _alt(one), style.sentences(_said(one)))
 
 

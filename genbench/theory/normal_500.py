@@ -136,8 +136,10 @@ def _picture(naive: Training, scaled: Training) -> Picture:
     return Picture(
         "normal_500",
         [Panel("Mean of G(z)", "epoch", "x", paths, [], [(500, "500")]), *D_panels, end],
-        f"On raw rows the mean of G(z) stays at {naive.means[-1]:.1f}, D(x) is 1 and D(G(z)) 0. On "
-        f"scaled rows mean and deviation end at {mean:.2f} and {std:.2f}, and D says a half.",
+        f"On raw rows the mean of G(z) ends at {naive.means[-1]:.1f}, D(x) at "
+        f"{naive.said('D(x)')[-1]:.2f} and D(G(z)) at {naive.said('D(G(z))')[-1]:.2f}. On scaled "
+        f"rows mean and deviation end at {mean:.2f} and {std:.2f}, D(x) at "
+        f"{scaled.said('D(x)')[-1]:.2f}.",
         [
             "the same nets; raw: rows as they are, G descends log(1 - D), at a rate of 0.03, as D "
             "may overflow at 0.1; scaled: rows less their mean, by their deviation, -log D",
