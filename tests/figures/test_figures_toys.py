@@ -39,7 +39,7 @@ def test_the_plane_has_dots_the_data_and_the_levels_of_d() -> None:
     drawn = toys.toy(made(2))
     (ax,) = drawn.figure.axes
     levels, data, samples = ax.collections
-    assert [0.1, 0.25, 0.5, 0.75, 0.9] == list(levels.levels)  # pyright: ignore
+    assert list(levels.levels) == [0.1, 0.25, 0.5, 0.75, 0.9]  # pyright: ignore
     assert (len(data.get_offsets()), len(samples.get_offsets())) == (500, 2000)
 
 
@@ -79,5 +79,5 @@ def test_weights_without_d_are_drawn_without_its_levels(tmp_path: Path) -> None:
 
     from genbench.figures import pictures
 
-    sources = figures.Sources(lambda name: None, lambda result, shape: Old(), lambda: [])
+    sources = figures.Sources(lambda name: None, lambda result, shape: Old(), list)
     assert pictures._critic(None, (2,), sources) is None  # pyright: ignore
