@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genbench.front import load_results, plan, run, table
+    from genbench.front import load_model, load_results, plan, run, table
     from genbench.metrics.parzen import log_likelihood, select_sigma
     from genbench.protocols import (
         Dataset,
@@ -33,6 +33,7 @@ _HOMES = {
     "check_dataset": "genbench.testing",
     "check_metric": "genbench.testing",
     "check_model": "genbench.testing",
+    "load_model": "genbench.front",
     "load_results": "genbench.front",
     "log_likelihood": "genbench.metrics.parzen",
     "plan": "genbench.front",
@@ -54,6 +55,7 @@ __all__ = [
     "check_dataset",
     "check_metric",
     "check_model",
+    "load_model",
     "load_results",
     "log_likelihood",
     "plan",

@@ -20,7 +20,8 @@ from genbench.errors import UsageError
 from genbench.records.run import Result, Run
 from genbench.records.stores import Stores, usual
 from genbench.running import plan as planning
-from genbench.running import worker
+from genbench.running import restored, worker
+from genbench.running.data import Sources
 from genbench.running.driving import work_on
 from genbench.running.plan import Question, pending
 from genbench.running.runner import Environment, choose_device
@@ -149,6 +150,36 @@ def load_results(results_dir: Path | str | None = None) -> list[Result]:
     if not any(one.runs.is_dir() for one in store.every):
         raise UsageError(f"no results in {store.runs}; `genbench.run` makes some")
     return list(store)
+
+
+def load_model(
+    result: Result,
+    results_dir: Path | str | None = None,
+    *,
+    data_dir: Path | str | None = None,
+) -> Any:
+    """The trained model of a result, on the CPU: of a GAN both G and D.
+
+    What it can do, it has: `sample(n)`, and a GAN `decode(z)`, which is G(z), and
+    `discriminate(x)`, which is D's logit.
+
+    Args:
+        results_dir: the folder that keeps its weights; None is that of the command line.
+        data_dir: the folder of datasets, which know the shape of a row.
+
+    Raises:
+        UsageError: where the weights are not kept, or the installed code cannot take them.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     [result] = run(plan("gaussian", "gaussian_1d", "parzen", samples=100), folder)
+    ...     model = load_model(result, folder)
+    >>> model.sample(3).shape
+    torch.Size([3, 1])
+    """
+    store = Stores([Path(results_dir)] if results_dir else usual())
+    shape = Sources(folder_of_data(data_dir)).dataset(result.dataset).shape
+    return restored.model(store, result, tuple(shape))
 
 
 def folder_of_data(data_dir: Path | str | None) -> Path:

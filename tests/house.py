@@ -23,6 +23,7 @@ ROOMS = {
     "figures": "tables samples records",
     "report": "records plugins tables comparing auditing worlds theory figures verifying",
 }
+ROOMS["theory"] += " figures/panels"  # plain values that figures draw
 ROOMS["front"] = "plugins records running comparing tables datasets/_files"
 ROOMS["cli"] = " ".join([*ROOMS, "models datasets metrics"])
 
@@ -91,6 +92,7 @@ ACTS = {
             "genbench/running/provenance.py:forget_peak": "a switch of the kernel, not a file",
             "genbench/verifying/verification.py": "a store for what is made again and thrown away",
             "genbench/figures/style.py:_bytes": "into memory; the one writer writes it",
+            "genbench/figures/pages.py:animated": "into memory; the one writer writes it",
             "genbench/datasets/_mat.py:main": "into memory; it goes to stdout",
             "genbench/features/_unpickle.py": "into memory; it goes to stdout",
             "genbench/features/integers.py": "into memory; the one writer writes it",

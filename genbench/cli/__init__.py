@@ -25,6 +25,7 @@ from genbench.cli import (
     score,
     show,
     table,
+    theory,
     verify,
     watch,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "score",
     "show",
     "table",
+    "theory",
     "verify",
     "watch",
 ]

@@ -3,6 +3,8 @@
 from genbench.figures.curves import curves
 from genbench.figures.gallery import NAMES, available, named
 from genbench.figures.intervals import values
+from genbench.figures.pages import animated
+from genbench.figures.pages import drawn as page
 from genbench.figures.pictures import Sources, file_name
 from genbench.figures.sheets import COUNT, samples
 from genbench.figures.speeds import KINDS, speed
@@ -27,6 +29,7 @@ __all__ = [
     "Absent",
     "Drawn",
     "Sources",
+    "animated",
     "as_png",
     "as_svg",
     "available",
@@ -37,6 +40,7 @@ __all__ = [
     "form",
     "interpolation",
     "named",
+    "page",
     "samples",
     "save",
     "speed",

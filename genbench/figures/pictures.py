@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from genbench.errors import DataError, UsageError
-from genbench.figures import images, sheets, walks
+from genbench.figures import images, sheets, toys, walks
 from genbench.figures.sheets import Beside, Sheet
 from genbench.figures.style import Absent, Drawn
+from genbench.figures.toys import Toy
 from genbench.figures.walks import STEPS, WALKS, Walks
+from genbench.protocols import abilities
 from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.samples import neighbours, pixels
@@ -41,13 +43,13 @@ class Sources:
 def sheets_of(
     found: Found, store: Store, sources: Sources | None, count: int
 ) -> Iterator[Drawn | Absent]:
-    """A sheet for each row on each dataset, datasets one after the other."""
+    """A sheet for each row on each dataset, datasets one after the other; of toys their points."""
     cells = _each_once(_shown(found, lambda r: r.run.draws), lambda r: r.run.sample_key)
     taken: set[str] = set()
     for dataset in dict.fromkeys(result.dataset for _, result in cells):
         own = [(cell, result) for cell, result in cells if result.dataset == dataset]
         try:
-            source = _source(dataset, sources)
+            source = _source(dataset, sources, toys.is_toy)
             train = _train(source, own[0][1])
         except (UsageError, DataError) as error:
             yield Absent(f"samples-{file_name(dataset)}", str(error))
@@ -55,7 +57,11 @@ def sheets_of(
         for cell, result in own:
             name = file_name("samples", dataset, cell.label, taken=taken)
             try:
-                yield sheets.samples(_sheet(name, cell, result, store, source, train, count))
+                if toys.is_toy(source.shape):
+                    critic = _critic(result, tuple(source.shape), sources)
+                    yield toys.toy(_toy(name, cell, result, store, train, critic))
+                else:
+                    yield sheets.samples(_sheet(name, cell, result, store, source, train, count))
             except UsageError as error:
                 yield Absent(name, str(error))
 
@@ -82,12 +88,18 @@ def _each_once(
     return [*first.values()]
 
 
-def _source(dataset: str, sources: Sources | None) -> Any:
-    """The dataset, sure to hold images; raises UsageError where it is not at hand."""
+def _source(
+    dataset: str, sources: Sources | None, also: Callable[[Sequence[int]], bool] | None = None
+) -> Any:
+    """The dataset, sure to hold images; raises UsageError where it is not at hand.
+
+    also: says of a shape whether other rows of this shape will do.
+    """
     if sources is None:
         raise UsageError("no dataset is at hand, and it says what the shape of an image is")
     source = sources.data(dataset)
-    images.check_pictures(source.shape)
+    if also is None or not also(source.shape):
+        images.check_pictures(source.shape)
     return source
 
 
@@ -113,10 +125,7 @@ def _sheet(
     count: int,
 ) -> Sheet:
     """The data of a sheet; raises UsageError where the samples are not kept."""
-    kept = store.samples(result.run)
-    if kept is None:
-        raise UsageError(f"the store keeps no samples of {cell.label} on {cell.head}")
-    every = pixels.as_scored(torch.from_numpy(kept[0][:count]), source.levels)
+    every = pixels.as_scored(torch.from_numpy(_kept(cell, result, store)[:count]), source.levels)
     shown = sheets.arranged(every.numpy(), count)
     pixel, tolerant = _beside(shown, train, source.shape)
     looked_at = shown if train is None else train[:1000].numpy()
@@ -134,6 +143,43 @@ def _sheet(
         searched=0 if train is None else len(train),
         said=[*missing, *_said(cell, result)],
     )
+
+
+def _kept(cell: Cell, result: Result, store: Store) -> np.ndarray:
+    """The samples (m, d) of a result; raises UsageError where they are not kept."""
+    kept = store.samples(result.run)
+    if kept is None:
+        raise UsageError(f"the store keeps no samples of {cell.label} on {cell.head}")
+    return kept[0]
+
+
+def _toy(
+    name: str,
+    cell: Cell,
+    result: Result,
+    store: Store,
+    train: Tensor | None,
+    critic: Callable[[np.ndarray], np.ndarray] | None,
+) -> Toy:
+    rows = None if train is None else train.numpy()
+    samples, said = _kept(cell, result, store), _said(cell, result)
+    return Toy(name, cell.label, cell.head, samples, rows, critic, said)
+
+
+def _critic(
+    result: Result, shape: tuple[int, ...], sources: Sources | None
+) -> Callable[[np.ndarray], np.ndarray] | None:
+    """D(x) of a trained model that discriminates and whose weights are kept, or None."""
+    if sources is None:
+        return None
+    try:
+        model = sources.model(result, shape)
+        if "discriminate" not in abilities(type(model)):
+            return None
+        model.discriminate(torch.zeros(1, *shape))
+    except (UsageError, RuntimeError):  # no weights, or weights without D, as they once were
+        return None
+    return lambda rows: model.discriminate(torch.from_numpy(rows).float()).sigmoid().numpy()
 
 
 def _said(cell: Cell, result: Result) -> list[str]:

@@ -189,7 +189,8 @@ def as_svg(figure: Figure) -> str:
         return _bytes(figure, "svg").decode()
 
 
-def as_png(figure: Figure) -> bytes:
-    """A figure without its caption as a PNG, for a page."""
+def as_png(figure: Figure, dpi: int | None = None) -> bytes:
+    """A figure without its caption as a PNG, for a page; dpi: dots in an inch, or the style's."""
+    more = {} if dpi is None else {"dpi": dpi}
     with style():
-        return _bytes(figure, "png")
+        return _bytes(figure, "png", **more)

@@ -19,6 +19,7 @@ from genbench.models.backward import ByAutograd, ByHand, draw_masks, joined, wit
 from genbench.protocols import Epoch
 
 CHUNK = 1000  # rows sampled at a time
+RECORDED = ("discriminator", "generator", "D(x)", "D(G(z))")  # of an epoch: L_D, L_G, two means
 
 
 def loss_D(a_real: Tensor, a_fake: Tensor) -> Tensor:
@@ -29,6 +30,11 @@ def loss_D(a_real: Tensor, a_fake: Tensor) -> Tensor:
 def loss_G(a_fake: Tensor, kind: str) -> Tensor:
     """L_G = E[-log D(G(z))] if "non-saturating", E[log(1 - D(G(z)))] if "minimax"."""
     return softplus(-a_fake).mean() if kind == "non-saturating" else -softplus(a_fake).mean()
+
+
+def means_D(a_real: Tensor, a_fake: Tensor) -> tuple[Tensor, Tensor]:
+    """E[D(x)] and E[D(G(z))], where D = σ(a); both ½ where D can tell nothing."""
+    return a_real.sigmoid().mean(), a_fake.sigmoid().mean()
 
 
 def slope_D(a_real: Tensor, a_fake: Tensor) -> Tensor:
@@ -138,8 +144,8 @@ class GAN:
                 step = self._together if self.update == "simultaneous" else self._in_turn
                 losses.append(torch.stack(step(train[rows], t, momentum)))
             self.epoch.fill_(epoch)
-            L_D, L_G = torch.stack(losses).mean(dim=0).tolist()
-            yield Epoch(epoch, self.epochs, {"discriminator": L_D, "generator": L_G})
+            means = torch.stack(losses).mean(dim=0).tolist()
+            yield Epoch(epoch, self.epochs, dict(zip(RECORDED, means, strict=True)))
 
     def _deepen(self) -> None:
         """Stage 2 begins: G gets its bottom, D is new, every velocity is 0."""
@@ -153,7 +159,7 @@ class GAN:
         self.stage.fill_(stage)
         self.G = nn.Sequential(*self.bottom, *self.top) if stage == 2 else self.top
 
-    def _together(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
+    def _together(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, ...]:
         """Both gradients at the same weights, from one pass of D over the fakes; then both move."""
         (G, D), n, rate = self._ways(), len(x), self.rate_at(t)
         m_real, z, m_fake = draw_masks(self.D, n), self._noise(n), draw_masks(self.D, n)
@@ -165,9 +171,10 @@ class GAN:
         D.move(slope_D(a_real, a_fake), rate, momentum)
         # ∂L_G/∂θ_G = ∂L_G/∂G(z) ∂G(z)/∂θ_G
         G.move(to_fakes, rate, momentum)
-        return loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
+        losses = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
+        return *losses, *means_D(a_real, a_fake)
 
-    def _in_turn(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, Tensor]:
+    def _in_turn(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, ...]:
         """Algorithm 1: D moves; after every k-th time G does, against the D that moved."""
         (G, D), n, rate = self._ways(), len(x), self.rate_at(t)
         z, m, moves_G = self._noise(n), draw_masks(self.D, 2 * n), (t + 1) % self.k == 0
@@ -175,6 +182,7 @@ class GAN:
         fakes = G.forward(torch.cat([z, self._noise(n)]) if moves_G else z)
         a_real, a_fake = D.forward(torch.cat([x, fakes[:n]]), m).split(n)
         L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
+        means = means_D(a_real, a_fake)
         # ∂L_D/∂θ_D = ∂L_D/∂a ∂a/∂θ_D
         D.move(slope_D(a_real, a_fake), rate, momentum)
         if moves_G:
@@ -182,7 +190,7 @@ class GAN:
             L_G = loss_G(a_fake, self.generator_loss)
             # ∂L_G/∂θ_G = ∂L_G/∂a ∂a/∂G(z) ∂G(z)/∂θ_G
             G.move(D.into(slope_G(a_fake, self.generator_loss)), rate, momentum)
-        return L_D, L_G
+        return L_D, L_G, *means
 
     def _ways(self) -> list[ByHand | ByAutograd]:
         """G and D, each with its way back."""

@@ -153,6 +153,22 @@ def test_trained_alone_d_becomes_p_over_p_plus_q():
     assert closure().item() == pytest.approx(math.log(2) - jsd.item(), abs=1e-7)
 
 
+@pytest.mark.parametrize("update", ["simultaneous", "alternating"])
+def test_an_epoch_records_the_means_of_d_over_data_and_fakes(update):
+    model = small(batch=12, rate=1e-30, rate_floor=0.0, update=update, output="linear")
+    model.dropout_input = 0.0
+    for layer in model.D:
+        if isinstance(layer, layers.Dropout):
+            layer.rate = 0.0
+    torch.manual_seed(1)
+    losses = next(model.fit(rows(), rows(0))).losses
+    torch.manual_seed(1)
+    torch.randperm(12)
+    fakes = model.sample(12)
+    means = [model.discriminate(part).sigmoid().mean().item() for part in (rows(), fakes)]
+    assert [losses["D(x)"], losses["D(G(z))"]] == pytest.approx(means, abs=1e-5)
+
+
 # --- the schedules ---
 
 
@@ -418,7 +434,7 @@ def test_the_bottom_rests_in_stage_1_and_all_layers_move_in_stage_2():
 def test_schedules_start_anew_with_stage_2():
     model = small(**DEEP)
     seen = []
-    model._together = lambda x, t, momentum: seen.append((t, momentum)) or (torch.zeros(()),) * 2
+    model._together = lambda x, t, momentum: seen.append((t, momentum)) or (torch.zeros(()),) * 4
     trained(model, rows())
     assert [t for t, _ in seen] == [*range(9), *range(6)]
     assert [mu for _, mu in seen[::3]] == pytest.approx([0.5, 0.6, 0.7, 0.5, 0.6])

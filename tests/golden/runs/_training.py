@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -23,11 +24,17 @@ def pictures(n: int, shape: tuple[int, ...], seed: int = 1, border: bool = False
     return rows
 
 
-def trained(model: Any, train: Tensor, valid: Tensor | None = None) -> dict[str, Any]:
-    """Trains the model to its end: the number and total of each epoch, and all losses in order."""
+def trained(
+    model: Any, train: Tensor, valid: Tensor | None = None, only: Collection[str] = ()
+) -> dict[str, Any]:
+    """Trains the model to its end: the number and total of each epoch, and all losses in order.
+
+    only: the names of the losses that count; none: all.
+    """
     epochs = list(model.fit(train, train[:0] if valid is None else valid))
     counted = [float(count) for epoch in epochs for count in (epoch.index, epoch.total)]
-    losses = [loss for epoch in epochs for loss in epoch.losses.values()]
+    named = [pair for epoch in epochs for pair in epoch.losses.items()]
+    losses = [loss for name, loss in named if not only or name in only]
     return {"epochs": counted, **({"losses": torch.tensor(losses)} if losses else {})}
 
 

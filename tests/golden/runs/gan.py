@@ -12,7 +12,7 @@ from genbench.models.gan import CHUNK, GAN
 
 from ..fingerprints import Given, refusal
 from . import _training
-from ._training import pictures, trained
+from ._training import pictures
 
 SHAPE = (1, 4, 4)
 SMALL: dict[str, Any] = {
@@ -52,6 +52,9 @@ CONVOLUTIONAL: dict[str, Any] = {
     "convolutions": [[3, 4, 2, 2, 1], [2, 2, 1, 2, 2]],
     "discriminator": [4],
 }
+
+
+trained = partial(_training.trained, only=("discriminator", "generator"))
 
 
 def gan(**changes: Any) -> GAN:
@@ -144,6 +147,15 @@ def without_its_critic() -> Given:
     return {**given, **weights(model), "samples": model.sample(5), "errors": [error]}
 
 
+def means_of_the_critic() -> Given:
+    """What D says of the data and of the fakes while it trains, by both updates."""
+    given = [
+        _training.trained(gan(update=update), pictures(10, SHAPE), only=("D(x)", "D(G(z))"))
+        for update in ("simultaneous", "alternating")
+    ]
+    return {"means": torch.cat([each["losses"] for each in given])}
+
+
 def convolutional() -> Given:
     model = gan(**CONVOLUTIONAL)
     given = trained(model, pictures(10, SHAPE))
@@ -177,4 +189,4 @@ def refusals() -> Given:
 
 TOLERANCE = 1e-5
 RUNS = (simultaneous, alternating, deepened, finished, convolutional, constant_pixels, refusals)
-RUNS += (critic, critic_in_training, without_its_critic, codes)
+RUNS += (critic, critic_in_training, without_its_critic, codes, means_of_the_critic)

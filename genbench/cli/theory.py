@@ -1,0 +1,150 @@
+"""`genbench theory`: the paper's claims, each computed, beside what it should be, and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genbench.cli import parsing
+from genbench.cli.applications import app
+from genbench.cli.options import Quiet, ResultsDir, Threads, form, option, out, preset_names
+from genbench.cli.showing import new_console, say
+from genbench.defaults import DEFAULTS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from genbench.records.store import Store
+    from genbench.theory.claims import Page
+
+NAMES = (
+    "divergences",
+    "optimal_discriminator",
+    "figure1",
+    "normal_500",
+    "simplex",
+    "saturation",
+    "curves",
+    "dirac",
+    "collapse",
+)
+
+
+def _complete(incomplete: str) -> list[str]:
+    return [name for name in NAMES if name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str | None,
+    typer.Argument(help=f"One of {', '.join(NAMES)}; all of them.", autocompletion=_complete),
+]
+Out = Annotated[Path | None, out("A folder. Default: theory in the folder of results.")]
+Preset = Annotated[
+    str,
+    option("smoke is short, and reaches less.", "PRESET", "--preset", autocompletion=preset_names),
+]
+Seed = Annotated[int, option("Of all that is drawn at random.", "SEED", "--seed", min=0)]
+Form = Annotated[str, form("png, svg or pdf.")]
+
+
+@app.command(
+    epilog="Examples:  genbench theory  |  genbench theory figure1 --out figures  |  "
+    "genbench theory --preset smoke"
+)
+def theory(
+    name: Name = None,
+    out: Out = None,
+    preset: Preset = DEFAULTS.preset,
+    seed: Seed = 0,
+    form: Form = "png",
+    threads: Threads = None,
+    results_dir: ResultsDir = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compute the GAN paper's propositions and its Figure 1, and why training fails.
+
+    Prints each number beside what it should be, and writes the pictures and a page of them,
+    theory.md. Ends in 1 where a number is not what it should be.
+    """
+    from genbench import figures
+    from genbench.running.conditions import settled
+
+    names = [parsing.one_of(NAMES, name, "page of the theory")] if name else list(NAMES)
+    parsing.one_of(DEFAULTS.presets, preset, "preset")
+    parsing.one_of(list(figures.DATES), form, "format")
+    place = parsing.place(out, results_dir, "theory")
+    with settled(threads or 1):
+        found = list(_made(names, place, form, preset, seed, parsing.store(results_dir), quiet))
+    if any(page.broken for page in found):
+        raise typer.Exit(1)
+
+
+def _made(
+    names: Sequence[str],
+    place: Path,
+    form: str,
+    preset: str,
+    seed: int,
+    store: Store,
+    quiet: bool,
+) -> Iterator[Page]:
+    """Each page, printed and written as soon as it is made; at last all of them as one file."""
+    from genbench import figures
+    from genbench.records import files
+    from genbench.theory import pages
+
+    texts = []
+    for name in names:
+        if not quiet:
+            say(new_console(), f"computing {name} ...")
+        page = pages.page(name, preset, seed, store)
+        written = []
+        for picture in page.pictures:
+            drawn = figures.page(picture)
+            path = place / f"{picture.name}.{form}"
+            figures.save(drawn, path, form)
+            written.append((path.name, drawn.alt))
+        if page.film:
+            path = place / f"{page.name}.gif"
+            files.write_bytes(path, figures.animated(page.film))
+            written.append((path.name, f"{page.title}, as a film: {page.film[-1].alt}"))
+        typer.echo(_text(page, written))
+        texts.append(_text(page, written))
+        yield page
+    files.write_bytes(place / "theory.md", "\n".join(["# The theory, computed\n", *texts]).encode())
+
+
+def _text(page: Page, written: Sequence[tuple[str, str]]) -> str:
+    """A page in Markdown: what to learn, the numbers, the pictures with their texts."""
+    from genbench.tables.formats import markdown
+
+    pictures = [f"![{alt}]({file})" for file, alt in written]
+    return "\n".join(
+        [
+            f"## {page.title}\n",
+            *(f"{sentence}" for sentence in page.said),
+            "",
+            markdown(_frame(page), []),
+            *(f"{picture}\n" for picture in pictures),
+        ]
+    )
+
+
+def _frame(page: Page) -> pd.DataFrame:
+    """Each number, what it should be, how near, and whether it is."""
+    import pandas as pd
+
+    rows = [
+        {
+            "number": one.what,
+            "is": f"{one.value:.6g}",
+            "should be": "" if one.aim is None else f"{one.aim:.6g}",
+            "within": "" if one.aim is None else f"{one.within:g}",
+            "holds": "" if one.aim is None else "yes" if one.holds else "NO",
+        }
+        for one in page.numbers
+    ]
+    return pd.DataFrame(rows)

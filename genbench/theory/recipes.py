@@ -1,0 +1,47 @@
+"""theory.toml: what each page trains, on what, for how long; shorter in a preset.
+
+Of a page `name` the tables [name] and [name.preset] are read, later wins, and for the model's
+constructor [model], [name.model] and [name.preset.model].
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """settings: of the page itself. model: hyperparameters of the registered model it trains."""
+
+    settings: Mapping[str, Any]
+    model: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.settings[name]
+
+
+@cache
+def _tables() -> dict[str, Any]:
+    return tomllib.loads((files("genbench.theory") / "theory.toml").read_text("utf-8"))
+
+
+def recipe(name: str, preset: str) -> Recipe:
+    """The recipe of a page; a preset that it does not have changes nothing.
+
+    >>> recipe("figure1", "none such")["dataset"]
+    'gaussian_1d'
+    """
+    tables = _tables()
+    own = tables.get(name, {})
+    short = own.get(preset, {})
+    settings = {
+        key: value for key, value in {**own, **short}.items() if not isinstance(value, dict)
+    }
+    shared = tables["model"] if "trains" in settings else {}
+    model = {**shared, **own.get("model", {}), **short.get("model", {})}
+    return Recipe(settings, model)
