@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -84,6 +84,26 @@ class Boltzmann:
 
 
 BOUNDS = ("", ">=", "<=", "~")
+
+
+def bound_of_mean(bounds: Iterable[str]) -> str:
+    """What a mean of such values is, see `Score`.
+
+    >>> bound_of_mean(["", ">="]), bound_of_mean([">=", "<="]), bound_of_mean([""])
+    ('>=', '~', '')
+    """
+    kinds = {*bounds} - {""}
+    return kinds.pop() if len(kinds) == 1 else "~" if kinds else ""
+
+
+def bound_of_difference(ours: str, theirs: str) -> str:
+    """What ours less theirs is.
+
+    >>> bound_of_difference(">=", "<="), bound_of_difference(">=", ">=")
+    ('>=', '~')
+    """
+    turned = {">=": "<=", "<=": ">="}.get(theirs, theirs)
+    return bound_of_mean([ours, turned])
 
 
 @dataclass(frozen=True)

@@ -73,9 +73,10 @@ def log_Z(along: Path, annealer: Annealer) -> LogZ:
 def detected(forward: LogZ, along: Path, annealer: Annealer, states: Tensor) -> LogZ:
     """The forward run's estimate, with what runs backwards say of it.
 
-    states: `(n, kept)`, see `states_of`; the chains of the start "rows" begin at the first ones.
+    states: `(n, kept)`, see `states_of`; the chains of the start "rows" begin at the first ones. As
+        many chains go from each start as went forwards.
     """
-    n = max(annealer.chains // len(STARTS), 2)
+    n = annealer.chains
     weights = annealer.falling("reverse", along, lambda: _gibbs(along, states, n, annealer.burn_in))
     values = along.log_Z_0 - log_mean(weights.view(len(STARTS), n), dim=1)[0]
     reverse: dict[str, float] = dict(zip(STARTS, values.tolist(), strict=True))

@@ -16,7 +16,17 @@ from genbench.errors import GenbenchError, ModelError, UsageError, reason
 from genbench.plugins import registry
 from genbench.plugins.settings import check_values, constructor
 from genbench.precision import float32_products
-from genbench.protocols import NEEDS, Best, Dataset, Labels, NotFinite, Score, Split, needs
+from genbench.protocols import (
+    NEEDS,
+    Best,
+    Dataset,
+    Labels,
+    NotFinite,
+    Score,
+    Split,
+    bound_of_mean,
+    needs,
+)
 from genbench.records.files import sha256_of_arrays
 from genbench.records.pages import Pages
 from genbench.samples import pixels
@@ -138,6 +148,7 @@ class FoldScore:
     warnings: Sequence[str]
     notes: Mapping[str, Any]
     over: str = ""
+    bound: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,6 +156,7 @@ class Judgement:
     """What a metric says of samples on a dataset: the mean over its folds, as in the table.
 
     error: over the test examples of the only fold, or over the folds, as `over` says.
+    bound: what the value is if that of a fold is a bound, see `protocols.Score`.
     kind: "mean" or "binary". copies: by fold, the share of samples that are, byte for byte,
     training rows. folds: what the metric says of each. per_example: of each fold, the scores of
     the single test rows, where the metric gives some.
@@ -162,6 +174,7 @@ class Judgement:
     best: Best
     folds: Sequence[FoldScore]
     per_example: Sequence[np.ndarray | None]
+    bound: str = ""
 
 
 def metric_with(name: str, settings: Mapping[str, Any]) -> Any:
@@ -220,6 +233,7 @@ def judge(
         best=metric.best,
         folds=folds,
         per_example=single,
+        bound=bound_of_mean(fold.bound for fold in folds),
     )
 
 
@@ -228,7 +242,8 @@ def fold_score(fold: int, score: Score) -> FoldScore:
     stderr = None if score.stderr is None else float(score.stderr)
     curves = {name: [(float(x), float(y)) for x, y in at] for name, at in score.curves.items()}
     warnings, notes = tuple(score.warnings), dict(score.notes)
-    return FoldScore(fold, float(score.value), stderr, curves, warnings, notes, score.over)
+    said = (warnings, notes, score.over, score.bound)
+    return FoldScore(fold, float(score.value), stderr, curves, *said)
 
 
 def answer(said: FoldScore, single: np.ndarray | None) -> dict[str, Any]:
