@@ -118,3 +118,8 @@ def test_a_mass_of_greys_has_a_column_of_its_own():
 def test_of_takes_two_words():
     with pytest.raises(ValueError, match="of must be 'mass', 'density' or empty, got 'nats'"):
         LogLikelihood(of="nats")
+
+
+def test_greys_in_another_order_are_the_same_rows_in_that_order():
+    order = torch.tensor([1, 0])
+    assert torch.equal(dequantised(GREYS[order], "test"), dequantised(GREYS, "test")[order])

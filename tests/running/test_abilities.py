@@ -134,7 +134,8 @@ def test_every_kind_of_metric_stands_beside_parzen_or_fails_alone(toys, genbench
         "likelihood needs a model with log_prob; conditional has none"
     )
     assert "encoding draws none such" in unmet["encoding", "class_accuracy"]
-    assert {metric for _, metric in unmet} == {"likelihood", "of_nobody", "class_accuracy", "seen"}
+    lack = {"likelihood", "of_nobody", "class_accuracy", "seen", "lacking"}
+    assert {metric for _, metric in unmet} == lack
     assert found["conditional", "class_accuracy"]["value"] == 100
     notes = found["encoding", "brightness"]["notes"]
     assert notes == {"list": [1.0, 2.0], "tuned": 2, "table": {"a": None}, "sigma": [1.0, [2]]}
