@@ -66,7 +66,9 @@ def evaluated(name: str, options: argparse.Namespace, base: torch.Tensor, rows: 
 
     along = path(machine, base)
     annealer = Annealer(seed=options.seed, chains=options.chains, watch=watch, stored=stored)
-    found = detected(log_Z(along, annealer), along, annealer, rows)
+    found = log_Z(along, annealer)
+    if not options.no_detector:
+        found = detected(found, along, annealer, rows)
     log_fs = log_f(machine, rows).mean().item()
     return {
         "known log Z": known,
@@ -117,6 +119,12 @@ def cost(along: Along, chains: int) -> dict[str, float]:
 # --- the page ---
 
 
+def _detector(one: dict[str, Any]) -> str:
+    if not one["reverse"]:
+        return "not run"
+    return "refused" if one["refused"] else "not refused"
+
+
 def page(record: dict[str, Any]) -> str:
     rows = [
         {
@@ -128,7 +136,7 @@ def page(record: dict[str, Any]) -> str:
             "backwards from base, rows, noise, on": ", ".join(
                 f"{value:.2f}" for value in one["reverse"].values()
             ),
-            "detector": "refused" if one["refused"] else "nothing found",
+            "detector": _detector(one),
         }
         for name, one in record["machines"].items()
     ]
@@ -155,6 +163,7 @@ def main() -> None:
     parser.add_argument("--machines", nargs="*", default=[*MACHINES])
     parser.add_argument("--chains", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-detector", action="store_true", help="the forward runs alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.kept.mkdir(exist_ok=True)
@@ -166,7 +175,8 @@ def main() -> None:
     rows = torch.from_numpy(np.unpackbits(packed, axis=1)[:, :784].copy()).float()
     large = loaded(options.data_dir / "anchors" / MACHINES[[*MACHINES][-1]][0])
     record |= {"cost": cost(path(large, base), 100), "machine": provenance.machine()}
-    for name in [None, *(one for one in options.machines if one not in record["machines"])]:
+    done = {n for n, one in record["machines"].items() if one["reverse"] or options.no_detector}
+    for name in [None, *(one for one in options.machines if one not in done)]:
         if name is not None:
             record["machines"][name] = evaluated(name, options, base, rows)
         files.write_json(target, record)
