@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -68,6 +68,13 @@ class NotFinite(ValueError):
     """A score that is no number."""
 
 
+class Unmet(ValueError):
+    """What a metric needs and a trained model lacks, in a sentence: the cell stays empty, with it.
+
+    For what can be told before the training, see `Metric`.
+    """
+
+
 @dataclass(frozen=True)
 class Boltzmann:
     """A layered Boltzmann machine of binary units; layer 0 is visible, units meet the next layer's.
@@ -84,6 +91,26 @@ class Boltzmann:
 
 
 BOUNDS = ("", ">=", "<=", "~")
+
+
+def bound_of_mean(bounds: Iterable[str]) -> str:
+    """What a mean of such values is, see `Score`.
+
+    >>> bound_of_mean(["", ">="]), bound_of_mean([">=", "<="]), bound_of_mean([""])
+    ('>=', '~', '')
+    """
+    kinds = {*bounds} - {""}
+    return kinds.pop() if len(kinds) == 1 else "~" if kinds else ""
+
+
+def bound_of_difference(ours: str, theirs: str) -> str:
+    """What ours less theirs is.
+
+    >>> bound_of_difference(">=", "<="), bound_of_difference(">=", ">=")
+    ('>=', '~')
+    """
+    turned = {">=": "<=", "<=": ">="}.get(theirs, theirs)
+    return bound_of_mean([ours, turned])
 
 
 @dataclass(frozen=True)
@@ -289,7 +316,9 @@ class Metric(Protocol):
     `__call__` takes, by name, any of NEEDS, and is given its own copies; a parameter with a default
     is given what is there. Where a model or a dataset does not meet a need, the cell stays empty
     and gives the reason. A metric without `samples` scores the trained model; nothing is drawn.
-    Optional `requires`: abilities of the model, such as ("log_prob",), see `GenerativeModel`.
+    It raises `Unmet` where only the trained model shows that it lacks something.
+    Optional `requires`: abilities of the model, such as ("log_prob",), see `GenerativeModel`; of
+        "code or boltzmann" one is enough.
     Metrics that take `features` have a setting of that name: those they are computed in; empty,
         the dataset's usual ones.
     Optional static `unmet(features, density)`: why it cannot be computed in these features, on data
@@ -356,6 +385,15 @@ def abilities(cls: type) -> frozenset[str]:
     """
     methods = {name for name in _METHODS if callable(getattr(cls, name, None))}
     return frozenset(methods | {name for name in _FLAGS if getattr(cls, name, False) is True})
+
+
+def alternatives(required: str) -> list[str]:
+    """The abilities of which one is enough, by an entry of a metric's `requires`.
+
+    >>> alternatives("code or boltzmann")
+    ['code', 'boltzmann']
+    """
+    return required.split(" or ")
 
 
 def needs(metric: type) -> dict[str, bool]:

@@ -9,8 +9,10 @@ from typing import Any
 MISSING = "–"
 
 
-def value_and_error(value: float, error: float | None) -> str:
+def value_and_error(value: float, error: float | None, bound: str = "") -> str:
     """Both rounded to the error's second digit, never beyond the units; alone where none is known.
+
+    bound: stands before them, see `protocols.Score`.
 
     >>> value_and_error(241.1892, 2.1314)
     '241.2 ± 2.1'
@@ -18,7 +20,11 @@ def value_and_error(value: float, error: float | None) -> str:
     '-2057 ± 26'
     >>> value_and_error(0.53125, None), value_and_error(-25607.5, None)
     ('0.5312', '-25608')
+    >>> value_and_error(-84.863, 0.12, "<=")
+    '<= -84.86 ± 0.12'
     """
+    if bound:
+        return f"{bound} {value_and_error(value, error)}"
     if error is None:
         return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
     if not math.isfinite(error) or error <= 0:

@@ -53,8 +53,9 @@ class Act:
     exceptions: Mapping[str, str] = field(default_factory=dict)
 
 
-# names of parts that are words of their own too: of rows in an audit, of arithmetic, of a need
-WORDS = {"held_out", "precision", "density"}
+# names of parts that are words of their own too: of rows in an audit, of arithmetic, of a need, of
+# an observation, of a function of the front
+WORDS = {"held_out", "precision", "density", "gaussian", "log_likelihood"}
 
 FETCH = "genbench/datasets/_files.py"
 CHILD = "a program of its own, which its parent speaks to by stdin, stdout and environment"

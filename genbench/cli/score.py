@@ -475,7 +475,7 @@ def _print_judgement(judgement: Judgement, first: Result, quiet: bool) -> None:
     from genbench.samples.judging import remarks
     from genbench.words import value_and_error
 
-    shown = value_and_error(judgement.value, judgement.error)
+    shown = value_and_error(judgement.value, judgement.error, judgement.bound)
     typer.echo(f"{judgement.name} on {head(first)}: {shown} {judgement.unit} ({first.metric})")
     if not quiet:
         typer.echo("".join(f"  {line}\n" for line in remarks(judgement)))

@@ -30,7 +30,7 @@ import pandas as pd
 from genbench.comparing import estimates
 from genbench.comparing.estimates import METHODS, MODELS, SAMPLES, Estimate
 from genbench.errors import UsageError
-from genbench.protocols import Best, better
+from genbench.protocols import Best, better, bound_of_difference, bound_of_mean
 from genbench.records.names import judge, label, settings
 from genbench.records.run import Result
 from genbench.words import p_text, value_and_error
@@ -59,7 +59,8 @@ class Comparison:
     """Two rows and their differences, by population from the narrowest to the widest.
 
     aim: the value that is best, where that is neither the highest nor the lowest; then differences
-    are of distances to it. None where it is not known, too.
+    are of distances to it. None where it is not known, too. bound: what the difference is, if a
+    value of either row is a bound, see `protocols.Score`.
     """
 
     ours: str
@@ -69,6 +70,14 @@ class Comparison:
     differences: Mapping[str, Difference]
     metric: str = ""
     aim: float | None = None
+    bound: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether bounds leave open which row has more, at the widest level there is."""
+        values = [found.estimate.value for found in self.differences.values()][-1:]
+        sides = {">=": 1, "<=": -1, "~": 0}
+        return bool(self.bound) and not any(sides[self.bound] * v > 0 for v in values)
 
 
 # --- numbers ---
@@ -142,7 +151,16 @@ def _compare(ours: _Row, theirs: _Row, per_example: PerExample, real: float | No
             p = estimates.p_value(estimate)
             differences[level] = Difference(estimate, p, p)
     names = ours[0], theirs[0]
-    return Comparison(*names, first.unit, first.best, differences, judge(first), aim)
+    bound = _bound(ours[1], theirs[1])
+    if aim is not None and bound:
+        bound = "~"  # a distance to the aim may be off on either side
+    return Comparison(*names, first.unit, first.best, differences, judge(first), aim, bound)
+
+
+def _bound(ours: Sequence[Result], theirs: Sequence[Result]) -> str:
+    """What ours less theirs is, where values are bounds."""
+    sides = [bound_of_mean(result.bound for result in side) for side in (ours, theirs)]
+    return bound_of_difference(*sides)
 
 
 def check(ours: _Row, theirs: _Row) -> None:
@@ -294,6 +312,11 @@ def verdict(comparison: Comparison) -> str:
     aim = f" ({better(comparison.best)})" if comparison.best in ("low", "real") else ""
     interval = f"95 % interval {low} to {high}, {p_text(difference.corrected)}{_after(difference)}"
     about = _holds_for(found)
+    if comparison.is_open:
+        return (
+            f"{_names(comparison)} is {value} {comparison.unit} between values of which one or "
+            f"both are bounds, {interval}: which row has more does not follow"
+        )
     if difference.shown:
         said = f"{comparison.ours} {scores} {gap} than {comparison.theirs} ({interval}){aim}; "
         said += f"this holds for {about}"
@@ -305,7 +328,7 @@ def verdict(comparison: Comparison) -> str:
 
 def _gap(comparison: Comparison, value: str, more: bool) -> tuple[str, str]:
     """What a row does, and by how much: "scores", "3 nats more"."""
-    gap = f"{value} {comparison.unit}".strip()
+    gap = f"{'at least ' if comparison.bound else ''}{value} {comparison.unit}".strip()
     if comparison.aim is None:
         return "scores", f"{gap} {'more' if more else 'less'}"
     return "is", f"{gap} {'further from' if more else 'nearer to'} {comparison.aim:.4g}"
@@ -360,7 +383,9 @@ def frame(comparisons: Sequence[Comparison]) -> pd.DataFrame:
         {
             "pair": _names(comparison),
             "holds for": level,
-            "difference": value_and_error(found.estimate.value, found.estimate.error),
+            "difference": value_and_error(
+                found.estimate.value, found.estimate.error, comparison.bound
+            ),
             "95 % interval": " to ".join(_rounded(found.estimate)[1:]),
             "p": p_text(found.p).removeprefix("p = ").removeprefix("p "),
             "p after Holm": p_text(found.corrected).removeprefix("p = ").removeprefix("p "),
@@ -404,6 +429,7 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
         "unit": comparison.unit,
         "best": comparison.best,
         "aim": comparison.aim,
+        "bound": comparison.bound,
         "levels": [_level(found) for found in comparison.differences.values()],
         "verdict": verdict(comparison),
     }

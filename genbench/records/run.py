@@ -202,7 +202,8 @@ class Result:
     what the samples are. scored: how many samples there were, `distinct` of them different. cut:
     whether a time budget ended the training. What the runner observed: `training`; `sampling`, the
     hyperparameters that only sampling reads; `tuned`, `mixing`; `model_notes`, the model's own.
-    What the metric said: `curves`, `warnings`, `notes`, and what varies in its error, `over`.
+    What the metric said: `curves`, `warnings`, `notes`, what varies in its error, `over`, and
+    whether the value is a `bound`, see `protocols.Score`; that is written down only where it is.
     per_example: sha256 of the scores of the single test rows, empty where the metric gives none.
     """
 
@@ -227,6 +228,7 @@ class Result:
     notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     per_example: str = ""
     over: str = ""
+    bound: str = ""
 
     # What was asked is read off a result so often that it has names here.
 
@@ -306,5 +308,7 @@ def flat(result: Result) -> dict[str, Any]:
 def answered(result: Result) -> dict[str, Any]:
     """The answer alone, as plain data."""
     every = {name: value for name, value in vars(result).items() if name != "run"}
+    if not result.bound:
+        del every["bound"]  # as results of before there were bounds
     plain = {n: asdict(v) for n, v in every.items() if isinstance(v, Training | Tuned | Mixing)}
     return {**every, **plain}

@@ -159,7 +159,8 @@ def _value(result: Result) -> tuple[str, str]:
         return result.status, MISSING
     small = abs(result.value) < 10 or (result.stderr is not None and 0 < result.stderr < 0.1)
     form = ".4g" if small else ".2f"
-    return f"{result.value:{form}}", _number(result.stderr, ".2g" if small else ".2f")
+    sign = f"{result.bound} " if result.bound else ""
+    return f"{sign}{result.value:{form}}", _number(result.stderr, ".2g" if small else ".2f")
 
 
 def _seconds(stages: Mapping[str, Any]) -> list[float | None]:

@@ -13,6 +13,7 @@ import torch
 
 from genbench.errors import ModelError, StoreError, UsageError
 from genbench.precision import float32_products
+from genbench.protocols import Unmet
 from genbench.records.run import Result, Run
 from genbench.records.store import Store
 from genbench.records.stores import Stores
@@ -115,6 +116,8 @@ def _attempt(run: Run, work: Work, store: Store, device: torch.device) -> None:
             work.score(run)
     except StoreError:
         raise
+    except Unmet as lack:
+        store.put(Result(run, "unmet", error=f"{run.metric} of {run.model}: {lack}"), {})
     except BaseException as error:  # a model may also raise SystemExit, or its own
         if is_interrupt(error):
             raise

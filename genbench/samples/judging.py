@@ -16,7 +16,17 @@ from genbench.errors import GenbenchError, ModelError, UsageError, reason
 from genbench.plugins import registry
 from genbench.plugins.settings import check_values, constructor
 from genbench.precision import float32_products
-from genbench.protocols import NEEDS, Best, Dataset, Labels, NotFinite, Score, Split, needs
+from genbench.protocols import (
+    NEEDS,
+    Best,
+    Dataset,
+    Labels,
+    NotFinite,
+    Score,
+    Split,
+    bound_of_mean,
+    needs,
+)
 from genbench.records.files import sha256_of_arrays
 from genbench.records.pages import Pages
 from genbench.samples import pixels
@@ -139,6 +149,7 @@ class FoldScore:
     warnings: Sequence[str]
     notes: Mapping[str, Any]
     over: str = ""
+    bound: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,7 @@ class Judgement:
     """What a metric says of samples on a dataset: the mean over its folds, as in the table.
 
     error: over the test examples of the only fold, or over the folds, as `over` says.
+    bound: what the value is if that of a fold is a bound, see `protocols.Score`.
     kind: "mean" or "binary". folds: what the metric says of each. per_example: of each fold, the
     scores of the single test rows, where the metric gives some. seconds: that the metric took, on
     all folds together. doubts: what is odd about the samples.
@@ -176,6 +188,7 @@ class Judgement:
     folds: Sequence[FoldScore]
     per_example: Sequence[np.ndarray | None]
     doubts: Sequence[str] = ()
+    bound: str = ""
 
 
 def metric_with(name: str, settings: Mapping[str, Any]) -> Any:
@@ -248,6 +261,7 @@ def judge(
         folds=folds,
         per_example=single,
         doubts=counts.doubts,
+        bound=bound_of_mean(fold.bound for fold in folds),
     )
 
 
@@ -285,7 +299,8 @@ def fold_score(fold: int, score: Score) -> FoldScore:
     stderr = None if score.stderr is None else float(score.stderr)
     curves = {name: [(float(x), float(y)) for x, y in at] for name, at in score.curves.items()}
     warnings, notes = tuple(score.warnings), dict(score.notes)
-    return FoldScore(fold, float(score.value), stderr, curves, warnings, notes, score.over)
+    said = (warnings, notes, score.over, score.bound)
+    return FoldScore(fold, float(score.value), stderr, curves, *said)
 
 
 def answer(said: FoldScore, single: np.ndarray | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from statistics import fmean
 
 from genbench.comparing import estimates
 from genbench.defaults import DEFAULTS
-from genbench.protocols import goodness
+from genbench.protocols import bound_of_difference, bound_of_mean, goodness
 from genbench.records.names import label, settings
 from genbench.records.run import Result
 from genbench.tables import columns, published
@@ -70,7 +70,12 @@ class Cell:
         """What the table shows."""
         if self.value is None:
             return UNMET if self.status == "unmet" else self.status
-        return value_and_error(self.value, self.error)
+        return value_and_error(self.value, self.error, self.bound)
+
+    @property
+    def bound(self) -> str:
+        """What the value is, if any of its results is a bound, see `protocols.Score`."""
+        return bound_of_mean(result.bound for result in self.results)
 
 
 # --- numbers ---
@@ -152,7 +157,7 @@ def _beside_published(cell: Cell, protocols: Protocols | None) -> Cell:
         return replace(cell, published=paper)
     said = [_words(*pair) for pair in zip(cell.results, by, strict=True)]
     ours = {name: several(each.get(name, "not stated") for each in said) for name in said[0]}
-    said, why = published.verdict([*cell.by_seed.values()], ours, paper)
+    said, why = published.verdict([*cell.by_seed.values()], ours, paper, cell.bound)
     return replace(cell, published=paper, verdict=said, why=why)
 
 
@@ -227,7 +232,8 @@ def best(found: Sequence[Cell], references: Sequence[str]) -> set[tuple[str, str
     Decided for each column among the trained, current rows, by how good each seed's value is (see
     `protocols.goodness`); none where fewer than two of them have the seeds, where one that has not
     is better than all that have, where they differ in the number of samples, or where the value is
-    missing that all should be near to.
+    missing that all should be near to. Beside a bound a cell is marked only if it is shown to beat
+    every other, on the sides on which their bounds are.
     """
     marked = set()
     for column in dict.fromkeys(cell.head for cell in found):
@@ -244,8 +250,27 @@ def best(found: Sequence[Cell], references: Sequence[str]) -> set[tuple[str, str
         names = estimates.best(goods)
         top = max((means[name] for name in names), default=-math.inf)
         if not any(means[n] > top and len(goods[n]) < estimates.FEWEST for n in means):
-            marked |= {(name, column) for name in names}
+            bounds = {c.label: _bound_of_goodness(c) for c in cells}
+            marked |= {(name, column) for name in names if _leads(name, goods, bounds)}
     return marked
+
+
+def _bound_of_goodness(cell: Cell) -> str:
+    """What the goodness of a cell is, if its value is a bound."""
+    best = cell.results[0].best
+    if best in ("high", "low"):
+        return cell.bound if best == "high" else bound_of_difference("", cell.bound)
+    return "~" if cell.bound else ""
+
+
+def _leads(name: str, goods: Mapping[str, Sequence[float]], bounds: Mapping[str, str]) -> bool:
+    """Whether a row stays ahead of each other one whose difference from it is a bound."""
+    kinds = {n: bound_of_difference(bounds[name], bounds[n]) for n in goods if n != name}
+    return all(
+        kind == ">=" and estimates.best({name: goods[name], other: goods[other]}) == {name}
+        for other, kind in kinds.items()
+        if kind
+    )
 
 
 def _real(cells: Sequence[Cell]) -> float | None:

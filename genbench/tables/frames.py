@@ -114,6 +114,9 @@ def _texts(cell: Cell, layout: Layout) -> dict[str, str | None]:
 def numbers(found: Sequence[Cell], layout: Layout = SCORES) -> pd.DataFrame:
     """A row for each cell, every number unrounded, for programs that read tables."""
     shown = pd.DataFrame([_numbers(cell, layout) for cell in found])
+    bounds = [cell.bound for cell in found]
+    if any(bounds):
+        shown.insert([*shown.columns].index("value"), "bound", bounds)
     own = [", ".join(f"{k}={v}" for k, v in settings(cell.results[0]).items()) for cell in found]
     if any(own):
         shown.insert([*shown.columns].index("metric") + 1, "settings", own)

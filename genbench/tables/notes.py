@@ -52,7 +52,7 @@ def of_table(
     """All notes, each once; `further` ones, such as those of `on_centroids`, among them."""
     marked = "ll" in layout.columns and best(found, references)
     notes = [
-        *(Note(line, UNIT) for line in _errors(found)),
+        *(Note(line, UNIT) for line in [*_errors(found), *_bounds(found)]),
         *map(Note, [*_whose(found, folder_of), *_about_rows(found, references)]),
         *([Note(_MARKED, BEST)] if marked else []),
         *(Note(line, BEST) for line in _unmarked(found, layout)),
@@ -141,6 +141,19 @@ def _errors(found: Sequence[Cell]) -> list[str]:
         for kinds in metrics.values()
         for line, labels in kinds.items()
     ]
+
+
+SIGNS = {
+    ">=": "what the column is named for is at least this value, in expectation",
+    "<=": "what the column is named for is at most this value, in expectation",
+    "~": "on which side of the value it lies is not known",
+}
+
+
+def _bounds(found: Sequence[Cell]) -> list[str]:
+    """What each sign before a value means; rows are ordered only where their bounds order them."""
+    signs = {cell.bound for cell in found if cell.value is not None}
+    return [f"{sign}: {text}" for sign, text in SIGNS.items() if sign in signs]
 
 
 def _over(cell: Cell) -> str:

@@ -53,9 +53,12 @@ def differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, t
 
 
 def verdict(
-    seeds: Sequence[float], ours: Mapping[str, str], published: Published
+    seeds: Sequence[float], ours: Mapping[str, str], published: Published, bound: str = ""
 ) -> tuple[str, str]:
     """`reproduced`, `differs by X nats`, or `not comparable: <fields that differ>`; and why.
+
+    bound: what ours is, see `protocols.Score`; beside a bound there is no more to say than `higher
+    by at least X nats`, or lower, or `not ordered`.
 
     seeds: our value of each seed. The published value is reproduced if it lies in the 95 %
     prediction interval, by Student's t, of one more seed, and its source states every field
@@ -68,6 +71,8 @@ def verdict(
     silent = [name for name in published.asked if name not in published.fields]
     unknown = f"; the source does not state {', '.join(silent)}" if silent else ""
     difference = fmean(seeds) - published.value
+    if bound:
+        return _one_sided(difference, bound, published.unit)
     gap = f"differs by {difference:+.1f} {published.unit}"
     if len(seeds) < SEEDS:
         return gap, f"{len(seeds)} of the {SEEDS} seeds that it takes to say more{unknown}"
@@ -76,6 +81,15 @@ def verdict(
     if low <= published.value <= high:
         return ("in range" if silent else "reproduced"), spread + unknown
     return gap, spread + unknown
+
+
+def _one_sided(difference: float, bound: str, unit: str) -> tuple[str, str]:
+    """What a difference says of which one side is known, if that."""
+    if (bound, difference > 0) in ((">=", True), ("<=", False)):
+        higher = "higher" if bound == ">=" else "lower"
+        said = f"{higher} by at least {abs(difference):.1f} {unit}"
+        return said, f"ours is a bound, {bound} the value; no interval of another seed is taken"
+    return "not ordered", f"ours is a bound, {bound} the value, which leaves either side open"
 
 
 def values() -> pd.DataFrame:

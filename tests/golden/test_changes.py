@@ -59,6 +59,10 @@ ROUNDS = {
         Change(f"{METRICS}/modes.py", "xlogy(p, p)", "xlogy(q, q)", "modes"),
         Change(f"{METRICS}/prdc.py", "balls(samples, test, k)", "balls(test, samples, k)", BALLS),
         Change(f"{METRICS}/train_share.py", "(both * (both - 1))", "both**2", "train_share"),
+        Change(
+            "genbench/likelihood/enumeration.py",
+            *("terms = b @ s.T + softplus", "terms = b @ s.T - softplus", "log_likelihood"),
+        ),
         Change("genbench/seeding.py", "digest()[:8]", "digest()[8:16]", STAGES),
     ),
     "first weights, pruned windows, a tenth of the rows": (

@@ -36,9 +36,15 @@ METRICS = {
     "raises": "own:Raises",
     "of_nobody": "own:OfNobody",
     "seen": "own:Seen",
+    "lacking": "own:Lacking",
 }
 OWN = """
-from genbench.protocols import Score
+from genbench.protocols import Score, Unmet
+
+class Lacking:
+    unit, best = "", "low"
+    def __call__(self, model):
+        raise Unmet("its 500 units are too many")
 
 class Spoils:
     unit, best = "", "low"
@@ -105,6 +111,13 @@ def carried_out(runs: list[Run], folder: Path) -> Store:
     return Store(folder)
 
 
+def test_what_only_a_trained_model_shows_to_lack_is_unmet_with_the_reason(toys, tmp_path) -> None:
+    store = carried_out(planned("coins", metrics=["lacking"]), tmp_path)
+    (result,) = store
+    assert (result.status, result.value) == ("unmet", None)
+    assert result.error == "lacking of coins: its 500 units are too many"
+
+
 def test_every_kind_of_metric_stands_beside_parzen_or_fails_alone(toys, genbench, tmp_path) -> None:
     done = genbench(
         *("run", "-m", "conditional,encoding", "-d", "pair", "--no-references", "--samples", "40"),
@@ -121,7 +134,8 @@ def test_every_kind_of_metric_stands_beside_parzen_or_fails_alone(toys, genbench
         "likelihood needs a model with log_prob; conditional has none"
     )
     assert "encoding draws none such" in unmet["encoding", "class_accuracy"]
-    assert {metric for _, metric in unmet} == {"likelihood", "of_nobody", "class_accuracy", "seen"}
+    lack = {"likelihood", "of_nobody", "class_accuracy", "seen", "lacking"}
+    assert {metric for _, metric in unmet} == lack
     assert found["conditional", "class_accuracy"]["value"] == 100
     notes = found["encoding", "brightness"]["notes"]
     assert notes == {"list": [1.0, 2.0], "tuned": 2, "table": {"a": None}, "sigma": [1.0, [2]]}
