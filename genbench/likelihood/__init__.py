@@ -1,0 +1,1 @@
+"""Numerics of likelihoods: enumeration, annealed importance sampling, and what they bound."""
