@@ -18,8 +18,8 @@ from torch import Tensor
 
 from genbench.likelihood import decoders
 from genbench.likelihood.annealing import last
-from genbench.likelihood.doubling import Plan, stderr
-from genbench.likelihood.jobs import Jobs
+from genbench.likelihood.decoders import Steps
+from genbench.likelihood.doubling import stderr
 from genbench.likelihood.observations import Decoder, OfRows, drawn
 
 
@@ -48,13 +48,12 @@ def simulated(decoder: Decoder, n: int, v: float, like: Tensor) -> tuple[Tensor,
         return t, drawn(decoder.kind, decoder.means(t), v)
 
 
-def gap(
-    of_rows: OfRows, truth: Tensor, T: int, chains: int, seed: int, jobs: Jobs | None = None
-) -> Gap:
+def gap(of_rows: OfRows, truth: Tensor, T: int, chains: int, seed: int, steps: Steps) -> Gap:
     """Both runs over T distributions, on n rows that were drawn with t = `truth` (n, c).
 
-    seed: of the runs; it must not be what the rows were drawn by.
+    steps: of HMC, from a pilot run on other rows. seed: not what the rows were drawn by.
     """
-    low = (jobs or Jobs()).bound("simulated", of_rows, Plan(chains, T, T, seed))
-    high = last(decoders.reverse(of_rows, T, chains, seed, low.steps, truth))
-    return Gap(low.rows, -decoders.lower(high.log_weights.view(chains, -1)))
+    steps = steps.of_any_row()
+    low = last(decoders.forward(of_rows, T, chains, seed, steps)).log_weights
+    high = last(decoders.reverse(of_rows, T, chains, seed, steps, truth)).log_weights
+    return Gap(*(sign * decoders.lower(w.view(chains, -1)) for sign, w in ((1, low), (-1, high))))

@@ -48,7 +48,7 @@ def schedule(T: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Steps:
-    """Steps of HMC for n rows by β: `betas` rising, (K,), and `sizes` (K, n), float64."""
+    """Steps of HMC for n rows by β: `betas` rising, (K,), and `sizes` (K, n) or (K, 1), float64."""
 
     betas: Tensor
     sizes: Tensor
@@ -60,6 +60,10 @@ class Steps:
         span = (self.betas[high] - self.betas[low]).item()
         share = min(max((beta - self.betas[low].item()) / span, 0.0), 1.0)
         return torch.lerp(self.sizes[low].log(), self.sizes[high].log(), share).exp()
+
+    def of_any_row(self) -> Steps:
+        """For other rows of the same kind, (K, 1): the geometric mean over these."""
+        return Steps(self.betas, self.sizes.log().mean(dim=1, keepdim=True).exp())
 
 
 def pilot(
@@ -121,8 +125,10 @@ def reverse(
 def _by(of_rows: OfRows, steps: Steps, chains: int) -> Step:
     """The weight of a change of β, then HMC with the pilot's steps."""
 
+    n = len(of_rows.x)
+
     def step(x: State, before: float, beta: float) -> tuple[Tensor, State]:
-        sizes = steps.at(beta).repeat(chains)
+        sizes = steps.at(beta).expand(n).repeat(chains)
         point, chance = hmc.transition(_point(x), sizes, beta, of_rows)
         return (beta - before) * x["value"], _state(point, x["moved"] + chance)
 

@@ -21,7 +21,7 @@ from genbench.likelihood.decoders import Steps
 from genbench.likelihood.observations import OfRows
 
 TOLERANCE = 1.0  # nats
-PILOT = 250  # distributions of the run that finds steps, at least
+PILOT = 100  # distributions of the run that finds steps, at least
 
 
 @dataclass(frozen=True)

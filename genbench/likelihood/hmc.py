@@ -52,10 +52,11 @@ def leapfrog(
     Back again by the momenta with their signs turned.
     """
     step = step.to(u).unsqueeze(1)
-    for _ in range(times):
-        u = u - step / 2 * _uphill(point, beta)
+    u = u - step / 2 * _uphill(point, beta)
+    for left in reversed(range(times)):
         point = at(point.t + step * u, likelihood)
-        u = u - step / 2 * _uphill(point, beta)
+        # two half steps of u between two of t are a whole one
+        u = u - (step if left else step / 2) * _uphill(point, beta)
     return point, u
 
 
@@ -85,7 +86,7 @@ def adapted(step: Tensor, chance: Tensor) -> Tensor:
 
 def _uphill(point: Point, beta: float) -> Tensor:
     """∂U/∂t = t - β ∂ℓ/∂t."""
-    return point.t - beta * point.slope
+    return torch.add(point.t, point.slope, alpha=-beta)
 
 
 def _energy(point: Point, u: Tensor, beta: float) -> Tensor:

@@ -77,7 +77,8 @@ def log_prob(kind: str, x: Tensor, m: Tensor, v: Tensor | float) -> Tensor:
     x, m = x.double(), m.double()
     if kind == "gaussian":
         v = torch.as_tensor(v, dtype=torch.float64, device=m.device)
-        return -(x - m).square().sum(dim=-1) / (2 * v) - m.shape[-1] / 2 * (2 * math.pi * v).log()
+        constant = m.shape[-1] / 2 * (2 * math.pi * v).log()
+        return torch.linalg.vector_norm(x - m, dim=-1).square() / (-2 * v) - constant
     m = m.clamp(NEAREST, 1 - NEAREST)
     terms = x * m.log() + (1 - x) * torch.log1p(-m)
     return (terms + _log_C(m) if kind == "continuous_bernoulli" else terms).sum(dim=-1)

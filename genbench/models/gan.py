@@ -203,9 +203,12 @@ class GAN:
         """n draws of z, (n, noise_size)."""
         return self._noise(n)
 
-    @torch.no_grad()
+    def code(self, t: Tensor) -> Tensor:
+        """t itself, or √3 (2 Φ(t) - 1) where z is uniform on ±√3, Φ the normal's distribution."""
+        return t if self.noise == "gaussian" else math.sqrt(3) * torch.erf(t / math.sqrt(2))
+
     def decode(self, z: Tensor) -> Tensor:
-        """G(z), (n, d)."""
+        """G(z), (n, d), with its slopes where they are recorded."""
         return self.G(z)
 
     @torch.no_grad()
