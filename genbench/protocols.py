@@ -289,7 +289,8 @@ class Metric(Protocol):
     `__call__` takes, by name, any of NEEDS, and is given its own copies; a parameter with a default
     is given what is there. Where a model or a dataset does not meet a need, the cell stays empty
     and gives the reason. A metric without `samples` scores the trained model; nothing is drawn.
-    Optional `requires`: abilities of the model, such as ("log_prob",), see `GenerativeModel`.
+    Optional `requires`: abilities of the model, such as ("log_prob",), see `GenerativeModel`; of
+        "code or boltzmann" one is enough.
     Metrics that take `features` have a setting of that name: those they are computed in; empty,
         the dataset's usual ones.
     Optional static `unmet(features, density)`: why it cannot be computed in these features, on data
@@ -355,6 +356,15 @@ def abilities(cls: type) -> frozenset[str]:
     """
     methods = {name for name in _METHODS if callable(getattr(cls, name, None))}
     return frozenset(methods | {name for name in _FLAGS if getattr(cls, name, False) is True})
+
+
+def alternatives(required: str) -> list[str]:
+    """The abilities of which one is enough, by an entry of a metric's `requires`.
+
+    >>> alternatives("code or boltzmann")
+    ['code', 'boltzmann']
+    """
+    return required.split(" or ")
 
 
 def needs(metric: type) -> dict[str, bool]:

@@ -16,6 +16,7 @@ from a stored `Annealing` gives the bytes that it would have given without the s
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -100,12 +101,10 @@ def _begun(state: State, total: int) -> Annealing:
 
 def last(annealings: Iterable[Annealing]) -> Annealing:
     """The end of an annealing; raises ValueError where there is none."""
-    at = None
-    for at in annealings:
-        pass
-    if at is None:
+    ends = deque(annealings, maxlen=1)
+    if not ends:
         raise ValueError("nothing is left to anneal: use the stored annealing itself")
-    return at
+    return ends[0]
 
 
 def stepping(

@@ -9,7 +9,7 @@ from typing import Any
 from genbench.errors import UsageError
 from genbench.plugins import registry
 from genbench.plugins.code import FEATURES
-from genbench.protocols import NEEDS, abilities, needs
+from genbench.protocols import NEEDS, abilities, alternatives, needs
 from genbench.records.run import Data
 from genbench.running.data import Sources
 
@@ -45,7 +45,7 @@ def unmet(asked: Asked, sources: Sources) -> str:
     if can & {"labelled", "conditional"} and "train" not in asked.data.labels:
         return f"{asked.model} needs labels, and {asked.data.name} has none"
     model = asked.model or SAMPLES
-    lacks = [name for name in getattr(judge, "requires", ()) if name not in can]
+    lacks = [name for name in getattr(judge, "requires", ()) if not can & {*alternatives(name)}]
     if lacks:
         return f"{asked.metric} needs a model with {' and '.join(lacks)}; {model} has none"
     needed = [name for name, must in takes.items() if must]

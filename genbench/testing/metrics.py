@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genbench.plugins import registry
 from genbench.plugins.settings import constructor, defaults
-from genbench.protocols import NEEDS, Labels, Score, Split, abilities, goodness, needs
+from genbench.protocols import NEEDS, Labels, Score, Split, abilities, alternatives, goodness, needs
 from genbench.samples import judging
 from genbench.seeding import seeded
 from genbench.testing.claims import is_json, require, works
@@ -49,7 +49,8 @@ def _claims(cls: Any) -> Iterator[str]:
     unknown = sorted(takes.keys() - {*NEEDS})
     reason = f"it takes {', '.join(unknown)}; there is {', '.join(NEEDS)}"
     yield require(not unknown, "takes by name what a metric is given", reason)
-    wanted = sorted({*getattr(cls, "requires", ())} - abilities(StandIn))
+    can, required = abilities(StandIn), getattr(cls, "requires", ())
+    wanted = sorted(entry for entry in required if not can & {*alternatives(entry)})
     claim = "what it requires of a model are abilities"
     yield require(not wanted, claim, f"{', '.join(wanted)}: no ability is called so")
     with works("gives a score"):

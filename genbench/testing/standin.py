@@ -22,6 +22,8 @@ class StandIn:
 
     samples = "mean"
     labelled = conditional = True
+    observation = "gaussian"
+    variance = STD**2
 
     def __init__(self, rows: Tensor, labels: Tensor) -> None:
         classes = range(int(labels.max()) + 1)
@@ -60,6 +62,14 @@ class StandIn:
 
     def decode(self, z: Tensor) -> Tensor:
         return z + self.means.mean(dim=0)
+
+    def code(self, t: Tensor) -> Tensor:
+        return t
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Of t ~ N(0, I), where x = t + middle + STD e."""
+        means = self.encode(x) / (1 + self.variance)
+        return means, torch.full_like(means, math.sqrt(self.variance / (1 + self.variance)))
 
     def inpaint(self, x: Tensor, known: Tensor) -> Tensor:
         return torch.where(known, x, self.means.mean(dim=0))
