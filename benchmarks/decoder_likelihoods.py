@@ -31,7 +31,7 @@ from genbench.likelihood.dequantised import dequantised
 from genbench.likelihood.doubling import Bound, Plan
 from genbench.likelihood.importance import Proposal
 from genbench.likelihood.jobs import Jobs
-from genbench.likelihood.observations import Decoder, OfRows, decoder_of, expected
+from genbench.likelihood.observations import COMMON, Decoder, OfRows, decoder_of, expected
 from genbench.metrics._rows import spaced
 from genbench.metrics.parzen import Windows, select_sigma
 from genbench.plugins import registry
@@ -42,7 +42,6 @@ from genbench.seeding import seeded
 from genbench.timing import Clock, timed
 from genbench.words import duration
 
-COMMON = variances.COMMON
 WIDTHS = [10 ** (i / 9 - 1) for i in range(10)]
 SAMPLES, DRAWS, SEED = 10_000, 5000, 1
 console = Console(stderr=True)

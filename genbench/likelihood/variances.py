@@ -18,7 +18,6 @@ from genbench.likelihood.doubling import TOLERANCE, Plan
 from genbench.likelihood.jobs import Jobs
 from genbench.likelihood.observations import Decoder, OfRows
 
-COMMON = 0.025  # v of every decoder, beside its own
 LEAST, MOST, SIZE = 0.0025, 0.1, 7
 GRID = [LEAST * (MOST / LEAST) ** (i / (SIZE - 1)) for i in range(SIZE)]
 

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from genbench.likelihood import importance
 from genbench.likelihood.importance import Importance, Proposal
-from genbench.likelihood.observations import decoder_of
-from genbench.likelihood.variances import COMMON
+from genbench.likelihood.observations import COMMON, decoder_of
 from genbench.metrics import _scored
 from genbench.metrics._scored import Rows
 from genbench.protocols import JSON, Score
@@ -31,7 +30,6 @@ def bounds(
         "observation": decoder.kind,
         **({"v": used} if decoder.has_variance else {}),
         "rows": {"scored": len(rows.test), "test": rows.all_test, "treated": rows.treated},
-        **_scored.windows(decoder, rows),
     }
     return found, rows, notes
 

@@ -1,5 +1,5 @@
 # pyright: strict
-"""What the likelihood metrics share: which rows they score, and the window estimate beside them.
+"""What the likelihood metrics share: which rows they score, and what they say of errors.
 
 Rows of 256 greys are dequantised, all of a part at once and by a stream of its own. So metrics that
 score as many rows score the same ones, evenly spaced over the file.
@@ -10,19 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from genbench.likelihood.dequantised import are_greys, dequantised
-from genbench.likelihood.observations import Decoder, expected, is_binary
+from genbench.likelihood.observations import Decoder, is_binary
 from genbench.metrics._rows import check_counts, spaced
-from genbench.metrics.parzen.estimator import Windows
-from genbench.metrics.parzen.metric import select_sigma
-from genbench.protocols import JSON
-
-WINDOWS = 10_000  # samples behind the window estimate
-CHOOSING = 1000  # validation rows that choose its width
-WIDTHS = [10 ** (i / 9 - 1) for i in range(10)]  # .1 to 1, as of parzen
 
 
 @dataclass(frozen=True)
@@ -54,25 +46,6 @@ def variance_of(model: Any, decoder: Decoder, asked: float | None) -> float | No
     if not decoder.has_variance:
         return 0.0
     return asked if asked is not None else getattr(model, "variance", None)
-
-
-def windows(decoder: Decoder, rows: Rows) -> dict[str, JSON]:
-    """The window estimate of the same rows, by 10,000 means of the model; none of binary rows."""
-    if decoder.kind == "bernoulli" or len(rows.valid) == 0:
-        return {}
-    with torch.no_grad():
-        t = rows.test.new_empty(WINDOWS, decoder.width).normal_()
-        means = torch.cat([expected(decoder.kind, decoder.means(part)) for part in t.split(1000)])
-    means = means.to(rows.test)
-    sigma = select_sigma(means, rows.valid[:CHOOSING], WIDTHS)
-    ll = Windows(means).score(rows.test, [sigma]).log_likelihood[0]
-    return {"parzen of the same rows": {**mean_and_error(ll), "sigma": sigma}}
-
-
-def mean_and_error(rows: Tensor) -> dict[str, JSON]:
-    """The mean over rows (n,) and its standard error."""
-    error = rows.double().std().item() / len(rows) ** 0.5
-    return {"mean": rows.double().mean().item(), "stderr": error}
 
 
 def over(rows: Rows) -> str:

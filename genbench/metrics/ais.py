@@ -30,11 +30,12 @@ from genbench.likelihood import bdmc, boltzmann, variances
 from genbench.likelihood.decoders import lower
 from genbench.likelihood.doubling import Bound, Plan
 from genbench.likelihood.jobs import Jobs, Told
-from genbench.likelihood.observations import Decoder, OfRows, decoder_of
-from genbench.likelihood.variances import COMMON, Chosen
+from genbench.likelihood.observations import COMMON, Decoder, OfRows, decoder_of
+from genbench.likelihood.variances import Chosen
 from genbench.metrics import _scored
 from genbench.metrics._rows import spaced
-from genbench.metrics._scored import Rows, mean_and_error
+from genbench.metrics._scored import Rows
+from genbench.metrics._windows import mean_and_error, windows
 from genbench.protocols import JSON, Points, Score
 
 BY_V = "validation bound by v"
@@ -163,7 +164,7 @@ def _score(decoder: Decoder, rows: Rows, found: Annealed) -> Score:
         _scored.single(values, rows),
         _curves(found),
         _warnings(found),
-        {**_notes(decoder, rows, found), **_scored.windows(decoder, rows)},
+        {**_notes(decoder, rows, found), **windows(decoder, rows)},
         _scored.over(rows),
         ">=",
     )
