@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 KINDS = ("gaussian", "bernoulli", "continuous_bernoulli")
+COMMON = 0.025  # v at which every decoder can be scored, beside its own
 NEAREST = 1e-7  # of a mean to 0 or 1, where its logarithm is taken
 FLAT = 1e-3  # |1 - 2m| below which log C is a series
 

@@ -1,0 +1,259 @@
+"""Log p(x) of decoders beside what Parzen windows say of them, on the same test and training rows.
+
+python benchmarks/decoder_likelihoods.py decoders.json --out results/benchmarks
+
+decoders.json is a list of {"label", "model", "hyperparameters", "weights", "about"}: a registered
+name (or module:Class), what it is built with, the file of its weights, and a sentence for the
+reader; a run.json of `genbench run` has the first three. MNIST is dequantised, (k + u) / 256, and
+KDE, AIS and IWAE score the same rows. All runs are kept in --state: the same command goes on with
+them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from genbench.datasets._files import default_data_dir
+from genbench.datasets.mnist import MNIST
+from genbench.likelihood import bdmc, importance, variances
+from genbench.likelihood.dequantised import dequantised
+from genbench.likelihood.doubling import Bound, Plan
+from genbench.likelihood.importance import Proposal
+from genbench.likelihood.jobs import Jobs
+from genbench.likelihood.observations import COMMON, Decoder, OfRows, decoder_of, expected
+from genbench.metrics._rows import spaced
+from genbench.metrics.parzen import Windows, select_sigma
+from genbench.plugins import registry
+from genbench.precision import float32_products
+from genbench.records import files
+from genbench.running import provenance
+from genbench.seeding import seeded
+from genbench.timing import Clock, timed
+from genbench.words import duration
+
+WIDTHS = [10 ** (i / 9 - 1) for i in range(10)]
+SAMPLES, DRAWS, SEED = 10_000, 5000, 1
+console = Console(stderr=True)
+
+
+def loaded(spec: Mapping[str, Any], shape: Sequence[int]) -> Any:
+    """The model of an entry of decoders.json, with its weights."""
+    module, _, name = spec["model"].partition(":")
+    cls = getattr(import_module(module), name) if name else registry.load("model", module)
+    model = cls(tuple(shape), **spec["hyperparameters"])
+    arrays, _ = files.read_tensors(Path(spec["weights"]))
+    model.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
+    return model
+
+
+class Kept:
+    """The state of one decoder's runs, in a file; says how far they are."""
+
+    def __init__(self, path: Path, label: str) -> None:
+        self.path, self.label = path, label
+        self.state: dict[str, Tensor] = {}
+        if path.exists():
+            arrays, _ = files.read_tensors(path)
+            self.state = {k: torch.from_numpy(v) for k, v in arrays.items()}
+
+    def told(self, state: Mapping[str, Tensor], job: str, made: int, most: int) -> None:
+        files.write_tensors(self.path, {k: v.numpy() for k, v in state.items()})
+        if made % 100 < 25:
+            console.print(f"{self.label}, {job}: {made} of at most {most} transitions")
+
+
+def plain(values: Tensor) -> dict[str, Any]:
+    """Mean, standard error over rows, and the values."""
+    error = values.std().item() / math.sqrt(len(values))
+    return {"mean": values.mean().item(), "stderr": error, "rows": values.tolist()}
+
+
+def certificates(bound: Bound, halves: int) -> dict[str, Any]:
+    """What tells how far to trust a bound, the first `halves` rows being test rows."""
+    means = {T: w.logsumexp(dim=0) - math.log(len(w)) for T, w in bound.by_T.items()}
+    return {
+        "distributions": bound.T,
+        "settled": bound.settled,
+        "mean by distributions": {T: rows.mean().item() for T, rows in means.items()},
+        "test by distributions": {T: rows[:halves].mean().item() for T, rows in means.items()},
+        "stderr over chains": bound.stderr_of_chains,
+        "acceptance": bound.acceptance,
+        "effective chains": bound.effective.mean().item(),
+    }
+
+
+def kde(decoder: Decoder, x: Tensor, valid: Tensor) -> tuple[Tensor, float]:
+    """Windows on 10,000 means of the model, their width chosen on validation rows."""
+    with torch.no_grad(), seeded("decoder likelihoods", "windows"):
+        t = torch.randn(SAMPLES, decoder.width)
+        means = torch.cat([decoder.means(part) for part in t.split(1000)])
+    means = expected(decoder.kind, means).float()
+    sigma = select_sigma(means, valid[:1000], WIDTHS)
+    return Windows(means).score(x, [sigma]).log_likelihood[0], sigma
+
+
+def measured(spec: Mapping[str, Any], rows: Mapping[str, Tensor], o: Any) -> dict[str, Any]:
+    """All numbers of one decoder."""
+    model = loaded(spec, MNIST.shape)
+    n, x = len(rows["test"]), torch.cat([rows["test"], rows["train"]])
+    decoder, kept = (
+        decoder_of(model, x),
+        Kept(o.state / f"{spec['label']}.safetensors", spec["label"]),
+    )
+    jobs, found = (
+        Jobs(dict(kept.state), kept.told),
+        {"about": spec["about"], "model": spec["model"]},
+    )
+    v, plan = getattr(model, "variance", None) or o.v, Plan(o.chains, o.first, o.most, SEED)
+    if v is None:
+        valid = spaced(rows["valid"], o.n_valid)
+        chosen = variances.choose(decoder, valid, o.first, o.chains, SEED, jobs)
+        v = chosen.v
+        found |= {"validation by v": chosen.curve, "change by doubling, by v": chosen.moved}
+    bound = jobs.bound("rows", OfRows(decoder, x, v), plan)
+    at = Plan(o.chains, bound.T, bound.T, SEED)
+    common = bound if v == COMMON else jobs.bound("common v", OfRows(decoder, x, COMMON), at)
+    with seeded("decoder likelihoods", "simulated"):
+        truth, drawn = bdmc.simulated(decoder, o.simulated, v, x)
+    gap = bdmc.gap(OfRows(decoder, drawn, v), truth, bound.T, o.chains, SEED, bound.steps)
+    windows, sigma = kde(decoder, x, rows["valid"])
+    found |= {"v": v, "sigma": sigma, "certificates": certificates(bound, n)}
+    for name, values in {
+        "AIS": bound.rows,
+        f"AIS at v = {COMMON}": common.rows,
+        "KDE": windows,
+    }.items():
+        found[name] = {"test": plain(values[:n]), "train": plain(values[n:])}
+    found["BDMC gap, simulated rows only"] = {"mean": gap.value, "stderr": gap.stderr}
+    if hasattr(model, "posterior"):
+        with seeded("decoder likelihoods", "draws"):
+            iwae = importance.bounds(decoder, x, Proposal(*model.posterior(x)), DRAWS, v)
+        found["IWAE"] = {"test": plain(iwae.iwae[:n]), "train": plain(iwae.iwae[n:])}
+        found["IWAE"]["effective draws, median"] = iwae.effective.median().item()
+    return found
+
+
+def controls(rows: Mapping[str, Tensor], train: Tensor) -> dict[str, Any]:
+    """Exact log densities of the same test rows: one Gaussian, and windows on all training rows."""
+    x = train.double()
+    centred = x - x.mean(dim=0)
+    normal = torch.distributions.MultivariateNormal(x.mean(dim=0), centred.T @ centred / len(x))
+    sigma = select_sigma(train, rows["valid"][:1000], [0.05, 0.06, 0.08, *WIDTHS])
+    windows = Windows(train).score(rows["test"], [sigma]).log_likelihood[0]
+    return {
+        "full-covariance Gaussian": plain(normal.log_prob(rows["test"].double())),
+        f"KDE of all {len(train):,} training images, sigma {sigma:.3g}": plain(windows),
+    }
+
+
+def compared(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each pair of decoders: by how much the first is ahead on the same test rows, ± 2 errors."""
+    lines = []
+    for a, b in combinations(found, 2):
+        line: dict[str, Any] = {"pair": [a, b]}
+        for name in ("AIS", "KDE"):
+            one, other = (torch.tensor(found[label][name]["test"]["rows"]) for label in (a, b))
+            gap = one.double() - other.double()
+            error = 2 * gap.std().item() / math.sqrt(len(gap))
+            line[name] = {"ahead": gap.mean().item(), "two errors": error}
+        both = [line[name]["ahead"] for name in ("AIS", "KDE")]
+        sure = all(abs(line[name]["ahead"]) > line[name]["two errors"] for name in ("AIS", "KDE"))
+        line["order"] = ("the same" if both[0] * both[1] > 0 else "opposite") if sure else "open"
+        lines.append(line)
+    return lines
+
+
+def page(record: Mapping[str, Any]) -> str:
+    """The record as a page of Markdown."""
+    budget, found = record["budget"], record["decoders"]
+    settings = ", ".join(f"{name} {value}" for name, value in budget.items())
+    lines = [
+        "# Log p(x) of decoders, and what Parzen windows say of them",
+        "",
+        f"MNIST, dequantised (k + u) / 256, nats. {settings}. AIS and IWAE are lower bounds in",
+        "expectation; the BDMC gap is of rows that the model made, and of no others. Errors are",
+        "over rows; every column scores the same rows.",
+        "",
+        f"| decoder | v | AIS, test | AIS, train | AIS at v = {COMMON}, test | KDE, test "
+        "| KDE, train | IWAE, test | BDMC gap | T | change by the last doubling | settled |",
+        "|" + "---|" * 12,
+    ]
+    for label, one in found.items():
+        by_T = [*one["certificates"]["mean by distributions"].values()]
+        change = f"{by_T[-1] - by_T[-2]:.1f}" if len(by_T) > 1 else "-"
+        cells = [label, f"{one['v']:.4g}", shown(one["AIS"]["test"]), shown(one["AIS"]["train"])]
+        cells += [shown(one[f"AIS at v = {COMMON}"]["test"]), shown(one["KDE"]["test"])]
+        cells += [shown(one["KDE"]["train"])]
+        cells += [shown(one["IWAE"]["test"]) if "IWAE" in one else "no encoder"]
+        cells += [shown(one["BDMC gap, simulated rows only"]), one["certificates"]["distributions"]]
+        cells += [change, "yes" if one["certificates"]["settled"] else "no"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    lines += ["", *(f"- `{label}`: {one['about']}" for label, one in found.items()), ""]
+    lines += ["Exact log densities of the same test rows:", ""]
+    lines += [f"- {name}: {shown(one)}" for name, one in record["controls"].items()]
+    lines += [
+        "",
+        "Pairs, the first minus the second on the same test rows, ± two standard errors:",
+        "",
+    ]
+    for line in record["pairs"]:
+        a, b = line["pair"]
+        gaps = (f"{k} {line[k]['ahead']:.1f} ± {line[k]['two errors']:.1f}" for k in ("AIS", "KDE"))
+        lines.append(f"- {a} and {b}: {', '.join(gaps)}: order {line['order']}")
+    return "\n".join(lines) + "\n"
+
+
+def shown(one: Mapping[str, Any]) -> str:
+    return f"{one['mean']:.1f}" + ("" if one["stderr"] is None else f" ± {one['stderr']:.1f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("decoders", type=Path)
+    parser.add_argument("--rows", type=int, default=50, help="test rows, and as many training rows")
+    parser.add_argument("--chains", type=int, default=4)
+    parser.add_argument("--first", type=int, default=250, help="distributions, doubled from here")
+    parser.add_argument("--most", type=int, default=8000)
+    parser.add_argument("--n-valid", type=int, default=10, help="validation rows that choose v")
+    parser.add_argument("--v", type=float, help="for those that have none; default: chosen")
+    parser.add_argument("--simulated", type=int, default=20)
+    parser.add_argument("--state", type=Path, default=Path("results/local/decoder_likelihoods"))
+    parser.add_argument("--out", type=Path, help="folder of decoder_likelihoods.json and .md")
+    o = parser.parse_args()
+    split, clock = MNIST(default_data_dir()).split(0), Clock()
+    parts = {name: dequantised(getattr(split, name), name) for name in ("train", "valid", "test")}
+    rows = {name: spaced(parts[name], o.rows) for name in ("train", "test")}
+    rows["valid"] = parts["valid"]
+    found = {}
+    with timed(torch.device("cpu"), clock), float32_products():
+        for spec in json.loads(o.decoders.read_text()):
+            found[spec["label"]] = measured(spec, rows, o)
+        exact = controls(rows, parts["train"])
+    console.print(f"{duration(clock.seconds)} by the clock, in this call")
+    named = ("rows", "chains", "first", "most", "v", "n_valid", "simulated")
+    record = {
+        "budget": {name.replace("_", " "): getattr(o, name) for name in named},
+        "decoders": found,
+        "controls": exact,
+        "pairs": compared(found),
+        "machine": provenance.machine(),
+    }
+    print(page(record))
+    if o.out:
+        files.write_json(o.out / "decoder_likelihoods.json", record)
+        files.write_bytes(o.out / "decoder_likelihoods.md", page(record).encode())
+
+
+if __name__ == "__main__":
+    main()
