@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from scipy.optimize import brentq
+from scipy.optimize import bisect
 
 from genbench.worlds import defects
 from genbench.worlds.defects import Ground
@@ -49,15 +49,15 @@ _BAG: tuple[tuple[str, str, float, Defect, bool], ...] = (
 _FIVE = (9, 8, 7, 6, 5)  # what is dropped together
 
 # the defects whose KL has a closed form, and the strengths among which one is looked for
-_ALONE: tuple[tuple[str, Defect, float, float], ...] = (
-    ("inflate", defects.scale, 1.0, 3.0),
-    ("shrink", defects.scale, 1.0, 0.1),
-    ("truncate", defects.signal, 1.0, 0.0),
-    ("overdo", defects.signal, 1.0, 10.0),
-    ("noise_up", defects.noise, 1.0, 3.0),
-    ("noise_down", defects.noise, 1.0, 0.1),
-    ("contrast", defects.contrast, 1.0, 0.1),
-    ("brightness", defects.brightness, 0.0, 1.0),
+_ALONE: tuple[tuple[str, Defect, tuple[float, float]], ...] = (
+    ("inflate", defects.scale, (1.0, 3.0)),
+    ("shrink", defects.scale, (1.0, 0.1)),
+    ("truncate", defects.signal, (1.0, 0.0)),
+    ("overdo", defects.signal, (1.0, 10.0)),
+    ("noise_up", defects.noise, (1.0, 3.0)),
+    ("noise_down", defects.noise, (1.0, 0.1)),
+    ("contrast", defects.contrast, (1.0, 0.1)),
+    ("brightness", defects.brightness, (0.0, 1.0)),
 )
 
 
@@ -86,7 +86,7 @@ def iso_kl(
     ground = Ground(world, DROPPED)
     plans = []
     for far in nats:
-        found = [(name, made, _at(ground, made, *ends, far)) for name, made, *ends in _ALONE]
+        found = [(name, made, _at(ground, made, ends, far)) for name, made, ends in _ALONE]
         found.append(("junk", defects.junk, -math.expm1(-far)))
         plans += [
             Plan(f"{name} at {far:g} nats", f"iso {far:g} nats", at, partial(made, ground, at))
@@ -96,9 +96,9 @@ def iso_kl(
     return tuple(on_rungs(world, plans, points))
 
 
-def _at(ground: Ground, made: Defect, none: float, most: float, far: float) -> float | None:
-    """The strength between none and most at which KL(p || q) is so far; None if even most is not."""
+def _at(ground: Ground, made: Defect, ends: tuple[float, float], far: float) -> float | None:
+    """The strength between the ends where KL(p || q) is so far; None where it is not."""
     p = ground.p
-    if closed(p, made(ground, most)) < far:
+    if closed(p, made(ground, ends[1])) < far:
         return None
-    return float(brentq(lambda t: closed(p, made(ground, t)) - far, none, most, xtol=1e-13))
+    return bisect(lambda t: closed(p, made(ground, t)) - far, *ends, xtol=1e-13)  # pyright: ignore
