@@ -27,7 +27,7 @@ def mixture(
 def pictures(apart: float = 4.0) -> MixtureWorld:
     """Twenty components of ten classes, of 4 x 4 pixels; far apart unless told otherwise."""
     found = mixture(k=20, d=16, q=3, apart=apart, seed=1, s2=0.05)
-    return MixtureWorld(f"small {apart}", found, np.repeat(np.arange(10), 2), 3, 4)
+    return MixtureWorld(f"small {apart}", found, np.repeat(np.arange(10), 2), 3, 4, memorised=500)
 
 
 def covariances(m: Mixture) -> np.ndarray:
