@@ -18,6 +18,7 @@ from genbench.worlds.defects import Ground
 from genbench.worlds.divergences import closed
 from genbench.worlds.ladder import DROPPED, POINTS, Plan, Rung, on_rungs
 from genbench.worlds.mixture import Generator
+from genbench.worlds.truths import MixtureWorld
 
 ISO = (1.0, 5.0, 25.0)  # nats
 _STREAM = 4  # of the rows of the bag's generators
@@ -64,6 +65,11 @@ _ALONE: tuple[tuple[str, Defect, tuple[float, float]], ...] = (
 def mixed_bag(world: Any, points: tuple[int, int] = POINTS) -> tuple[Rung, ...]:
     """The 21 generators of a mixture of pictures, the truth first; the ladder's own arguments."""
     world = getattr(world, "world", world)
+    return tuple(on_rungs(world, planned_bag(world), points))
+
+
+def planned_bag(world: MixtureWorld) -> list[Plan]:
+    """Those generators before they are measured."""
     ground, five = Ground(world, DROPPED), Ground(world, _FIVE)
     s = float(world.mixture.s2.mean()) ** 0.5
     plans = []
@@ -72,7 +78,7 @@ def mixed_bag(world: Any, points: tuple[int, int] = POINTS) -> tuple[Rung, ...]:
         of = five if (family, strength) == ("drop", 5.0) else ground
         made = partial(defect, of, strength)
         plans.append(Plan(name, family, strength, made, copies, (_STREAM, i)))
-    return tuple(on_rungs(world, plans, points))
+    return plans
 
 
 def iso_kl(
