@@ -28,7 +28,7 @@ from genbench.worlds.state_defects import StateGround, of_states
 from genbench.worlds.streams import stream
 from genbench.worlds.truths import CHUNK, MixtureWorld
 
-MEASURED = 1  # raised whenever divergences change
+MEASURED = 2  # raised whenever divergences change
 POINTS = (20_000, 10_000)  # rows of the truth and of each rung that divergences are measured on
 DROPPED = (1, 9, 8, 7, 6, 5, 4, 3, 2)  # classes in the order in which they are dropped
 _TRUTH, _RUNG = 3, 5  # the streams of those rows
