@@ -31,7 +31,8 @@ ROOMS["cli"] = " ".join([*ROOMS, "models datasets metrics"])
 STRICT = {
     **dict.fromkeys(FREE.split(), ""),
     "models": "protocols models",
-    "datasets": "protocols errors records/files datasets",
+    "datasets": "protocols errors records/files datasets "
+    "worlds/enumerated worlds/fitting worlds/kept worlds/mixture worlds/streams worlds/truths",
     "metrics": "protocols precision errors features likelihood samples/neighbours metrics",
     "baselines": "protocols models/state",
 }
@@ -149,6 +150,7 @@ ACTS = {
             "genbench/datasets/_toys.py": FROZEN,
             "genbench/datasets/linear_gaussian.py": FROZEN,
             "genbench/datasets/mnist_binary_drawn.py": FROZEN,
+            "genbench/worlds/streams.py": FROZEN,
         },
     ),
     "device": Act(
