@@ -1,0 +1,1 @@
+"""Distributions whose density is known, and generators at a known distance from them."""
