@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from genbench.comparing import robustness
 from genbench.comparing.robustness import Robustness
 from genbench.defaults import DEFAULTS
-from genbench.records import audits, names
+from genbench.records import audits, judgements, names
 from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.tables import cells, chosen, notes, signature
@@ -44,6 +44,7 @@ def notes_of(found: Sequence[Cell], store: Store, asked: Asked) -> list[Note]:
     pair = DEFAULTS.centroids, DEFAULTS.training_images
     current = [result for cell in found if not cell.stale for result in cell.results]
     further = [*on_centroids(current, store.per_example, *pair), *_verdicts(current, store)]
+    further += _grades(current, store)
     return notes.of_table(found, DEFAULTS.references, further, asked, store.folder_of)
 
 
@@ -52,6 +53,18 @@ def _verdicts(results: Sequence[Result], store: Store) -> list[str]:
     columns = {(r.dataset, r.metric, r.digest): None for r in results if not names.settings(r)}
     said = (audits.verdict(store.places, *column) for column in columns)
     return [text.replace("verdict: ", "audit: ", 1) for text in said if text]
+
+
+def _grades(results: Sequence[Result], store: Store) -> list[str]:
+    """How the metric of each column did on worlds of its kind of data, where one was judged."""
+    lines = []
+    for one in {(r.dataset, names.judge(r)): r for r in results if r.status == "done"}.values():
+        worlds = DEFAULTS.judged_on.get(one.dataset, ())
+        run = one.run
+        said = judgements.grades(store.places, worlds, run.metric, run.settings, run.parts)
+        where = [f"on worlds with known truth ({world}): {text}" for world, text in said.items()]
+        lines += [f"{names.judge(one)} {text}" for text in where]
+    return lines
 
 
 def signatures(found: Sequence[Cell], records: Records) -> dict[str, Signature]:

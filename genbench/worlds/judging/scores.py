@@ -22,7 +22,7 @@ import numpy as np
 from scipy import special, stats
 
 from genbench.worlds.judging.measured import Measured
-from genbench.worlds.judging.truths import KL, Truths, Z
+from genbench.worlds.judging.truths import ISO, KL, Truths, Z
 
 LEVEL = 0.05  # of the test of a rung against the truth
 BAGS = 200
@@ -30,17 +30,18 @@ _BLOCK = 1 << 22  # comparisons of two sets that are in memory at once
 
 
 def compared(found: Measured) -> np.ndarray:
-    """c (..., R, R), float32: in how many more pairs of sets the one of i is the better one."""
+    """c (..., R, R): in how many more pairs of sets, of all pairs, the one of i is better."""
     g = found.good(found.value)
     of = (found.of == np.arange(found.mean.shape[-1])[:, None]).astype(np.float32)
-    of /= of.sum(axis=1, keepdims=True)
+    pairs = np.outer(of.sum(axis=1), of.sum(axis=1)).astype(float)
     flat = g.reshape(-1, g.shape[-1])
     step = max(1, _BLOCK // g.shape[-1] ** 2)
-    parts = [_compared(flat[k : k + step], of) for k in range(0, len(flat), step)]
-    return np.concatenate(parts).reshape(*g.shape[:-1], len(of), len(of))
+    parts = [_counted(flat[k : k + step], of) for k in range(0, len(flat), step)]
+    return np.concatenate(parts).reshape(*g.shape[:-1], len(of), len(of)) / pairs
 
 
-def _compared(g: np.ndarray, of: np.ndarray) -> np.ndarray:
+def _counted(g: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Pairs of sets, better less worse; whole numbers, which float32 holds exactly."""
     above = (g[:, :, None] > g[:, None, :]).astype(np.float32)
     return of @ (above - above.transpose(0, 2, 1)) @ of.T
 
@@ -166,7 +167,8 @@ def accuracy(c: np.ndarray, truths: Truths) -> np.ndarray:
 def iso_spread(found: Measured, truths: Truths) -> np.ndarray:
     """The share of pairs of one KL that the metric tells apart, (...); NaN without such sets.
 
-    |m_i - m_j| > Z √(s_i² + s_j²): 0 for KL itself, 1 where it tells all of them apart.
+    |m_i - m_j| > Z √(s_i² + s_j²), or ISO of the values where they do not vary: 0 for KL itself, 1
+    where it tells all of them apart.
     """
     pairs = [(i, j) for of in truths.iso for i in of for j in of if i < j]
     if not pairs:
@@ -174,7 +176,8 @@ def iso_spread(found: Measured, truths: Truths) -> np.ndarray:
     i, j = np.array(pairs).T
     g, s = found.goodness, found.deviation
     noise = Z * np.hypot(s[..., i], s[..., j])
-    return (np.abs(g[..., i] - g[..., j]) > noise).mean(axis=-1)
+    same = ISO * np.maximum(np.abs(g[..., i]), np.abs(g[..., j]))
+    return (np.abs(g[..., i] - g[..., j]) > np.maximum(noise, same)).mean(axis=-1)
 
 
 # --- 6. copies ---
