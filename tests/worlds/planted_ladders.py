@@ -9,7 +9,7 @@ from scipy import integrate, stats
 from genbench.worlds.divergences import Divergence
 from genbench.worlds.judging.measured import Values
 from genbench.worlds.judging.truths import Truths, of_rungs
-from genbench.worlds.ladder import TRUTH, Rung
+from genbench.worlds.ladder import Rung
 
 
 def gaussian(name: str, family: str, strength: float, mean: float, sd: float) -> Rung:
@@ -40,7 +40,7 @@ def gaussian(name: str, family: str, strength: float, mean: float, sd: float) ->
 def ladder() -> tuple[Rung, ...]:
     """The truth, four families of five rungs with the same five KLs, and three copies."""
     shifts = [0.1, 0.2, 0.4, 0.8, 1.2]
-    rungs = [gaussian("truth", TRUTH, 0.0, 0.0, 1.0)]
+    rungs = [gaussian("truth", "truth", 0.0, 0.0, 1.0)]
     for sign, family in ((1, "right"), (-1, "left")):
         rungs += [gaussian(f"{family}_{s}", family, s, sign * s, 1.0) for s in shifts]
     for low, high, family in ((1e-3, 1.0, "narrow"), (1.0, 60.0, "wide")):

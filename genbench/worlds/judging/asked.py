@@ -17,9 +17,12 @@ from genbench.records.run import Data
 from genbench.running.data import Sources
 from genbench.running.needs import SAMPLES, Asked, unmet
 from genbench.samples import featured
+from genbench.worlds.bag import iso_kl
+from genbench.worlds.enumerated import EnumeratedWorld
 from genbench.worlds.judging.measured import SETS, spreading
 from genbench.worlds.judging.truths import Truths, of_rungs
 from genbench.worlds.ladder import Rung, ladder
+from genbench.worlds.truths import MixtureWorld
 
 REVISION = 1  # raised when the rows or the values of a judgement would change
 FOLD = 0
@@ -71,10 +74,15 @@ class Unit:
 def rungs(world: Any, draw: int | None) -> tuple[Rung, ...]:
     """The ladder of a dataset; a stranger's world has one of its own, `ladder(draw)`.
 
-    Raises UsageError where it is no world.
+    Sets of one KL follow it, where there are such. Raises UsageError where it is no world.
     """
     own = getattr(world, "ladder", None)
-    return tuple(own(draw)) if own is not None else ladder(world, draw)
+    if own is not None:
+        return tuple(own(draw))
+    kind = getattr(world, "world", None)
+    if not isinstance(kind, MixtureWorld | EnumeratedWorld):
+        raise UsageError(f"no ladder is known for {type(world).__name__}: it is no world")
+    return ladder(world, draw) + (iso_kl(world) if isinstance(kind, MixtureWorld) else ())
 
 
 def units(truths: Truths, seeds: Sequence[int], apart: bool) -> list[Unit]:

@@ -1,4 +1,4 @@
-"""Every set of a judgement scored by every metric; each is kept as soon as it is there.
+"""Every set of a judgement scored by every metric; each set is kept as soon as it is done.
 
     FOLDER/judgement/sets/WORLD-N/RUNG.SET.json    {"values": {metric: {key, value, seconds}}}
 
@@ -106,10 +106,9 @@ class Scorer:
         path, lacking = self.work.path(unit), self.lacking(unit)
         if not lacking:
             return
-        values, given = dict(_kept(path)), self._given(unit)
-        for judge in lacking:
-            values[judge.metric] = self._scored(judge, unit, given)
-            files.write_json(path, {"values": values})
+        given = self._given(unit)
+        found = {judge.metric: self._scored(judge, unit, given) for judge in lacking}
+        files.write_json(path, {"values": {**_kept(path), **found}})
 
     def _scored(self, judge: Judge, unit: Unit, given: judging.Given) -> dict[str, Any]:
         metric = judging.metric_with(judge.metric, judge.settings)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from genbench.worlds.ladder import TRUTH, Rung
+from genbench.worlds.ladder import Rung
 
 DIVERGENCES = ("kl", "reverse_kl", "jsd", "tv")
 KL, TV = 0, 3  # their places
@@ -53,23 +53,32 @@ class Truths:
 
     @cached_property
     def members(self) -> dict[str, list[int]]:
-        """The rungs of each family, by KL; the truth's own family is none."""
+        """The rungs of each family, by KL; the truth's own is none, nor is a set of one KL."""
+        return {family: of for family, of in self._families.items() if not self._is_iso(of)}
+
+    @cached_property
+    def _families(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
         for r, family in enumerate(self.families):
-            if family != TRUTH:
+            if family != self.families[0]:
                 found.setdefault(family, []).append(r)
         return {family: sorted(of, key=lambda r: self.kl[r]) for family, of in found.items()}
 
+    def _is_iso(self, members: list[int]) -> bool:
+        """Whether three innocent rungs or more have one KL, as far as is known."""
+        innocent = not self.copies[members].any()
+        return innocent and len(members) > 2 and not self.orders[KL][np.ix_(members, members)].any()
+
     @cached_property
     def iso(self) -> list[list[int]]:
-        """Sets of three rungs or more with one exact KL, which are of different families."""
-        exact = [r for r in range(1, len(self.names)) if self.stderrs[KL, r] == 0]
-        exact = sorted((r for r in exact if np.isfinite(self.kl[r])), key=lambda r: self.kl[r])
+        """Sets of three rungs or more with one KL: families of such, and rungs of exact KL."""
+        told = [of for of in self._families.values() if self._is_iso(of)]
+        apart = [r for of in self.members.values() for r in of if self.stderrs[KL, r] == 0]
         sets: list[list[int]] = []
-        for r in exact:
+        for r in sorted((r for r in apart if np.isfinite(self.kl[r])), key=lambda r: self.kl[r]):
             same = sets and abs(self.kl[r] - self.kl[sets[-1][0]]) <= ISO * self.kl[r]
             sets[-1].append(r) if same else sets.append([r])
-        return [of for of in sets if len(of) > 2]
+        return told + [of for of in sets if len(of) > 2]
 
 
 def ordered(value: np.ndarray, stderr: np.ndarray) -> np.ndarray:
