@@ -60,7 +60,8 @@ def _said(
 ) -> str:
     for one in record["metrics"]:
         roles = [role for role in ("metric", FEATURES) if role in parts]
-        same = one["parts"] == {role: dataclasses.asdict(parts[role]) for role in roles}
-        if one["metric"] == metric and one["settings"] == dict(settings) and same:
+        asked = [metric, dict(settings), {r: dataclasses.asdict(parts[r]) for r in roles}]
+        known = [one["metric"], one["settings"], one["parts"]]
+        if files.sha256_of_json(asked) == files.sha256_of_json(known):  # a tuple is a list to JSON
             return str(one["sentence"])
     return ""

@@ -59,7 +59,7 @@ def _grades(results: Sequence[Result], store: Store) -> list[str]:
     """How the metric of each column did on worlds of its kind of data, where one was judged."""
     lines = []
     for one in {(r.dataset, names.judge(r)): r for r in results if r.status == "done"}.values():
-        worlds = DEFAULTS.judged_on.get(one.dataset, ())
+        worlds = DEFAULTS.judged_on.get(one.dataset, (one.dataset,))  # a world: its own grades
         run = one.run
         said = judgements.grades(store.places, worlds, run.metric, run.settings, run.parts)
         where = [f"on worlds with known truth ({world}): {text}" for world, text in said.items()]

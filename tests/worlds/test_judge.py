@@ -10,6 +10,8 @@ import pytest
 from planted_ladders import TRUTHS
 from planted_world import Plane
 
+from genbench.errors import UsageError
+from genbench.figures.ladders import Ladder, Panel, ladders
 from genbench.plugins.code import Part
 from genbench.records import judgements
 from genbench.records.files import read_json, write_json
@@ -163,6 +165,40 @@ def test_the_ladder_of_the_planted_world_is_sound() -> None:
     found = asked.check("plane", asked.rungs(Plane(None), None))
     assert list(found.members) == ["shift", "scale", "copies"]
     assert found.orders[truths.KL][0, 1] == 1
+
+
+def test_several_workers_give_the_values_of_one(judge, tmp_path: Path) -> None:
+    of = "--metrics", "mean_gap", "--format", "json", "--quiet"
+    one = json.loads(judge(*of, "--results-dir", "a").stdout)[0]["metrics"]
+    several = json.loads(judge(*of, "--results-dir", "b", "--workers", "2").stdout)[0]["metrics"]
+    assert several == one
+
+
+def test_the_figure_has_a_panel_for_each_metric_and_says_its_failure() -> None:
+    ladder = Ladder("Metrics on plane", TRUTHS.families, TRUTHS.kl.tolist(), TRUTHS.copies.tolist())
+    spread = [0.1] * len(TRUTHS.names)
+    panels = [Panel(n, "nats", TRUTHS.kl.tolist(), spread, f"{n} fails") for n in ("a", "b")]
+    drawn = ladders(ladder, panels)
+    assert len(drawn.figure.axes) == 2
+    assert "a: a fails" in drawn.alt
+    assert "b: b fails" in drawn.caption
+    with pytest.raises(UsageError):
+        ladders(ladder, [])
+
+
+def test_a_kept_judgement_is_drawn_into_a_file_and_quoted_under_the_worlds_table(
+    judge, genbench, tmp_path: Path
+) -> None:
+    run = ("run", "-m", "gaussian", "-d", "plane", "--metrics", "mean_gap", "--samples", "60")
+    before = genbench(*run).stdout
+    judge("--metrics", "mean_gap")
+    assert genbench("figure", "judgement", "-w", "plane", "-o", "x.svg").returncode == 0
+    assert (tmp_path / "x.svg").read_text().count("mean_gap") >= 1
+    after = genbench("table").stdout
+    sentence = "mean_gap on worlds with known truth (plane): ranks the truth"
+    assert sentence not in before
+    assert sentence in after
+    assert "no judgement of ring is kept" in genbench("figure", "judgement", "-w", "ring").stderr
 
 
 # --- the train share of innocent rungs ---

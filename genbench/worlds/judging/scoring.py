@@ -194,10 +194,8 @@ def _apart(
                 future.result()
             left = [unit for unit in left if scorer.lacking(unit)]
             yield len(left)
-    except BaseException:
-        executor.shutdown(cancel_futures=True)
-        raise
-    executor.shutdown()
+    finally:
+        executor.shutdown(cancel_futures=True)  # of what is done nothing is left to cancel
 
 
 def of_share(work: Work, share: Sequence[Unit], threads: int | None) -> None:
