@@ -1,4 +1,11 @@
-"""The grade of a metric: all its scores on a ladder, each with a 95 % interval."""
+"""The grade of a metric: all its scores on a ladder, each with a 95 % interval.
+
+    [min(q_2.5, v - 1.96 s), max(q_97.5, v + 1.96 s)]
+v the score, q and s quantiles and standard deviation of it over judgements of sets drawn anew. Each
+of the two intervals alone holds the score of very many sets in about 91 of 100 judgements: rungs of
+a few sets have their noise twice when they are drawn anew, which pulls quantiles of tau towards 0,
+and s says nothing of the skew near 1. Their hull holds it in 92 to 98 (`tests/worlds`).
+"""
 
 from __future__ import annotations
 
@@ -13,12 +20,13 @@ from genbench.worlds.judging.measured import Measured, Values, measured, resampl
 from genbench.worlds.judging.truths import DIVERGENCES, KL, TV, Truths
 
 RESAMPLED = 400  # judgements of sets drawn anew, for every interval
-ENDS = (0.025, 0.975)
+ENDS, REACH = (0.025, 0.975), 1.96
+TAU, SHARE, ANY = (-1.0, 1.0), (0.0, 1.0), (-math.inf, math.inf)  # the values that a score can have
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A score and the ends of its 95 % interval: quantiles over judgements drawn anew."""
+    """A score and the ends of its 95 % interval."""
 
     value: float
     low: float
@@ -27,6 +35,15 @@ class Estimate:
     @property
     def holds_zero(self) -> bool:
         return self.low <= 0 <= self.high
+
+
+def estimated(value: float, anew: np.ndarray, within: tuple[float, float]) -> Estimate:
+    """A score with its interval, by its values in judgements drawn anew (B,)."""
+    low, high = np.quantile(anew, ENDS, method="inverted_cdf")
+    if np.isfinite(anew).all() and math.isfinite(value):
+        reach = REACH * anew.std(ddof=1)
+        low, high = min(low, value - reach), max(high, value + reach)
+    return Estimate(float(value), max(float(low), within[0]), min(float(high), within[1]))
 
 
 @dataclass(frozen=True)
@@ -94,22 +111,24 @@ def grade(values: Values, truths: Truths, random: np.random.Generator) -> Grade:
     c, c_anew = scores.compared(found), scores.compared(anew)
     many, of = int(values.sets[0]), scores.bags(truths, random)
 
-    def estimate(value: np.ndarray, resampled: np.ndarray) -> Estimate:
-        low, high = np.quantile(resampled, ENDS, method="inverted_cdf")
-        return Estimate(float(value), float(low), float(high))
+    def on_pairs(score, within, *more) -> Estimate | None:
+        value = float(score(c, truths, *more))
+        return None if np.isnan(value) else estimated(value, score(c_anew, truths, *more), within)
 
-    def on_pairs(score, *more) -> Estimate | None:
-        value = score(c, truths, *more)
-        return None if np.isnan(value) else estimate(value, score(c_anew, truths, *more))
-
-    order = {name: on_pairs(scores.order, d) for d, name in enumerate(DIVERGENCES)}
+    order = {name: on_pairs(scores.order, TAU, d) for d, name in enumerate(DIVERGENCES)}
     limits = scores.limits(found, truths, many, KL)
     power = [
-        estimate(scores.power(found, truths, many, by), scores.power(anew, truths, many, by))
+        estimated(
+            float(scores.power(found, truths, many, by)),
+            scores.power(anew, truths, many, by),
+            (0.0, math.inf),
+        )
         for by in (KL, TV)
     ]
-    iso = scores.iso_spread(found, truths)
+    iso = float(scores.iso_spread(found, truths))
+    iso_anew = scores.iso_spread(anew, truths)
     bags = scores.tau_of_bags(c, truths, of)
+    bags_anew = scores.tau_of_bags(c_anew, truths, of)
     return Grade(
         metric=values.metric,
         rungs=len(truths.names),
@@ -121,12 +140,12 @@ def grade(values: Values, truths: Truths, random: np.random.Generator) -> Grade:
         limits={f: float(limit) for f, limit in limits.items()},
         blind=tuple(f for f, limit in limits.items() if math.isinf(limit)),
         false_alarms=_wilson(*scores.false_alarms(values.of_rungs[0])),
-        accuracy=on_pairs(scores.accuracy),
-        iso_spread=None if np.isnan(iso) else estimate(iso, scores.iso_spread(anew, truths)),
-        copies=on_pairs(scores.roc_area),
+        accuracy=on_pairs(scores.accuracy, SHARE),
+        iso_spread=None if np.isnan(iso) else estimated(iso, iso_anew, SHARE),
+        copies=on_pairs(scores.roc_area, SHARE),
         accused=tuple(np.array(truths.names)[scores.accused(found, truths, many)].tolist()),
         bags=Bags(
-            mean=estimate(bags.mean(), scores.tau_of_bags(c_anew, truths, of).mean(axis=-1)),
+            mean=estimated(float(bags.mean()), bags_anew.mean(axis=-1), TAU),
             least=float(bags.min()),
             greatest=float(bags.max()),
             without=scores.without_each(c, truths, of),
@@ -143,8 +162,8 @@ def _preferred(
     margin, resampled = scores.margins(found), scores.margins(anew)
     made = []
     for r in sorted(wrong, key=lambda r: -truths.kl[r]):
-        ends = np.quantile(resampled[:, r], ENDS, method="inverted_cdf")
-        made.append(Preferred(truths.names[r], Estimate(float(margin[r]), *map(float, ends))))
+        by = estimated(float(margin[r]), resampled[:, r], ANY)
+        made.append(Preferred(truths.names[r], by))
     return tuple(made)
 
 
