@@ -30,7 +30,8 @@ ROOMS["cli"] = " ".join([*ROOMS, "models datasets metrics"])
 STRICT = {
     **dict.fromkeys(FREE.split(), ""),
     "models": "protocols models",
-    "datasets": "protocols errors records/files datasets",
+    "datasets": "protocols errors records/files datasets "
+    "worlds/enumerated worlds/fitting worlds/kept worlds/mixture worlds/streams worlds/truths",
     "metrics": "protocols precision errors features likelihood samples/neighbours metrics",
     "baselines": "protocols models/state",
 }
@@ -142,6 +143,7 @@ ACTS = {
             "genbench/metrics/parzen/pruning.py": SELF_CHECK,
             "genbench/datasets/mnist5k.py": FROZEN,
             "genbench/datasets/_toys.py": FROZEN,
+            "genbench/worlds/streams.py": FROZEN,
         },
     ),
     "device": Act(

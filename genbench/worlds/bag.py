@@ -11,13 +11,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from scipy.optimize import brentq
+from scipy.optimize import bisect
 
 from genbench.worlds import defects
 from genbench.worlds.defects import Ground
 from genbench.worlds.divergences import closed
 from genbench.worlds.ladder import DROPPED, POINTS, Plan, Rung, on_rungs
 from genbench.worlds.mixture import Generator
+from genbench.worlds.truths import MixtureWorld
 
 ISO = (1.0, 5.0, 25.0)  # nats
 _STREAM = 4  # of the rows of the bag's generators
@@ -49,21 +50,26 @@ _BAG: tuple[tuple[str, str, float, Defect, bool], ...] = (
 _FIVE = (9, 8, 7, 6, 5)  # what is dropped together
 
 # the defects whose KL has a closed form, and the strengths among which one is looked for
-_ALONE: tuple[tuple[str, Defect, float, float], ...] = (
-    ("inflate", defects.scale, 1.0, 3.0),
-    ("shrink", defects.scale, 1.0, 0.1),
-    ("truncate", defects.signal, 1.0, 0.0),
-    ("overdo", defects.signal, 1.0, 10.0),
-    ("noise_up", defects.noise, 1.0, 3.0),
-    ("noise_down", defects.noise, 1.0, 0.1),
-    ("contrast", defects.contrast, 1.0, 0.1),
-    ("brightness", defects.brightness, 0.0, 1.0),
+_ALONE: tuple[tuple[str, Defect, tuple[float, float]], ...] = (
+    ("inflate", defects.scale, (1.0, 3.0)),
+    ("shrink", defects.scale, (1.0, 0.1)),
+    ("truncate", defects.signal, (1.0, 0.0)),
+    ("overdo", defects.signal, (1.0, 10.0)),
+    ("noise_up", defects.noise, (1.0, 3.0)),
+    ("noise_down", defects.noise, (1.0, 0.1)),
+    ("contrast", defects.contrast, (1.0, 0.1)),
+    ("brightness", defects.brightness, (0.0, 1.0)),
 )
 
 
 def mixed_bag(world: Any, points: tuple[int, int] = POINTS) -> tuple[Rung, ...]:
     """The 21 generators of a mixture of pictures, the truth first; the ladder's own arguments."""
     world = getattr(world, "world", world)
+    return tuple(on_rungs(world, planned_bag(world), points))
+
+
+def planned_bag(world: MixtureWorld) -> list[Plan]:
+    """Those generators before they are measured."""
     ground, five = Ground(world, DROPPED), Ground(world, _FIVE)
     s = float(world.mixture.s2.mean()) ** 0.5
     plans = []
@@ -72,7 +78,7 @@ def mixed_bag(world: Any, points: tuple[int, int] = POINTS) -> tuple[Rung, ...]:
         of = five if (family, strength) == ("drop", 5.0) else ground
         made = partial(defect, of, strength)
         plans.append(Plan(name, family, strength, made, copies, (_STREAM, i)))
-    return tuple(on_rungs(world, plans, points))
+    return plans
 
 
 def iso_kl(
@@ -86,7 +92,7 @@ def iso_kl(
     ground = Ground(world, DROPPED)
     plans = []
     for far in nats:
-        found = [(name, made, _at(ground, made, *ends, far)) for name, made, *ends in _ALONE]
+        found = [(name, made, _at(ground, made, ends, far)) for name, made, ends in _ALONE]
         found.append(("junk", defects.junk, -math.expm1(-far)))
         plans += [
             Plan(f"{name} at {far:g} nats", f"iso {far:g} nats", at, partial(made, ground, at))
@@ -96,9 +102,9 @@ def iso_kl(
     return tuple(on_rungs(world, plans, points))
 
 
-def _at(ground: Ground, made: Defect, none: float, most: float, far: float) -> float | None:
-    """The strength between none and most at which KL(p || q) is so far; None if even most is not."""
+def _at(ground: Ground, made: Defect, ends: tuple[float, float], far: float) -> float | None:
+    """The strength between the ends where KL(p || q) is so far; None where it is not."""
     p = ground.p
-    if closed(p, made(ground, most)) < far:
+    if closed(p, made(ground, ends[1])) < far:
         return None
-    return float(brentq(lambda t: closed(p, made(ground, t)) - far, none, most, xtol=1e-13))
+    return bisect(lambda t: closed(p, made(ground, t)) - far, *ends, xtol=1e-13)  # pyright: ignore

@@ -14,7 +14,7 @@ import numpy as np
 from genbench.worlds.fitting import of_moments, refitted
 from genbench.worlds.mixture import Blend, Generator, Mixture, copies, moments, single
 from genbench.worlds.streams import stream
-from genbench.worlds.truths import MEMORISED, MixtureWorld
+from genbench.worlds.truths import MixtureWorld
 
 COPIED = 0.01  # standard deviation of what calls itself a copy
 _REFIT = 2  # the stream of rows that others are fitted to
@@ -43,14 +43,20 @@ class Ground:
 
     @cached_property
     def noise(self) -> Mixture:
-        """One round Gaussian with the mean and the total variance of p."""
+        """One round Gaussian about p's mean grey, with its total variance."""
         mean, covariance = self.moments
-        return single(mean, float(np.trace(covariance)) / self.p.d)
+        grey = np.full(self.p.d, mean.mean())
+        return single(grey, float(np.trace(covariance)) / self.p.d)
 
     @cached_property
     def memorised(self) -> np.ndarray:
         """The first training rows, as they were drawn."""
-        return self.world.first("train", MEMORISED)
+        return self.world.first("train", self.world.memorised)
+
+    @cached_property
+    def copier(self) -> Mixture:
+        """What copies the memorised rows, all but exactly."""
+        return copies(self.memorised, COPIED**2)
 
     @cached_property
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
@@ -120,18 +126,16 @@ def blur(ground: Ground, strength: float) -> Generator:
 
 
 def shift(ground: Ground, strength: float) -> Generator:
-    """Pictures move by so many pixels, to the right; what leaves comes in at the other side."""
+    """Pictures move by so many pixels, to the right unless turned; what leaves comes in again."""
     p, side = ground.p, ground.world.side
-    grid = np.roll(np.arange(p.d).reshape(side, side), int(strength), axis=1)
-    order = np.rot90(grid, ground.turned).reshape(-1)
-    back = np.rot90(np.arange(p.d).reshape(side, side), ground.turned).reshape(-1)
-    moved = np.empty(p.d, int)
-    moved[back] = order
+    axis, way = ((1, 1), (0, 1), (1, -1), (0, -1))[ground.turned]
+    grid = np.arange(p.d).reshape(side, side)
+    moved = np.roll(grid, way * int(strength), axis=axis).reshape(-1)
     return replace(p, means=p.means[:, moved], axes=p.axes[:, moved])
 
 
 def junk(ground: Ground, strength: float) -> Generator:
-    """So much of it is round Gaussian noise with the mean and the total variance of p."""
+    """So much of it is grey noise with the total variance of p."""
     return Blend(((1 - strength, ground.p), (strength, ground.noise)))
 
 
@@ -173,9 +177,7 @@ def memorise(ground: Ground, strength: float) -> Generator:
 
 def copied_share(ground: Ground, strength: float) -> Generator:
     """So much of it is copies of training rows."""
-    if strength == 1:
-        return memorise(ground, COPIED)
-    return Blend(((1 - strength, ground.p), (strength, copies(ground.memorised, COPIED**2))))
+    return Blend(((1 - strength, ground.p), (strength, ground.copier)))
 
 
 def _merged(ground: Ground, n: int) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:

@@ -61,27 +61,26 @@ class Points:
 
     def mean(self, values: np.ndarray) -> Divergence:
         """The expectation of what has these values (n,) at the rows."""
-        counts = np.bincount(self.stratum, minlength=len(self.weights))
-        if counts[self.weights > 0].min() < 2:  # no spread inside a stratum to be seen
-            return Divergence(float(values.mean()), float(values.std(ddof=1)) / len(values) ** 0.5)
-        means = np.bincount(self.stratum, values, len(self.weights)) / np.maximum(counts, 1)
+        n = np.maximum(np.bincount(self.stratum, minlength=len(self.weights)), 1)
+        means = np.bincount(self.stratum, values, len(self.weights)) / n
         sq = np.bincount(self.stratum, (values - means[self.stratum]) ** 2, len(self.weights))
-        variances = sq / np.maximum(counts - 1, 1) / np.maximum(counts, 1)
-        return Divergence(
-            float(self.weights @ means), math.sqrt(float(self.weights**2 @ variances))
-        )
+        variance = self.weights**2 @ (sq / np.maximum(n - 1, 1) / n)
+        return Divergence(float(self.weights @ means), math.sqrt(float(variance)))
 
 
 def stratified(generator: Generator, n: int, random: np.random.Generator) -> Points:
-    """About n rows, the components in their shares."""
-    rows, strata, weights = [], [], []
-    for share, mixture in generator.parts:
-        counts = np.round(n * share * mixture.weights).astype(int)
-        k = np.repeat(np.arange(len(counts)), counts)
+    """About n rows, the components in their shares; n at random where some would have one row."""
+    shares = [share * mixture.weights for share, mixture in generator.parts]
+    weights = np.concatenate(shares)
+    if np.round(n * weights[weights > 0]).min() < 2:
+        return Points(generator.sample(n, random)[0], np.zeros(n, int), np.ones(1))
+    rows, strata, before = [], [], 0
+    for share, (_, mixture) in zip(shares, generator.parts, strict=True):
+        k = np.repeat(np.arange(len(share)), np.round(n * share).astype(int))
         rows.append(mixture.given(k, random))
-        strata.append(k + sum(map(len, weights)))
-        weights.append(share * mixture.weights)
-    return Points(np.concatenate(rows), np.concatenate(strata), np.concatenate(weights))
+        strata.append(k + before)
+        before += len(share)
+    return Points(np.concatenate(rows), np.concatenate(strata), weights)
 
 
 def exact(p: np.ndarray, q: np.ndarray) -> Divergences:

@@ -69,6 +69,9 @@ def _with_noise(
 def _eigen(centred: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
     """Greatest q eigenvalues (q,) and eigenvectors (d, q) of centred'centred / n."""
     n, d = centred.shape
+    if n >= d:
+        squares, u = np.linalg.eigh(centred.T @ centred / n)
+        return squares[::-1][:q], u[:, ::-1][:, :q]
     values, axes = np.zeros(q), np.zeros((d, q))
     squares, u = np.linalg.eigh(centred @ centred.T)
     squares, u = squares[::-1][:q], u[:, ::-1][:, :q]

@@ -27,10 +27,11 @@ def arrays(
     key: Mapping[str, Any], computed: Callable[[], Mapping[str, np.ndarray]]
 ) -> dict[str, np.ndarray]:
     """The arrays of a key, JSON-able; computed where no file has them."""
-    path = folder() / f"{files.sha256_of_json(key)}.safetensors"
+    digest = files.sha256_of_json(key)
+    path = folder() / f"{digest}.safetensors"
     try:
         found, note = files.read_tensors(path)
-        if note == dict(key):
+        if files.sha256_of_json(note) == digest:
             return found
     except StoreError:
         pass  # not there, or damaged

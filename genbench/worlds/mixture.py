@@ -85,11 +85,11 @@ class Mixture:
         z = random.standard_normal((len(k), self.lam.shape[1]))
         x = random.standard_normal((len(k), self.d))
         x *= np.sqrt(self.s2)[k][:, None]
+        x += self.means[k]
         scale = np.sqrt(np.maximum(self.lam - self.s2[:, None], 0))
-        for one in np.unique(k):
+        for one in np.unique(k) if z.shape[1] else ():
             rows = np.flatnonzero(k == one)
-            signal = (z[rows] * scale[one]) @ self.axes[one].T if z.shape[1] else 0.0
-            x[rows] += self.means[one] + signal
+            x[rows] += (z[rows] * scale[one]) @ self.axes[one].T
         return x
 
     def only(self, components: np.ndarray) -> Mixture:
@@ -139,7 +139,7 @@ class Products:
         self.x = x
         self._sq = np.einsum("nd,nd->n", x, x)
         self._made: dict[tuple[int, ...], np.ndarray] = {}
-        self._kept: list[np.ndarray] = []  # so that no other array takes an id
+        self._kept: list[object] = []  # so that nothing else takes an id
 
     def sq_dist(self, mixture: Mixture) -> np.ndarray:
         """|x - mu_k|², (n, K)."""
@@ -156,6 +156,13 @@ class Products:
             shift = np.einsum("kd,kdq->kq", means, axes)
             self._keep((axes, means), np.square(self._product(axes) - shift))
         return self._made[(id(axes), id(means))]
+
+    def log_prob(self, mixture: Mixture) -> np.ndarray:
+        """log density, nats, (n,)."""
+        if (id(mixture),) not in self._made:
+            self._kept.append(mixture)
+            self._made[(id(mixture),)] = logsumexp(mixture.log_joint(self))
+        return self._made[(id(mixture),)]
 
     def _product(self, axes: np.ndarray) -> np.ndarray:
         """v_kj'x, (n, K, q)."""
@@ -191,7 +198,7 @@ def log_probs(x: np.ndarray, generators: Sequence[Generator]) -> list[np.ndarray
 
 def log_prob_of(generator: Generator, products: Products) -> np.ndarray:
     """log density, nats, (n,), of the rows behind the products."""
-    logs = [math.log(s) + logsumexp(m.log_joint(products)) for s, m in generator.parts if s > 0]
+    logs = [math.log(s) + products.log_prob(m) for s, m in generator.parts if s > 0]
     return logs[0] if len(logs) == 1 else logsumexp(np.stack(logs, axis=1))
 
 

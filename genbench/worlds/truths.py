@@ -22,7 +22,7 @@ class MixtureWorld:
     """A mixture of pictures, whose rows may be squashed into (0, 1).
 
     classes: of each component, (K,). side: of a picture, in pixels. key: names it, whatever its
-    squashing.
+    squashing. memorised: of the first training rows, how many copying rungs repeat.
     """
 
     key: str
@@ -31,6 +31,7 @@ class MixtureWorld:
     rank: int
     side: int
     squash: bool = False
+    memorised: int = MEMORISED
 
     def log_prob(self, rows: np.ndarray) -> np.ndarray:
         """Log density, nats, (n,), of rows (n, d) in the world's units; -inf outside of (0, 1)."""
