@@ -113,7 +113,7 @@ def notes(board: Board) -> list[str]:
     kl = DIVERGENCES[KL]
     lines = [
         f"{len(board.truths.names)} rungs with known divergences from {board.world}, the truth "
-        f"first; {board.samples:,} rows a set, {board.sets} sets of each rung, {board.many} of "
+        f"first; {board.samples:,} rows a set, {_sets(board.sets)} of each rung, {board.many} of "
         f"{', '.join(board.measured)}, whose spread says what noise is; in brackets 95 % intervals "
         "over sets drawn anew",
         "cluster: metrics of one cluster are not shown to differ in order at 5 %",
@@ -134,6 +134,10 @@ def notes(board: Board) -> list[str]:
     return [*lines, f"scored in {duration(board.seconds)} of all processes together"]
 
 
+def _sets(count: int) -> str:
+    return "one set" if count == 1 else f"{count} sets"
+
+
 def _one_kl(board: Board) -> list[str]:
     sets = board.truths.iso
     if not sets:
@@ -144,11 +148,13 @@ def _one_kl(board: Board) -> list[str]:
 
 def _about(grade: Grade) -> list[str]:
     """What else the numbers of a metric rest on: other divergences, families, charges."""
-    others = [f"{name} {wording.share(one.value)}" for name, one in grade.order.items()]
+    others = {name: wording.share(one.value) for name, one in grade.order.items()}
+    by = ", ".join(f"{name} {value}" for name, value in others.items())
+    said = f"order by {by}" if len(set(others.values())) > 1 else "order the same by all four"
     without = grade.bags.without
     low, high = min(without, key=lambda f: without[f]), max(without, key=lambda f: without[f])
     lines = [
-        f"{grade.metric}: order by {', '.join(others)}; in bags {wording.share(without[low])} "
+        f"{grade.metric}: {said}; in bags {wording.share(without[low])} "
         f"without {low}, {wording.share(without[high])} without {high}"
     ]
     if grade.copies is not None and not wording.copies_unseen(grade) and grade.accused:

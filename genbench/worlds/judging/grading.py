@@ -37,6 +37,12 @@ class Estimate:
         return self.low <= 0 <= self.high
 
 
+def quantiles(value: np.ndarray, anew: np.ndarray) -> Estimate:
+    """The interval of a score that is one of a few values: of the quantiles alone."""
+    low, high = np.quantile(anew, ENDS, method="inverted_cdf")
+    return Estimate(float(value), float(low), float(high))
+
+
 def estimated(value: float, anew: np.ndarray, within: tuple[float, float]) -> Estimate:
     """A score with its interval, by its values in judgements drawn anew (B,)."""
     low, high = np.quantile(anew, ENDS, method="inverted_cdf")
@@ -118,11 +124,7 @@ def grade(values: Values, truths: Truths, random: np.random.Generator) -> Grade:
     order = {name: on_pairs(scores.order, TAU, d) for d, name in enumerate(DIVERGENCES)}
     limits = scores.limits(found, truths, many, KL)
     power = [
-        estimated(
-            float(scores.power(found, truths, many, by)),
-            scores.power(anew, truths, many, by),
-            (0.0, math.inf),
-        )
+        quantiles(scores.power(found, truths, many, by), scores.power(anew, truths, many, by))
         for by in (KL, TV)
     ]
     iso = float(scores.iso_spread(found, truths))
