@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as package_files
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Defaults:
     of_papers: Sequence[str]
     groups: Mapping[str, Sequence[str]]
     features: Mapping[str, str]
+    judging: Mapping[str, Mapping[str, Any]]
+    judged_on: Mapping[str, Sequence[str]]
 
     def features_of(self, dataset: str) -> str:
         """The registered features that rows of a dataset are looked at in."""

@@ -30,3 +30,9 @@ def seeded(*name: str | int) -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(numpy_state)
+
+
+def generator(*name: str | int) -> np.random.Generator:
+    """numpy's generator of a named stream, for whoever draws from one of his own."""
+    digest = hashlib.sha256("/".join(map(str, name)).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))

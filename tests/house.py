@@ -134,6 +134,7 @@ ACTS = {
         {
             "genbench/cli/watch.py": "how long it waits between two looks",
             "genbench/cli/audit_watch.py": "how long it will take yet: no number of a result",
+            "genbench/cli/judge_watch.py": "how long it will take yet: no number of a result",
             "genbench/running/executors.py": "waits while a job that is done ends its own",
         },
     ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from genbench.comparing import robustness
 from genbench.comparing.robustness import Robustness
 from genbench.defaults import DEFAULTS
-from genbench.records import audits, names
+from genbench.records import audits, judgements, names
 from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.tables import biases, brief, cells, chosen, dependence, notes, signature
@@ -56,10 +56,11 @@ def brief_of(found: Sequence[Cell], store: Store) -> list[str]:
 
 
 def _on_metrics(found: Sequence[Cell], store: Store) -> tuple[list[str], list[str]]:
-    """Whether what columns measure is what readers take it for: by centroids, and by audits."""
+    """Whether columns measure what readers take them for: by centroids; by audits and worlds."""
     pair = DEFAULTS.centroids, DEFAULTS.training_images
     current = [result for cell in found if not cell.stale for result in cell.results]
-    return on_centroids(current, store.per_example, *pair), _verdicts(current, store)
+    audited = [*_verdicts(current, store), *_grades(current, store)]
+    return on_centroids(current, store.per_example, *pair), audited
 
 
 def _verdicts(results: Sequence[Result], store: Store) -> list[str]:
@@ -67,6 +68,18 @@ def _verdicts(results: Sequence[Result], store: Store) -> list[str]:
     columns = {(r.dataset, r.metric, r.digest): None for r in results if not names.settings(r)}
     said = (audits.verdict(store.places, *column) for column in columns)
     return [text.replace("verdict: ", "audit: ", 1) for text in said if text]
+
+
+def _grades(results: Sequence[Result], store: Store) -> list[str]:
+    """How the metric of each column did on worlds of its kind of data, where one was judged."""
+    lines = []
+    for one in {(r.dataset, names.judge(r)): r for r in results if r.status == "done"}.values():
+        worlds = DEFAULTS.judged_on.get(one.dataset, (one.dataset,))  # a world: its own grades
+        run = one.run
+        said = judgements.grades(store.places, worlds, run.metric, run.settings, run.parts)
+        where = [f"on worlds with known truth ({world}): {text}" for world, text in said.items()]
+        lines += [f"{names.judge(one)} {text}" for text in where]
+    return lines
 
 
 def signatures(found: Sequence[Cell], records: Records) -> dict[str, Signature]:

@@ -1,0 +1,67 @@
+"""`genbench figure judgement`: what metrics say of generators at known distances."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from genbench.cli import parsing
+from genbench.cli.applications import figure_app
+from genbench.cli.options import OnlyMetrics, ResultsDir, completing, option, out
+from genbench.errors import UsageError
+
+World = Annotated[
+    str,
+    option(
+        "A world that was judged.", "WORLD", "--world", "-w", autocompletion=completing("dataset")
+    ),
+]
+Rows = Annotated[
+    int | None,
+    option("Of the judgement by so many rows a set; default: most.", "ROWS", "--samples"),
+]
+Out = Annotated[
+    Path | None,
+    out("A .png, .svg or .pdf file, written anew. Default: in the folder of results."),
+]
+
+
+@figure_app.command(
+    "judgement", epilog="Example:  genbench figure judgement -w digits_mixture -o judgement.svg"
+)
+def figure_judgement(
+    world: World,
+    samples: Rows = None,
+    metrics: OnlyMetrics = None,
+    out: Out = None,
+    results_dir: ResultsDir = None,
+) -> None:
+    """Every metric's value by the known KL, a panel each; a judgement must be kept."""
+    from genbench.figures import ladders, style
+    from genbench.records import judgements
+    from genbench.worlds.judging import making, wording
+    from genbench.worlds.judging.measured import measured
+
+    folders = parsing.folders(results_dir)
+    kept = [
+        record
+        for record in judgements.of_world(folders, world)
+        if samples in (None, record["samples"])
+    ]
+    if not kept:
+        raise UsageError(f"no judgement of {world} is kept; `genbench judge -w {world}` makes one")
+    board, values = making.from_json(kept[0])
+    only = parsing.only(metrics, "--metrics")
+    panels = []
+    for grade in board.ranked:
+        if only is None or grade.metric in only:
+            of = measured(values[grade.metric])
+            said, unit = wording.failure(grade, board.truths), values[grade.metric].unit
+            panel = (grade.metric, unit, of.mean.tolist(), of.deviation.tolist(), said)
+            panels.append(ladders.Panel(*panel))
+    t = board.truths
+    ladder = ladders.Ladder(board.title, t.families, t.kl.tolist(), t.copies.tolist())
+    drawn = ladders.ladders(ladder, panels)
+    name = f"figures/judgement-{board.world}-{board.samples}.png"
+    path = parsing.place(out, results_dir, name)
+    style.save(drawn, path, style.form(path))

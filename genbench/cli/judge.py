@@ -1,0 +1,194 @@
+"""`genbench judge`: how far each metric is to be believed, on worlds whose truth is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genbench.cli import parsing
+from genbench.cli.applications import app
+from genbench.cli.judge_watch import watched
+from genbench.cli.options import (
+    DataDir,
+    Quiet,
+    ResultsDir,
+    Threads,
+    completing,
+    form,
+    of_metrics,
+    option,
+)
+from genbench.cli.showing import new_console, say
+from genbench.defaults import DEFAULTS
+from genbench.errors import GenbenchError, UsageError
+
+if TYPE_CHECKING:
+    from genbench.worlds.judging.asked import Judgement
+    from genbench.worlds.judging.making import Plan, Record
+
+_WORLDS = "Comma-separated datasets whose density is known, and which have a ladder."
+Worlds = Annotated[
+    str | None, option(_WORLDS, "WORLDS", "--worlds", "-w", autocompletion=completing("dataset"))
+]
+Judges = Annotated[str, of_metrics("Comma-separated; a group, or all.")]
+Samples = Annotated[
+    str | None, option("Rows of a set; of several, a board each: 1000,10000.", "ROWS", "--samples")
+]
+Seeds = Annotated[str | None, option("The sets that every rung has.", "SEEDS", "--seeds")]
+Preset = Annotated[
+    str | None,
+    option(f"Worlds, rows and seeds: {', '.join(DEFAULTS.judging)}.", "JUDGE_PRESET", "--preset"),
+]
+Draw = Annotated[
+    int | None, option("Draw the strengths of the ladder anew by this seed.", "DRAW", "--draw")
+]
+Workers = Annotated[int, option("Processes that score.", "WORKERS", "--workers", min=1)]
+Form = Annotated[str, form("md, latex, csv, html or json.")]
+
+_USUAL = "default"
+
+
+@app.command(
+    epilog="Examples:  genbench judge  |  genbench judge --preset quick --workers 2  |  "
+    "genbench judge -w digits_mixture --metrics frechet,prdc --samples 1000,10000  |  "
+    "genbench judge --metrics my_metric --draw 7 --format csv > board.csv"
+)
+def judge(
+    worlds: Worlds = None,
+    metrics: Judges = "all",
+    samples: Samples = None,
+    seeds: Seeds = None,
+    preset: Preset = None,
+    draw: Draw = None,
+    form: Form = "md",
+    workers: Workers = 1,
+    threads: Threads = None,
+    results_dir: ResultsDir = None,
+    data_dir: DataDir = None,
+    quiet: Quiet = False,
+) -> None:
+    """Judge metrics where the truth is known: is any generator preferred to it, are they ordered?
+
+    A world is a dataset of known density; its ladder is generators at known distances. Every metric
+    scores sets of rows of each, and the board says how well it ordered them, with intervals.
+
+    Judgements are kept in the results folder, and the notes of later tables quote them where they
+    are of the same kind of data. One that was interrupted goes on.
+    """
+    from genbench.running.conditions import settled
+    from genbench.running.plan import metrics_of
+    from genbench.tables.texts import FORMATS
+
+    parsing.one_of(FORMATS, form, "format")
+    names = metrics_of(parsing.split(metrics, "--metrics"))
+    asked = _asked(worlds, samples, seeds, preset, draw)
+    each = threads or max(1, parsing.cores() // workers)
+    how = _How(workers, each, parsing.folders(results_dir)[0], parsing.data_folder(data_dir), quiet)
+    with settled(each):
+        records = list(_made(asked, names, how))
+    typer.echo(_text(records, form, quiet), nl=False)
+
+
+@dataclass(frozen=True)
+class _How:
+    """By how many processes, of how many threads, and where files are."""
+
+    workers: int
+    threads: int
+    results_dir: Path
+    data_dir: Path
+    quiet: bool
+
+
+def _asked(
+    worlds: str | None, samples: str | None, seeds: str | None, preset: str | None, draw: int | None
+) -> list[Judgement]:
+    """A judgement for each world and number of rows; what is not said is the preset's."""
+    from genbench.plugins import registry
+    from genbench.worlds.judging.asked import Judgement
+
+    usual: dict[str, Any] = dict(DEFAULTS.judging[_USUAL])
+    if preset is not None:
+        usual |= DEFAULTS.judging[parsing.one_of(list(DEFAULTS.judging), preset, "preset")]
+    names = parsing.only(worlds, "--worlds") or usual["worlds"]
+    found = [registry.find("dataset", name).name for name in names]
+    counts = _counts(samples) if samples is not None else usual["samples"]
+    chosen = tuple(parsing.whole_numbers(seeds) if seeds is not None else usual["seeds"])
+    if any(seed < 0 for seed in chosen):
+        raise UsageError(f"--seeds of a judgement are numbers of sets, 0 and above; got {seeds}")
+    return [Judgement(w, n, chosen, draw, usual.get("train")) for w in found for n in counts]
+
+
+def _counts(text: str) -> list[int]:
+    """Rows of a set; raises UsageError where they are no whole numbers of 2 at least."""
+    try:
+        found = [int(part) for part in parsing.split(text, "--samples")]
+    except ValueError:
+        found = [0]
+    if min(found) < 2:
+        raise UsageError(f"--samples takes numbers of rows such as 1000,10000; got {text!r}")
+    return found
+
+
+def _made(asked: Sequence[Judgement], metrics: Sequence[str], how: _How) -> Iterator[Record]:
+    from genbench.running.data import Sources
+    from genbench.worlds.judging import making
+
+    sources, console = Sources(how.data_dir), new_console()
+    for one in asked:
+        plan = making.planned(one, metrics, sources, how.results_dir)
+        _score(plan, how)
+        record = making.finished(plan)
+        if not record.board.grades:
+            raise GenbenchError(
+                "; ".join(f"{m}: {why}" for m, why in record.board.left_out.items())
+            )
+        path = making.put(record, how.results_dir)
+        if not how.quiet:
+            say(console, f"kept in {path}")
+        yield record
+
+
+def _score(plan: Plan, how: _How) -> None:
+    from genbench.worlds.judging import scoring
+
+    asked = plan.scorer.work.judgement
+    left = scoring.scored(plan.scorer, plan.units, how.workers, how.threads)
+    title = f"{asked.world}, {asked.samples:,} rows"
+    try:
+        watched(left, title, new_console(), how.quiet)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted; the same command goes on from the last set.", err=True)
+        raise
+
+
+def _text(records: Sequence[Record], form: str, quiet: bool) -> str:
+    """The boards in one of the formats of tables."""
+    import pandas as pd
+
+    from genbench.tables import formats
+    from genbench.worlds.judging import board, making
+
+    if form == "json":
+        every = [making.as_json(record) for record in records]
+        return json.dumps(every, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    boards = [record.board for record in records]
+    if form == "csv":
+        return formats.comma_separated(pd.concat([board.numbers(one) for one in boards]))
+    texts = []
+    for one in boards:
+        shown, lines = board.frame(one), [] if quiet else board.notes(one)
+        if form == "md":
+            texts.append(
+                f"{formats.escape_markdown(one.title)}:\n\n{formats.markdown(shown, lines)}"
+            )
+        elif form == "html":
+            texts.append(formats.html(shown, lines, one.title))
+        else:
+            texts.append(formats.latex(shown, lines, one.title, f"judgement {one.world}"))
+    return "\n".join(texts)

@@ -1,0 +1,67 @@
+"""Where judgements of metrics on worlds are kept, and what the one that fits a column says."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from genbench.plugins.code import FEATURES, Part
+from genbench.records import files
+
+FOLDER = "judgement"
+
+
+def place(results_dir: Path, world: str, samples: int, draw: int | None = None) -> Path:
+    """Where the judgement of so many rows a set is kept; `draw` redraws the strengths."""
+    drawn = "" if draw is None else f"-draw-{draw}"
+    return results_dir / FOLDER / f"{world}-{samples}{drawn}.json"
+
+
+def of_world(folders: Iterable[Path], world: str) -> list[dict[str, Any]]:
+    """The kept judgements of a world whose strengths are the fixed ones, most rows first.
+
+    Raises AlteredError for one that is damaged or was edited.
+    """
+    paths = [path for folder in folders for path in _paths(folder, world)]
+    records = [files.read_json(path) for path in paths]
+    fixed = [record for record in records if record.get("draw") is None]
+    return sorted(fixed, key=lambda record: -record["samples"])
+
+
+def _paths(folder: Path, world: str) -> Iterator[Path]:
+    yield from sorted((folder / FOLDER).glob(f"{world}-*.json"))
+
+
+def grades(
+    folders: Iterable[Path],
+    worlds: Iterable[str],
+    metric: str,
+    settings: Mapping[str, Any],
+    parts: Mapping[str, Part],
+) -> dict[str, str]:
+    """What each of these worlds says of a metric in a sentence, by world; those that judged it.
+
+    settings, parts: of a column. Only a metric of these very settings, features and revisions was
+    judged; a grade says nothing of another.
+    """
+    places, found = list(folders), {}
+    for world in worlds:
+        said = (_said(record, metric, settings, parts) for record in of_world(places, world))
+        sentence = next(filter(None, said), "")
+        if sentence:
+            found[world] = sentence
+    return found
+
+
+def _said(
+    record: Mapping[str, Any], metric: str, settings: Mapping[str, Any], parts: Mapping[str, Part]
+) -> str:
+    for one in record["metrics"]:
+        roles = [role for role in ("metric", FEATURES) if role in parts]
+        asked = [metric, dict(settings), {r: dataclasses.asdict(parts[r]) for r in roles}]
+        known = [one["metric"], one["settings"], one["parts"]]
+        if files.sha256_of_json(asked) == files.sha256_of_json(known):  # a tuple is a list to JSON
+            return str(one["sentence"])
+    return ""
