@@ -106,3 +106,11 @@ def test_equal_weights_are_all_effective_and_one_that_outweighs_all_is_one():
     assert effective(torch.full((7, 2), -900.0))[0].item() == pytest.approx(7)
     assert effective(torch.tensor([0.0, -800.0, -800.0])).item() == pytest.approx(1)
     assert log_mean(torch.full((7,), -900.0))[0].item() == pytest.approx(-900.0)
+
+
+def test_each_block_has_random_numbers_of_its_own():
+    def step(x, before, beta):
+        return torch.zeros(3, dtype=torch.float64), {"x": torch.rand_like(x["x"])}
+
+    first, second = anneal({"x": torch.zeros(3)}, step, (0.0, 0.5, 1.0), ("blocks", 0), block=1)
+    assert not torch.equal(first.state["x"], second.state["x"])
