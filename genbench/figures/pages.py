@@ -14,7 +14,7 @@ from typing import Any
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from PIL import Image
 
 from genbench.figures import style
@@ -158,6 +158,8 @@ def _scales(ax: Axes, panel: Panel) -> None:
             ax.set(**{f"{name}scale": "log"})
             axis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:g}"))
             axis.set_minor_formatter(NullFormatter())
+    if panel.x == "epoch":
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if panel.x_span:
         ax.set_xlim(*panel.x_span)
     if panel.y_span:

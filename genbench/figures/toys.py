@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import seaborn as sns
@@ -59,7 +60,12 @@ def toy(one: Toy) -> Drawn:
         ax.set_title(style.line(row_on(one.label, one.head), 60))
         sns.despine(ax=ax)
         handles, names = ax.get_legend_handles_labels()
-        look = {"ncols": 3, "fontsize": SMALL, "frameon": False, "handlelength": 2.6}
+        look: dict[str, Any] = {
+            "ncols": 3,
+            "fontsize": SMALL,
+            "frameon": False,
+            "handlelength": 2.6,
+        }
         figure.legend(handles, names, loc="outside upper center", **look)
     return Drawn(one.name, figure, _alt(one), style.sentences(_said(one)))
 
@@ -75,10 +81,15 @@ def _span(one: Toy, axis: int) -> tuple[float, float]:
 def _line(ax: Axes, one: Toy) -> None:
     low, high = _span(one, 0)
     edges = np.linspace(low, high, 81)
-    more = {"bins": edges, "density": True}
+    more: dict[str, Any] = {"bins": edges, "density": True}
     ax.hist(one.samples[:, 0], color=_SAMPLES, alpha=0.55, label="samples", **more)
     if one.train is not None:
-        look = {"histtype": "step", "color": "black", "linestyle": ":", "linewidth": 1.6}
+        look: dict[str, Any] = {
+            "histtype": "step",
+            "color": "black",
+            "linestyle": ":",
+            "linewidth": 1.6,
+        }
         ax.hist(one.train[:, 0], label="training rows", **look, **more)
     ax.set(xlabel="x", ylabel="density", xlim=(low, high))
     if one.critic is not None:
@@ -101,9 +112,11 @@ def _plane(ax: Axes, one: Toy) -> None:
         ax.plot([], [], color=_CRITIC, lw=1.0, label="D(x), levels")
     if one.train is not None:
         rows = one.train[:_SHOWN]
-        ax.scatter(*rows.T, s=12, color="0.72", marker="o", linewidths=0, label="training rows")
+        grey: dict[str, Any] = {"color": "0.72", "marker": "o", "linewidths": 0}
+        ax.scatter(rows[:, 0], rows[:, 1], s=12, label="training rows", **grey)
     shown = one.samples[:_SHOWN]
-    ax.scatter(*shown.T, s=5, color=_SAMPLES, marker="^", linewidths=0, label="samples", zorder=2)
+    look: dict[str, Any] = {"color": _SAMPLES, "marker": "^", "linewidths": 0, "zorder": 2}
+    ax.scatter(shown[:, 0], shown[:, 1], s=5, label="samples", **look)
     ax.set(xlabel="x₁", ylabel="x₂", xlim=spans[0], ylim=spans[1])
     ax.set_aspect("equal", adjustable="box")
     ax.tick_params(colors=GREY)
