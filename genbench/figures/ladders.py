@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullFormatter, SymmetricalLogLocator
 
 from genbench.errors import UsageError
 from genbench.figures import rows, style
@@ -59,7 +60,7 @@ def ladders(ladder: Ladder, panels: Sequence[Panel]) -> Drawn:
         for ax in axes[len(panels) :]:
             ax.set_visible(False)
         handles, names = axes[0].get_legend_handles_labels()
-        place = {"loc": "outside lower center", "ncols": 2 * columns}
+        place = {"loc": "outside upper left", "ncols": 2 * columns}
         figure.legend(handles, names, frameon=False, fontsize=style.SMALL, **place)
         style.renderer(figure)
     said = [f"{style.name(panel.metric)}: {panel.said}" for panel in panels]
@@ -97,7 +98,19 @@ def _panel(ax: Axes, ladder: Ladder, panel: Panel, looks: Mapping[str, tuple[str
         ax.plot(np.maximum(kl[of], least), mean[of], **form)
     ax.set_xscale("log")
     if mean.max() - mean.min() > 50 * max(np.median(np.abs(mean - mean[0])), 1e-12):
-        ax.set_yscale("symlog", linthresh=float(max(4 * panel.deviation[0], 1e-9)))
+        linear = float(max(4 * panel.deviation[0], 1e-9))
+        ax.set_yscale("symlog", linthresh=linear)
+        if mean.min() >= 0:
+            ax.set_ylim(bottom=0)
+        ax.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=linear, subs=[1.0]))
+        ax.yaxis.set_major_formatter(FuncFormatter(_plain))
+    ax.xaxis.set_major_formatter(FuncFormatter(_plain))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("KL from the truth, nats")
     ax.set_ylabel(style.line(panel.unit, 24))
     rows.finish(ax, style.name(panel.metric))
+
+
+def _plain(value: float, _: float) -> str:
+    """A power of ten without mathematics, which no text of ours is read as."""
+    return f"{value:g}"
