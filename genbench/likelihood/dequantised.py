@@ -9,6 +9,7 @@ get equal u. So every metric scores the same rows, whatever it draws itself.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,5 +37,6 @@ def dequantised(rows: Tensor, part: str) -> Tensor:
     with seeded("dequantised", part, len(rows)):
         u = torch.rand(rows.shape)
     k = (rows * (GREYS - 1)).round()
-    place = k.cpu().to(torch.uint8).unique(dim=0, return_inverse=True)[1]
+    kept = k.cpu().to(torch.uint8)
+    place = torch.tensor(np.unique(kept.numpy(), axis=0, return_inverse=True)[1].ravel())
     return ((k + u[place].to(rows.device)) / GREYS).to(torch.float32)

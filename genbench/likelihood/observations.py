@@ -79,7 +79,7 @@ def log_prob(kind: str, x: Tensor, m: Tensor, v: Tensor | float) -> Tensor:
     if kind == "gaussian":
         v = torch.as_tensor(v, dtype=torch.float64, device=m.device)
         constant = m.shape[-1] / 2 * (2 * math.pi * v).log()
-        return torch.linalg.vector_norm(x - m, dim=-1).square() / (-2 * v) - constant
+        return (x - m).square().sum(dim=-1) / (-2 * v) - constant
     m = m.clamp(NEAREST, 1 - NEAREST)
     terms = x * m.log() + (1 - x) * torch.log1p(-m)
     return (terms + _log_C(m) if kind == "continuous_bernoulli" else terms).sum(dim=-1)

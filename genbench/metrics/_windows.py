@@ -13,6 +13,7 @@ from genbench.metrics.parzen.metric import select_sigma
 from genbench.protocols import JSON
 
 WINDOWS = 10_000  # samples behind the estimate
+AT_ONCE = 1000  # of them
 CHOOSING = 1000  # validation rows that choose its width
 WIDTHS = [10 ** (i / 9 - 1) for i in range(10)]  # .1 to 1, as of the Parzen metric
 
@@ -23,7 +24,8 @@ def windows(decoder: Decoder, rows: Rows) -> dict[str, JSON]:
         return {}
     with torch.no_grad():
         t = rows.test.new_empty(WINDOWS, decoder.width).normal_()
-        means = torch.cat([expected(decoder.kind, decoder.means(part)) for part in t.split(1000)])
+        parts = (t[start : start + AT_ONCE] for start in range(0, WINDOWS, AT_ONCE))
+        means = torch.cat([expected(decoder.kind, decoder.means(part)) for part in parts])
     means = means.to(rows.test)
     sigma = select_sigma(means, rows.valid[:CHOOSING], WIDTHS)
     ll = Windows(means).score(rows.test, [sigma]).log_likelihood[0]

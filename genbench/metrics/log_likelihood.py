@@ -94,11 +94,10 @@ def _own(model: Any, test: Tensor, of: str) -> Tensor:
         raise Unmet(f"its log_prob is a log {kind}, and of these rows a log {of} is scored")
     rows = dequantised(test, "test") if of == DENSITY else test
     with torch.no_grad():
-        return torch.cat([model.log_prob(block) for block in rows.split(ROWS)])
+        return torch.cat([model.log_prob(block) for block in torch.split(rows, ROWS)])
 
 
 def _kind(model: Any) -> str:
     """What a model's log_prob is, see `protocols.GenerativeModel`."""
-    cls: type[Any] = type(model)
-    told = "levels" in inspect.signature(cls).parameters
+    told = "levels" in inspect.signature(model.__class__).parameters
     return MASS if told or getattr(model, "samples", "") == "binary" else DENSITY

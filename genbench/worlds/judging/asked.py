@@ -15,7 +15,7 @@ from genbench.protocols import needs
 from genbench.records.files import sha256_of_json
 from genbench.records.run import Data
 from genbench.running.data import Sources
-from genbench.running.needs import SAMPLES, Asked, unmet
+from genbench.running.needs import SAMPLES, Pair, unmet
 from genbench.samples import featured
 from genbench.worlds.bag import iso_kl
 from genbench.worlds.enumerated import EnumeratedWorld
@@ -123,7 +123,7 @@ def _lack(name: str, settings: Mapping[str, Any], data: Data, sources: Sources) 
     takes = needs(registry.load("metric", name))
     if not takes.get("samples"):
         return "it scores trained models, and a rung is none"
-    return unmet(Asked(name, settings, data), sources).replace(SAMPLES, "a rung")
+    return unmet(Pair(name, settings, data), sources).replace(SAMPLES, "a rung")
 
 
 def key(judgement: Judgement, data: Data, judge: Judge, rung: Mapping[str, Any]) -> str:
