@@ -325,6 +325,10 @@ class Metric(Protocol):
         of this density, which may be None; empty where it can.
     Optional `orders`: the kinds of samples that it should rank below real ones, by which an audit
         judges it, of those that `genbench audit` makes; without it all of the worse copies.
+    Optional `kept` and `told`, of one that takes long: a mapping of tensors by name, set to what a
+        score that was stopped had told, or empty; and a function, which it calls after each part as
+        `told(state, job, step, steps)`: such tensors, and how far the job of that name is. Given
+        back what it told, it ends in the same bytes.
     Optional static `protocols(levels, kind)`: settings by name, other ways to score samples of that
     kind, "mean" or "binary"; how far a table's order depends on the way is what
     `genbench table --robustness` shows.

@@ -17,6 +17,18 @@ class Clock:
     seconds: float = 0.0
 
 
+class Pace:
+    """How many seconds are left of what goes on from a step, by how long its steps took so far."""
+
+    def __init__(self, step: int) -> None:
+        self._first, self._begun = step, time.perf_counter()
+
+    def left(self, step: int, steps: int) -> float:
+        """Seconds until `steps`, where it is at `step` now."""
+        seconds = time.perf_counter() - self._begun
+        return seconds * (steps - step) / max(1, step - self._first)
+
+
 @contextmanager
 def timed(device: torch.device, clock: Clock) -> Iterator[None]:
     """Measures wall-clock seconds; waits for the device's work before it looks."""

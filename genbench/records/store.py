@@ -37,6 +37,7 @@ WEIGHTS, EVENTS, PROVENANCE, LOG = (
     "output.log",
 )
 CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"  # only while it trains
+SCORING = "scoring.safetensors"  # only while a score is computed that can be gone on with
 SAMPLES, RUN, DONE, FAILED, UNMET, PER_EXAMPLE = (
     "samples.npz",
     "run.json",
@@ -222,7 +223,7 @@ class Store:
     def put(
         self, result: Result, provenance: Mapping[str, Any], per_example: np.ndarray | None = None
     ) -> None:
-        """Keeps a result; a done one takes the place of an earlier failure."""
+        """Keeps a result; a done one takes the place of a failure, and of what led to it."""
         run, folder = result.run, self.runs / result.run.folder
         files.write_json(folder / RUN, asdict(run))
         self._put_provenance(run, "score", provenance)
@@ -235,6 +236,22 @@ class Store:
         for other in ANSWERS.values():
             if other not in (name, DONE):
                 files.remove(folder / other)
+        if name == DONE:
+            files.remove(folder / SCORING)
+
+    def scoring(self, run: Run) -> dict[str, np.ndarray]:
+        """What a score that was stopped had come to; empty where there is none."""
+        path = self.runs / run.folder / SCORING
+        if not path.exists():
+            return {}
+        arrays, about = files.read_tensors(path)
+        _own(path, about, run.score_key)
+        return arrays
+
+    def put_scoring(self, run: Run, state: Mapping[str, np.ndarray]) -> None:
+        """Keeps what a score has come to, in place of what it had."""
+        about = {"key": run.score_key, "note": None}
+        files.write_tensors(self.runs / run.folder / SCORING, state, about)
 
     def result(self, run: Run) -> Result | None:
         """The result of a run, done or failed, or None."""

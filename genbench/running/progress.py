@@ -94,12 +94,17 @@ class Watch:
 
 
 def _worth_a_line(event: dict) -> bool:
-    """Every stage, and about ten epochs of a training."""
+    """Every stage, about ten epochs of a training, and the beginning of a long score's jobs."""
+    if "step" in event:
+        return event["seconds_left"] == 0 or event["step"] == event["steps"]
     return "epoch" not in event or event["epoch"] % max(1, event["of"] // 10) == 0
 
 
 def _state(last: dict, epochs: list[dict]) -> str:
     """Losses and time left while training, else the stage."""
+    if "step" in last:
+        where = f"{last['job']}, step {last['step']} of at most {last['steps']}"
+        return f"scoring by {last['metric']}: {where}, {duration(last['seconds_left'])} left"
     if "epoch" not in last:
         return _STAGES.get(last.get("stage", ""), "")
     parts = [f"{name} {loss:.4g}" for name, loss in last["losses"].items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from genbench.running.data import Sources
 from genbench.samples import judging
 from genbench.samples.judging import Given
 from genbench.samples.pixels import digests
-from genbench.timing import Clock, timed
+from genbench.timing import Clock, Pace, timed
 
 
 class Work:
@@ -89,6 +90,8 @@ class Work:
         bench.store.log(run, {"stage": "score", "metric": run.metric, "fold": run.data.fold})
         provenance.forget_peak(bench.device)
         clock, stream = Clock(), (*bench.stream, "score", run.metric, run.data.fold)
+        if hasattr(metric, "told"):
+            self._resume(run, metric)
         with timed(bench.device, clock):
             score = judging.score(
                 run.model, metric, given(bench, run, kept, bench.store.features), stream
@@ -100,6 +103,20 @@ class Work:
         rows = None if score.per_example is None else score.per_example.cpu().numpy()
         result = _result(run, metric, score, drawn, kept, rows)
         bench.store.put(result, self._record(run, spent), rows)
+
+    def _resume(self, run: Run, metric: Any) -> None:
+        """Gives a metric what a stopped score had come to, and keeps what it comes to now."""
+        store, paces = self.bench.store, dict[str, Pace]()
+        kept = {} if self._fits_again else store.scoring(run)
+        metric.kept = {name: torch.from_numpy(array) for name, array in kept.items()}
+
+        def told(state: Mapping[str, torch.Tensor], job: str, step: int, steps: int) -> None:
+            store.put_scoring(run, {name: each.cpu().numpy() for name, each in state.items()})
+            left = paces.setdefault(job, Pace(step)).left(step, steps)
+            about = {"job": job, "step": step, "steps": steps, "seconds_left": left}
+            store.log(run, {"stage": "score", "metric": run.metric, **about})
+
+        metric.told = told
 
     def _record(self, run: Run, spent: dict[str, Any]) -> dict[str, Any]:
         """The provenance of all three stages, and what the metric says of its settings."""
