@@ -181,7 +181,7 @@ def figure1(preset: str, seed: int) -> Page:
 
 def _panel(one: Moment, density: Any) -> Panel:
     p = density.log_prob(torch.from_numpy(_X)[:, None]).exp().numpy()
-    some = p + one.p_g > 1e-4
+    some = p + one.p_g > 2e-3
     D_star = np.where(some, p / np.where(some, p + one.p_g, 1.0), np.nan)
     low, high = SPAN
     places = low + (high - low) * (_Z - _Z[0]) / (_Z[-1] - _Z[0])
