@@ -85,6 +85,10 @@ def test_rows_are_scored_in_python_as_shown() -> None:
     assert names["nats"].dtype == torch.float64
 
 
+MEMBERS = ("fit", "sample", "state_dict", "load_state_dict")
+MINE = "class Mine:\n" + "".join(f"    def {name}(self): ...\n" for name in MEMBERS)
+
+
 def commands() -> list[tuple[str, ...]]:
     """Every `genbench ...` line of a shell block, as its words."""
     lines = [line for block in blocks("sh") for line in block.splitlines()]
@@ -98,7 +102,7 @@ def test_a_command_that_readme_or_docs_show_is_known_with_its_options(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in (word for word in words if word.endswith((".py", ".npy", ".npz", ".mat"))):
-        (tmp_path / name).write_text(f"class {name.split('.')[0].title()}:\n    fit = None\n")
+        (tmp_path / name).write_text(MINE)
     command, rest = typer.main.get_command(cli.app), list(words)
     with command.make_context("genbench", rest) as context:
         while hasattr(command, "resolve_command"):

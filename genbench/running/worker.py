@@ -41,7 +41,7 @@ def refuse_import() -> None:
     A script that starts work when it is imported would start it again in every worker.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise SystemExit(UNGUARDED)
+        os._exit(UNGUARDED)  # a server of forks would take SystemExit for a crash
 
 
 def serve(

@@ -239,6 +239,7 @@ def test_no_option_of_run_is_untested_or_without_a_variable() -> None:
             "--verbose",
             "--json",
             "--columns",
+            "--notes",
             "--sample-sets",
             "--model-file",
             "--grids",

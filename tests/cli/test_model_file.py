@@ -10,8 +10,8 @@ import pytest
 import warm
 from stores import answers_of
 
-VAE = Path(__file__).parents[2] / "examples" / "vae"
-RUN = ("run", "--model-file", "vae.py", "--preset", "smoke", "-d", "mnist5k", "--no-references")
+EXAMPLE = Path(__file__).parents[2] / "examples" / "vae"
+RUN = ("run", "--model-file", "own_vae.py", "--preset", "smoke", "-d", "mnist5k", "--no-references")
 RUN += ("--samples", "20")
 
 
@@ -27,29 +27,29 @@ def genbench(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture
 def vae(tmp_path: Path) -> Path:
-    for name in ("vae.py", "vae.toml"):
-        shutil.copy(VAE / name, tmp_path / name)
-    return tmp_path / "vae.py"
+    for name in ("own_vae.py", "own_vae.toml"):
+        shutil.copy(EXAMPLE / name, tmp_path / name)
+    return tmp_path / "own_vae.py"
 
 
 def test_the_worked_example_keeps_the_contract(vae: Path, genbench) -> None:
     done = genbench("check", "--model-file", str(vae))
     assert done.returncode == 0, done.stderr
-    assert "model vae keeps its contract" in done.stdout
+    assert "model own_vae keeps its contract" in done.stdout
 
 
 def test_a_file_runs_under_its_own_name_by_the_recipe_beside_it(vae: Path, genbench) -> None:
     done = genbench(*RUN, "--json")
     assert done.returncode == 0, done.stderr
     (first, *_) = json.loads(done.stdout)
-    assert (first["model"], first["status"]) == ("vae", "done")
+    assert (first["model"], first["status"]) == ("own_vae", "done")
     assert first["training"]["epochs"] == 2
-    assert first["parts"]["model"]["distribution"] == "vae-file"
+    assert first["parts"]["model"]["distribution"] == "own_vae-file"
 
 
 def test_a_table_knows_the_row_while_the_file_is_named(vae: Path, genbench) -> None:
     genbench(*RUN, "-q")
-    assert "| vae [smoke, 20 samples]" in genbench("table", "--model-file", str(vae)).stdout
+    assert "| own_vae [smoke, 20 samples]" in genbench("table", "--model-file", str(vae)).stdout
     assert "version" in genbench("table").stdout
 
 

@@ -63,6 +63,10 @@ ROUNDS = {
             "genbench/likelihood/enumeration.py",
             *("terms = b @ s.T + softplus", "terms = b @ s.T - softplus", "log_likelihood"),
         ),
+        Change("baselines/rbm.py", "self.rate * (1 - epoch", "self.rate * (2 - epoch", "rbm"),
+        Change("baselines/dbm.py", "self.rate * (1 - epoch", "self.rate * (2 - epoch", "dbm"),
+        Change("baselines/vae.py", "+ math.log(2 * math.pi)", "+ math.log(math.pi)", "vae"),
+        Change("baselines/probabilistic_pca.py", "+ d * math", "+ math", "probabilistic_pca"),
         Change("genbench/seeding.py", "digest()[:8]", "digest()[8:16]", STAGES),
     ),
     "first weights, pruned windows, a tenth of the rows": (
@@ -81,6 +85,12 @@ ROUNDS = {
     ),
     "errors of a jackknife": (
         Change(f"{METRICS}/_rows.py", "(n - 1) / n *", "n / (n - 1) *", OF_ROWS),
+    ),
+    "densities of a decoder": (
+        Change(
+            "genbench/likelihood/observations.py",
+            *("2 * (2 * math.pi * v)", "2 * (math.pi * v)", "ais elbo iwae"),
+        ),
     ),
     "how samples are kept": (
         Change("genbench/samples/pixels.py", ".round() for", ".floor() for", "training drawing"),
@@ -149,4 +159,4 @@ def test_a_raised_revision_is_the_way_out_and_keeps_the_lines_before(copy: Path)
 
 def test_the_command_names_the_parts_that_it_knows(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gam"]) == 1
-    assert capsys.readouterr().out.startswith("unknown: gam; known: dbn, deep_gsn, gan")
+    assert capsys.readouterr().out.startswith("unknown: gam; known: dbm, dbn, deep_gsn, gan")

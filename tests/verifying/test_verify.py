@@ -288,7 +288,11 @@ SMOKE = ("--dataset", "mnist5k", "--preset", "smoke", "--samples", "100", "--met
 
 
 @pytest.mark.parametrize(
-    "models", ["gan", "dbn", "stacked_cae", "deep_gsn", "gaussian,held_out,kmeans,replay"]
+    "models",
+    [
+        *("gan", "dbn", "stacked_cae", "deep_gsn", "rbm,dbm,vae"),
+        "gaussian,held_out,kmeans,replay,probabilistic_pca",
+    ],
 )
 def test_every_model_trained_again_gives_its_number_to_the_last_bit(models: str, genbench) -> None:
     ran = genbench("run", "-m", models, *SMOKE, *ONE_THREAD, "--no-references", "-q")

@@ -13,7 +13,7 @@ from genbench import Epoch
 from genbench.models import state
 
 
-class VAE:
+class OwnVAE:
     """q(z|x) = N(μ(x), σ²(x)) and p(x|z) = Bernoulli(f(z)), each a net of one hidden tanh layer."""
 
     samples = "mean"
