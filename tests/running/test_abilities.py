@@ -238,6 +238,13 @@ def test_the_cost_of_a_labelled_model_is_estimated(toys, genbench) -> None:
     assert "epochs, about" in done.stdout
 
 
+def test_a_plan_whose_cells_all_stay_empty_costs_nothing_and_says_why(toys, genbench) -> None:
+    told = ("run", "-m", "encoding", "-d", "pair", "--no-references", "--metrics", "of_nobody")
+    done = genbench(*told, "--dry-run")
+    assert "nothing to train, all stay empty: of_nobody needs a model with" in done.stdout
+    assert "all training, one after the other: about 0 s" in done.stdout
+
+
 def test_labels_are_shown_in_equal_parts_and_by_name() -> None:
     known = torch.arange(100) % 4
     once, again = (labels.shown(known, 10, ("a", 0)) for _ in range(2))
