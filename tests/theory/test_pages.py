@@ -19,10 +19,10 @@ from genbench.theory import collapse, curves, figure_1, laws, normal_500, pages,
 from genbench.theory import optimal_discriminator as best
 from genbench.theory.algorithm_1 import Game
 from genbench.theory.claims import Number, Page
-from genbench.theory.recipes import recipe
+from genbench.theory.recipes import recipe_of
 
 SMOKE = "smoke"
-JUDGE = recipe("optimal_discriminator", "paper")
+JUDGE = recipe_of("optimal_discriminator", "paper")
 SHORT = replace(
     JUDGE, model={**JUDGE.model, "epochs": 4}, settings={**JUDGE.settings, "rows": 20_000}
 )
@@ -61,16 +61,16 @@ def test_a_d_that_ignores_its_input_is_caught() -> None:
 
 
 def test_d_alone_moves_and_g_does_not() -> None:
-    told = recipe("optimal_discriminator", SMOKE)
-    model = training.built(told, 1, ("a test",))
+    recipe = recipe_of("optimal_discriminator", SMOKE)
+    model = training.built(recipe, 1, ("a test",))
     given = best.fixed_at(model, laws.Normal(2, 3))
     rows = torch.randn(2000, 1, generator=torch.Generator().manual_seed(0))
-    critic = training.retrained(told, given, rows, ("a test",))
+    critic = training.retrained(recipe, given, rows, ("a test",))
     z = torch.tensor([[-1.0], [0.0], [2.0]])
     fakes = critic.scale.back(critic.model.decode(z))
     torch.testing.assert_close(fakes, 2 + 3 * z, atol=1e-4, rtol=1e-4)
     assert not torch.equal(
-        critic.model.D[1].weight, training.built(told, 1, ("a test",)).D[1].weight
+        critic.model.D[1].weight, training.built(recipe, 1, ("a test",)).D[1].weight
     )
 
 
