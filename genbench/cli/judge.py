@@ -127,12 +127,12 @@ def _asked(
 def _counts(text: str) -> list[int]:
     """Rows of a set; raises UsageError where they are no whole numbers of 2 at least."""
     try:
-        found = [int(part) for part in parsing.split(text, "--samples")]
+        counts = [int(part) for part in parsing.split(text, "--samples")]
     except ValueError:
-        found = [0]
-    if min(found) < 2:
+        counts = [0]
+    if min(counts) < 2:
         raise UsageError(f"--samples takes numbers of rows such as 1000,10000; got {text!r}")
-    return found
+    return counts
 
 
 def _made(asked: Sequence[Judgement], metrics: Sequence[str], how: _How) -> Iterator[Record]:
@@ -141,6 +141,8 @@ def _made(asked: Sequence[Judgement], metrics: Sequence[str], how: _How) -> Iter
 
     sources, console = Sources(how.data_dir), new_console()
     for one in asked:
+        if not how.quiet:
+            say(console, f"{one.world}: its ladder is made and measured first, which takes minutes")
         plan = making.planned(one, metrics, sources, how.results_dir)
         _score(plan, how)
         record = making.finished(plan)

@@ -321,8 +321,11 @@ def _said(cost: Cost) -> str:
 
     if not cost.left:
         return "done"
+    if cost.empty:
+        return f"nothing to train, all stay empty: {cost.run.unmet}"
     if cost.unknown:
         return f"it would fail, {cost.unknown}"
     if not cost.epochs:
         return "trained; to sample and score only"
-    return f"{cost.epochs} epochs, about {duration(cost.seconds)}"
+    epochs = "1 epoch" if cost.epochs == 1 else f"{cost.epochs} epochs"
+    return f"{epochs}, about {duration(cost.seconds)}"

@@ -111,13 +111,15 @@ def _made(
             path = place / f"{page.name}.gif"
             files.write_bytes(path, figures.animated(page.film))
             written.append((path.name, f"{page.title}, as a film: {page.film[-1].alt}"))
-        typer.echo(_text(page, written))
-        texts.append(_text(page, written))
+        texts.append(_text(page, written, preset))
+        typer.echo(texts[-1])
         yield page
     files.write_bytes(place / "theory.md", "\n".join(["# The theory, computed\n", *texts]).encode())
+    if not quiet:
+        say(new_console(), f"the pictures and theory.md are in {place}")
 
 
-def _text(page: Page, written: Sequence[tuple[str, str]]) -> str:
+def _text(page: Page, written: Sequence[tuple[str, str]], preset: str) -> str:
     """A page in Markdown: what to learn, the numbers, the pictures with their texts."""
     from genbench.tables.formats import markdown
 
@@ -125,12 +127,23 @@ def _text(page: Page, written: Sequence[tuple[str, str]]) -> str:
     return "\n".join(
         [
             f"## {page.title}\n",
-            *(f"{sentence}" for sentence in page.said),
+            *page.said,
             "",
+            *_reached(page, preset),
             markdown(_frame(page), []),
             *(f"{picture}\n" for picture in pictures),
         ]
     )
+
+
+def _reached(page: Page, preset: str) -> list[str]:
+    """That trainings cut short need not reach what a page says, where some of them are."""
+    if preset == DEFAULTS.preset or all(number.aim is not None for number in page.numbers):
+        return []
+    return [
+        f"**Preset {preset}**: the trainings are cut short, and need not reach what is said above. "
+        "A number without an aim is only shown.\n"
+    ]
 
 
 def _frame(page: Page) -> pd.DataFrame:

@@ -144,19 +144,19 @@ def bounds(
     check_binary(rows)
     annealer = annealer or Annealer()
     along = path(machine, base_biases)
-    found = detected(log_Z(along, annealer), along, annealer, states_of(machine, rows))
+    log_z = detected(log_Z(along, annealer), along, annealer, states_of(machine, rows))
     return Bounds(
-        upper=log_f(machine, rows) - found.value,
+        upper=log_f(machine, rows) - log_z.value,
         lower=log_annealed(machine, along, annealer, rows, raise_chains),
         sign="<=" if keeps_visible(machine) else "~",
-        log_z=found.value,
-        log_z_stderr=found.stderr,
-        refused=found.refused,
+        log_z=log_z.value,
+        log_z_stderr=log_z.stderr,
+        refused=log_z.refused,
         notes={
-            "log Z": found.value,
-            "standard error of log Z": found.stderr,
-            "effective chains": found.effective,
-            "log Z by runs backwards (a detector, no bound)": dict(found.reverse),
+            "log Z": log_z.value,
+            "standard error of log Z": log_z.stderr,
+            "effective chains": log_z.effective,
+            "log Z by runs backwards (a detector, no bound)": dict(log_z.reverse),
             "temperatures": len(annealer.betas) - 1,
             "chains": annealer.chains,
         },

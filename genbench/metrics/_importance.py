@@ -25,13 +25,13 @@ def bounds(
     own = _scored.variance_of(model, decoder, v)
     used = COMMON if own is None else own
     proposal = Proposal(*model.posterior(rows.test))
-    found = importance.bounds(decoder, rows.test, proposal, draws, used)
+    both = importance.bounds(decoder, rows.test, proposal, draws, used)
     notes: dict[str, JSON] = {
         "observation": decoder.kind,
         **({"v": used} if decoder.has_variance else {}),
         "rows": {"scored": len(rows.test), "test": rows.all_test, "treated": rows.treated},
     }
-    return found, rows, notes
+    return both, rows, notes
 
 
 def scored(

@@ -36,16 +36,16 @@ def rows_of(test: Tensor, valid: Tensor, n: int) -> Rows:
     return Rows(chosen, dequantised(valid, "valid"), len(test), treated)
 
 
-def variance_of(model: Any, decoder: Decoder, asked: float | None) -> float | None:
-    """v as asked, or the model's own; None where it must be chosen, 0 where there is none.
+def variance_of(model: Any, decoder: Decoder, given: float | None) -> float | None:
+    """v as given, or the model's own; None where it must be chosen, 0 where there is none.
 
     Raises ValueError for a v that is not above 0.
     """
-    if asked is not None and not asked > 0:
-        raise ValueError(f"v must be a variance above 0, or None, got {asked}")
+    if given is not None and not given > 0:
+        raise ValueError(f"v must be a variance above 0, or None, got {given}")
     if not decoder.has_variance:
         return 0.0
-    return asked if asked is not None else getattr(model, "variance", None)
+    return given if given is not None else getattr(model, "variance", None)
 
 
 def over(rows: Rows) -> str:

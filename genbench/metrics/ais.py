@@ -30,13 +30,13 @@ from genbench.likelihood import bdmc, boltzmann, variances
 from genbench.likelihood.decoders import lower
 from genbench.likelihood.doubling import Bound, Plan
 from genbench.likelihood.jobs import Jobs, Told
-from genbench.likelihood.observations import COMMON, Decoder, OfRows, decoder_of
+from genbench.likelihood.observations import COMMON, Decoder, OfRows, decoder_of, is_binary
 from genbench.likelihood.variances import Chosen
 from genbench.metrics import _scored
 from genbench.metrics._rows import spaced
 from genbench.metrics._scored import Rows
 from genbench.metrics._windows import mean_and_error, windows
-from genbench.protocols import JSON, Points, Score
+from genbench.protocols import JSON, Points, Score, Unmet
 
 BY_V = "validation bound by v"
 BY_T = "bound by distributions"
@@ -79,10 +79,10 @@ class AIS:
         >>> AIS.signature({"rows": 100, "v": 0.01}, 256)
         {'n': '100', 'chains': '4', 'T': '100to800', 'v': '0.01'}
         """
-        said = vars(AIS(**settings))
-        v = f"chosen{said['n_valid']}" if said["v"] is None else f"{said['v']:g}"
-        T = f"{said['first']}to{said['most']}"
-        return {"n": str(said["rows"]), "chains": str(said["chains"]), "T": T, "v": v}
+        ais = AIS(**settings)
+        v = f"chosen{ais.n_valid}" if ais.v is None else f"{ais.v:g}"
+        T = f"{ais.first}to{ais.most}"
+        return {"n": str(ais.rows), "chains": str(ais.chains), "T": T, "v": v}
 
     def __init__(
         self,
@@ -106,13 +106,17 @@ class AIS:
         self.told: Told | None = None
 
     def __call__(self, model: Any, test: Tensor, valid: Tensor, train: Tensor) -> Score:
-        """test, valid and train (n, d). Raises ValueError where the model has no log p of them."""
+        """test, valid and train (n, d), in the data's range.
+
+        Raises ValueError where the model has no log p of such rows; Unmet where it is a machine of
+        binary units, and they are not.
+        """
         if not hasattr(model, "code"):
             return self._of_a_machine(model, test, train)
         decoder = decoder_of(model, test)
         rows = _scored.rows_of(test, valid, self.rows)
-        found = self._annealed(decoder, rows, _scored.variance_of(model, decoder, self.v))
-        return _score(decoder, rows, found)
+        annealed = self._annealed(decoder, rows, _scored.variance_of(model, decoder, self.v))
+        return _score(decoder, rows, annealed)
 
     # --- decoders ---
 
@@ -140,44 +144,49 @@ class AIS:
 
     def _of_a_machine(self, model: Any, test: Tensor, train: Tensor) -> Score:
         """Both bounds of a machine's log p; the value is the one that annealing log Z gives."""
+        if not is_binary(test):
+            raise Unmet(
+                "a machine of binary units gives a log mass, of zeros and ones only, and these "
+                "rows are others: use binary data"
+            )
         rows = spaced(test, self.rows)
-        found = boltzmann.bounds(model.boltzmann(), rows, boltzmann.base_biases(train))
-        below = {"lower bound (>=, RAISE)": mean_and_error(found.lower)}
-        values = found.upper.double()
+        bounds = boltzmann.bounds(model.boltzmann(), rows, boltzmann.base_biases(train))
+        below = {"lower bound (>=, RAISE)": mean_and_error(bounds.lower)}
+        values = bounds.upper.double()
         scored = Rows(rows, rows[:0], len(test), "binary")
         return Score(
             values.mean().item(),
             values.std().item() / len(values) ** 0.5,
             _scored.single(values, scored),
-            warnings=[found.refused] if found.refused else [],
-            notes={**found.notes, **below, "rows": {"scored": len(rows), "test": len(test)}},
+            warnings=[bounds.refused] if bounds.refused else [],
+            notes={**bounds.notes, **below, "rows": {"scored": len(rows), "test": len(test)}},
             over=_scored.over(scored),
-            bound=found.sign,
+            bound=bounds.sign,
         )
 
 
-def _score(decoder: Decoder, rows: Rows, found: Annealed) -> Score:
-    values = found.bound.rows
+def _score(decoder: Decoder, rows: Rows, annealed: Annealed) -> Score:
+    values = annealed.bound.rows
     return Score(
         values.mean().item(),
-        found.bound.stderr_of_rows,
+        annealed.bound.stderr_of_rows,
         _scored.single(values, rows),
-        _curves(found),
-        _warnings(found),
-        {**_notes(decoder, rows, found), **windows(decoder, rows)},
+        _curves(annealed),
+        _warnings(annealed),
+        {**_notes(decoder, rows, annealed), **windows(decoder, rows)},
         _scored.over(rows),
         ">=",
     )
 
 
-def _notes(decoder: Decoder, rows: Rows, found: Annealed) -> dict[str, JSON]:
-    """v, the certificates of the scored rows, and what was found beside."""
-    bound, counted = found.bound, found.bound.effective
+def _notes(decoder: Decoder, rows: Rows, annealed: Annealed) -> dict[str, JSON]:
+    """v, the certificates of the scored rows, and what was computed beside."""
+    bound, counted = annealed.bound, annealed.bound.effective
     changes = bound.changes
     change = None if changes is None else changes.mean().item()
     notes: dict[str, JSON] = {"observation": decoder.kind}
     if decoder.has_variance:
-        notes["v"] = found.v
+        notes["v"] = annealed.v
     notes |= {
         "distributions": bound.T,
         "change by the last doubling": change,
@@ -186,44 +195,46 @@ def _notes(decoder: Decoder, rows: Rows, found: Annealed) -> dict[str, JSON]:
         "effective chains": {"least": counted.min().item(), "median": counted.median().item()},
         "rows": {"scored": len(rows.test), "test": rows.all_test, "treated": rows.treated},
     }
-    if found.common is not None:
-        notes[f"at v = {COMMON}"] = mean_and_error(found.common.rows)
-    if found.chosen is not None:
-        moved = zip(variances.GRID, found.chosen.moved, strict=True)
+    if annealed.common is not None:
+        notes[f"at v = {COMMON}"] = mean_and_error(annealed.common.rows)
+    if annealed.chosen is not None:
+        moved = zip(variances.GRID, annealed.chosen.moved, strict=True)
         notes["change by doubling, by v"] = {f"{v:.4g}": change for v, change in moved}
-    if found.gap is not None:
-        gap: dict[str, JSON] = {"mean": found.gap.value, "stderr": found.gap.stderr}
+    if annealed.gap is not None:
+        gap: dict[str, JSON] = {"mean": annealed.gap.value, "stderr": annealed.gap.stderr}
         notes["BDMC gap, valid for simulated rows only"] = gap
     return notes
 
 
-def _curves(found: Annealed) -> dict[str, Points]:
+def _curves(annealed: Annealed) -> dict[str, Points]:
     """The bound by v, on validation rows; and by distributions, on the scored ones."""
-    means = [(float(T), lower(log_w).mean().item()) for T, log_w in found.bound.by_T.items()]
+    means = [(float(T), lower(log_w).mean().item()) for T, log_w in annealed.bound.by_T.items()]
     curves: dict[str, Points] = {f"{BY_T}: test rows": means}
-    if found.chosen is not None:
-        at = dict(found.chosen.curve)[found.v]
-        curves |= {f"{BY_V}: grid": found.chosen.curve, f"{BY_V}: chosen": [(found.v, at)]}
+    if annealed.chosen is not None:
+        at = dict(annealed.chosen.curve)[annealed.v]
+        curves |= {f"{BY_V}: grid": annealed.chosen.curve, f"{BY_V}: chosen": [(annealed.v, at)]}
     return curves
 
 
-def _warnings(found: Annealed) -> list[str]:
-    said: list[str] = []
-    bound, chosen, changes = found.bound, found.chosen, found.bound.changes
+def _warnings(annealed: Annealed) -> list[str]:
+    texts: list[str] = []
+    bound, chosen, changes = annealed.bound, annealed.chosen, annealed.bound.changes
     if changes is None:
-        said.append("the distributions were not doubled, so that nothing says how loose this is")
+        texts.append("the distributions were not doubled, so that nothing says how loose this is")
     elif not bound.settled:
-        said.append(
+        texts.append(
             f"from {bound.T // 2} to {bound.T} distributions the mean still changed by "
             f"{changes.mean().item():.1f} nats: the bound is loose, raise `most`"
         )
     if not RATES[0] <= bound.acceptance <= RATES[1]:
-        said.append(f"{bound.acceptance:.0%} of the moves were accepted: the steps do not suit")
+        texts.append(f"{bound.acceptance:.0%} of the moves were accepted: the steps do not suit")
     if chosen is not None and not chosen.settled:
-        said.append(
+        texts.append(
             "at no v did doubling the distributions change the validation rows by less than a "
             "nat: the greatest v was taken, raise `distributions`"
         )
     elif chosen is not None and chosen.at_the_edge:
-        said.append(f"v = {found.v:.4g} is at the edge of its grid: a better one may lie outside")
-    return said
+        texts.append(
+            f"v = {annealed.v:.4g} is at the edge of its grid: a better one may lie outside"
+        )
+    return texts

@@ -40,9 +40,9 @@ class ELBO:
         >>> ELBO.signature({}, 256)
         {'n': '50', 'k': '1000', 'v': 'own'}
         """
-        said = vars(ELBO(**settings))
-        v = "own" if said["v"] is None else f"{said['v']:g}"
-        return {"n": str(said["rows"]), "k": str(said["draws"]), "v": v}
+        elbo = ELBO(**settings)
+        v = "own" if elbo.v is None else f"{elbo.v:g}"
+        return {"n": str(elbo.rows), "k": str(elbo.draws), "v": v}
 
     def __init__(self, rows: int = 50, draws: int = 1000, v: float | None = None) -> None:
         _importance.checked(rows, draws)
@@ -50,6 +50,5 @@ class ELBO:
 
     def __call__(self, model: Any, test: Tensor, valid: Tensor) -> Score:
         """test and valid (n, d). Raises ValueError where the model has no log p of such rows."""
-        asked = self.rows, self.draws, self.v
-        found, rows, notes = _importance.bounds(model, test, valid, *asked)
-        return _importance.scored(found.elbo, found.elbo_stderr, rows, notes)
+        bounds, rows, notes = _importance.bounds(model, test, valid, self.rows, self.draws, self.v)
+        return _importance.scored(bounds.elbo, bounds.elbo_stderr, rows, notes)

@@ -43,9 +43,9 @@ class IWAE:
         >>> IWAE.signature({"draws": 100}, 256)
         {'n': '50', 'k': '100', 'v': 'own'}
         """
-        said = vars(IWAE(**settings))
-        v = "own" if said["v"] is None else f"{said['v']:g}"
-        return {"n": str(said["rows"]), "k": str(said["draws"]), "v": v}
+        iwae = IWAE(**settings)
+        v = "own" if iwae.v is None else f"{iwae.v:g}"
+        return {"n": str(iwae.rows), "k": str(iwae.draws), "v": v}
 
     def __init__(self, rows: int = 50, draws: int = 5000, v: float | None = None) -> None:
         _importance.checked(rows, draws)
@@ -53,14 +53,16 @@ class IWAE:
 
     def __call__(self, model: Any, test: Tensor, valid: Tensor) -> Score:
         """test and valid (n, d). Raises ValueError where the model has no log p of such rows."""
-        asked = self.rows, self.draws, self.v
-        found, rows, notes = _importance.bounds(model, test, valid, *asked)
-        few = int((found.effective < FEW).sum())
-        counted = {"least": found.effective.min().item(), "median": found.effective.median().item()}
-        more = {**notes, "elbo": found.elbo.mean().item(), "effective draws": counted}
+        bounds, rows, notes = _importance.bounds(model, test, valid, self.rows, self.draws, self.v)
+        few = int((bounds.effective < FEW).sum())
+        counted = {
+            "least": bounds.effective.min().item(),
+            "median": bounds.effective.median().item(),
+        }
+        more = {**notes, "elbo": bounds.elbo.mean().item(), "effective draws": counted}
         warning = (
             f"of {few} of {len(rows.test)} rows fewer than {FEW} of {self.draws:,} draws count: "
             "their bound is loose, and its error is not to be trusted (see ais)"
         )
         warnings = [warning] if few else []
-        return _importance.scored(found.iwae, found.iwae_stderr, rows, more, warnings)
+        return _importance.scored(bounds.iwae, bounds.iwae_stderr, rows, more, warnings)

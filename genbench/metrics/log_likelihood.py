@@ -82,7 +82,7 @@ def _of_machine(model: Any, test: Tensor, of: str) -> Tensor:
     if units > enumeration.MOST:
         raise Unmet(
             f"its smaller side has {units:,} units, and a sum over states takes at most "
-            f"{enumeration.MOST}: ais bounds it from both sides"
+            f"{enumeration.MOST}: annealing (ais) can estimate it"
         )
     return enumeration.log_prob(machine, test)
 

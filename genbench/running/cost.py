@@ -30,6 +30,7 @@ class Cost:
     """What is left of one training and its scores: how many scores, of how many, and the training.
 
     seconds, epochs: of the training, 0 where there is none left; unknown: why these cannot be told.
+    empty: whether every score that is left stays empty, so that nothing is trained for them.
     """
 
     run: Run
@@ -38,15 +39,17 @@ class Cost:
     seconds: float = 0.0
     epochs: int = 0
     unknown: str = ""
+    empty: bool = False
 
 
 def costs(runs: Sequence[Run], environment: Environment) -> Iterator[Cost]:
     """The cost of each training of a plan, in its order; trains nothing but a batch of each."""
     store, device = environment.store, choose_device(environment.device)
     for group in by_training(runs):
-        first, left = group[0], len(pending(group, store, environment.rerun))
-        cost = Cost(first, left, len(group))
-        if left:
+        first, left = group[0], pending(group, store, environment.rerun)
+        empty = bool(left) and all(run.unmet for run in left)
+        cost = Cost(first, len(left), len(group), empty=empty)
+        if left and not empty:
             try:
                 seconds, epochs = projected(first, store, environment.data_dir, device)
             except _UNKNOWN as error:

@@ -46,8 +46,9 @@ def unmet(pair: Pair, sources: Sources) -> str:
         return f"{pair.model} needs labels, and {pair.data.name} has none"
     model = pair.model or SAMPLES
     lacks = [name for name in getattr(judge, "requires", ()) if not can & {*alternatives(name)}]
-    if lacks:
-        return f"{pair.metric} needs a model with {' and '.join(lacks)}; {model} has none"
+    if lacks:  # without the model's name, so that rows that lack the same thing share a note
+        whose = "" if pair.model else f"; {SAMPLES} has none"
+        return f"{pair.metric} needs a model with {' and '.join(lacks)}{whose}"
     needed = [name for name, must in takes.items() if must]
     reasons = (_lack(name, pair.metric, model, can, dataset, pair.data) for name in needed)
     return next(filter(None, reasons), "") or _refused(pair, sources) or _featureless(pair, sources)

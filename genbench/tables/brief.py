@@ -18,6 +18,11 @@ _OVER = {  # whose standard error ± is, in few words
     "sets alone": "over one training's sample sets",
     ONE: "within one run",
 }
+_SIGNS = {  # what a value is that is a bound
+    ">=": "the likelihood is at least this, in expectation",
+    "<=": "the likelihood is at most this, in expectation",
+    "~": "on which side of the value it lies is not known",
+}
 
 
 def lines(found: Sequence[Cell], references: Sequence[str], further: Sequence[str]) -> list[str]:
@@ -25,19 +30,20 @@ def lines(found: Sequence[Cell], references: Sequence[str], further: Sequence[st
 
     further: sentences that change how a column may be read, the gravest first.
     """
-    first = [_metrics(found), _errors(found), _counts(found), _marks(found, references)]
+    first = ["; ".join([*_metrics(found), *_bounds(found)]), _errors(found), _counts(found)]
+    first += [_marks(found, references)]
     first += [_listed(_missing(found)), _listed(_made_otherwise(found))]
     first = [line for line in first if line]
     return [*first, *further[: MOST - 2 - len(first)], _warned(found)]
 
 
-def _metrics(found: Sequence[Cell]) -> str:
-    """ "parzen (nats), precision (share): higher is better; frechet: lower is better"."""
+def _metrics(found: Sequence[Cell]) -> list[str]:
+    """ "parzen (nats), precision (share): higher is better", "frechet: lower is better"."""
     by: dict[str, dict[str, None]] = {}
     for first in (cell.results[0] for cell in found if cell.value is not None):
         unit = f" ({shortened(first.unit)})" if first.unit else ""
         by.setdefault(better(first.best), {})[judge(first) + unit] = None
-    return "; ".join(f"{', '.join(metrics)}: {what}" for what, metrics in by.items())
+    return [f"{', '.join(metrics)}: {what}" for what, metrics in by.items()]
 
 
 def _errors(found: Sequence[Cell]) -> str:
@@ -50,6 +56,17 @@ def _errors(found: Sequence[Cell]) -> str:
         return f"± is one standard error, {next(iter(over))}"
     said = [f"{how} ({', '.join(dict.fromkeys(labels))})" for how, labels in over.items()]
     return f"± is one standard error: {'; '.join(said)}" if said else ""
+
+
+def _bounds(found: Sequence[Cell]) -> list[str]:
+    """ ">=: the likelihood is at least this, in expectation, over 50 of 500 test rows"."""
+    over: dict[str, dict[str, None]] = {}
+    for cell in found:
+        if cell.value is not None and cell.bound:
+            over.setdefault(cell.bound, {})[cell.results[0].over] = None
+    return [
+        ", ".join([f"{sign}: {_SIGNS[sign]}", *filter(None, rows)]) for sign, rows in over.items()
+    ]
 
 
 def _counts(found: Sequence[Cell]) -> str:
@@ -75,8 +92,8 @@ def _marks(found: Sequence[Cell], references: Sequence[str]) -> str:
 
 def _missing(found: Sequence[Cell]) -> list[str]:
     """Why a cell has no number."""
-    said = [f"n/a: {r.error}" for c in found for r in c.results if r.status == "unmet"]
-    return [*_failures(found), *dict.fromkeys(said)]
+    reasons = [f"n/a: {r.error}" for c in found for r in c.results if r.status == "unmet"]
+    return [*_failures(found), *reasons]
 
 
 def _failures(found: Iterable[Cell]) -> list[str]:

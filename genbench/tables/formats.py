@@ -51,12 +51,19 @@ def _one_line(text: str) -> str:
     return "".join(c for c in " ".join(text.split()).translate(_INVISIBLE) if c.isprintable())
 
 
+_TAG = re.compile("<(?!=)")  # where one could open
+
+
 def escape_markdown(text: str) -> str:
-    """Text that a cell of Markdown's table prints as it stands."""
+    r"""Text that a cell of Markdown's table prints as it stands; `<=` and `>=` open no tag.
+
+    >>> escape_markdown("<= 1 *"), escape_markdown("<b>")
+    ('<= 1 \\*', '\\<b>')
+    """
     text = _one_line(text)
-    for special in "\\`*<>|!":
+    for special in "\\`*|!":
         text = text.replace(special, f"\\{special}")
-    return text.replace("](", "]\\(")
+    return _TAG.sub(r"\<", text).replace("](", "]\\(")
 
 
 def _note(text: str) -> str:
@@ -81,6 +88,8 @@ _LATEX = {
     "…": r"\ldots{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
     "[": "{[}",  # after the end of a row it would open an argument
     "]": "{]}",
     "*": "{*}",
@@ -95,10 +104,11 @@ def escape_latex(text: str) -> str:
 
     >>> escape_latex("50% of \\input{x}")
     '50\\% of \\textbackslash{}input\\{x\\}'
+    >>> escape_latex(">= -3")
+    '$\\geq$ {-}3'
     """
-    return "".join(
-        _LATEX.get(c, c if c.isascii() else f"(U+{ord(c):04X})") for c in _one_line(text)
-    )
+    line = _one_line(text).replace("<=", "≤").replace(">=", "≥")
+    return "".join(_LATEX.get(c, c if c.isascii() else f"(U+{ord(c):04X})") for c in line)
 
 
 _NO_LABEL = re.compile(r"[^A-Za-z0-9_-]+")  # what stays is plain text in a \\label

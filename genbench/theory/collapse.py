@@ -17,7 +17,7 @@ from genbench.seeding import seeded
 from genbench.theory import training
 from genbench.theory.algorithm_1 import Game
 from genbench.theory.claims import Number, Page
-from genbench.theory.recipes import Recipe, recipe
+from genbench.theory.recipes import Recipe, recipe_of
 
 SAMPLES = 2000
 
@@ -49,13 +49,13 @@ class Run:
         return sum(last) / len(last)
 
 
-def play(told: Recipe, way: Mapping[str, float], dataset: str, seed: int) -> Run:
-    source, rows = training.dataset(dataset, told["rows"])
+def play(recipe: Recipe, way: Mapping[str, float], dataset: str, seed: int) -> Run:
+    source, rows = training.dataset(dataset, recipe["rows"])
     centres = source.density.centres
     own = {key: value for key, value in way.items() if key != "name"}
     stream = ("theory", "collapse", dataset, str(way["name"]), seed)
     with seeded(*stream, "build"):
-        game = Game(rows.shape[1], **{**told.model, **own})
+        game = Game(rows.shape[1], **{**recipe.model, **own})
     scale = training.scale_of(rows)
     modes, samples = [0], rows[:0]
     for _ in training.trained(game, scale(rows), stream):
@@ -66,22 +66,22 @@ def play(told: Recipe, way: Mapping[str, float], dataset: str, seed: int) -> Run
 
 def numbers(runs: Sequence[Run], judged: bool) -> list[Number]:
     """Modes of each way of playing; too much of G should keep fewer than as much as the paper."""
-    told = []
+    claims = []
     for run in runs:
         what = f"modes of {len(run.centres)} kept on {run.dataset}, last half: {run.way}"
-        told.append(Number(what, run.late))
+        claims.append(Number(what, run.late))
     for dataset in dict.fromkeys(run.dataset for run in runs):
         paper, too_much, *_ = (run for run in runs if run.dataset == dataset)
         fewer = float(too_much.late < paper.late)
         what = f"{dataset}: {too_much.way} keeps fewer modes than {paper.way}: 1 is yes"
-        told.append(Number(what, fewer, 1.0 if judged else None))
-    return told
+        claims.append(Number(what, fewer, 1.0 if judged else None))
+    return claims
 
 
 def collapse(preset: str, seed: int) -> Page:
     """Modes over time, and what k, noise and more dimensions of z do."""
-    told = recipe("collapse", preset)
-    runs = [play(told, way, data, seed) for data in told["datasets"] for way in told["ways"]]
+    recipe = recipe_of("collapse", preset)
+    runs = [play(recipe, way, data, seed) for data in recipe["datasets"] for way in recipe["ways"]]
     return Page(
         "collapse",
         "The Helvetica scenario",
@@ -91,7 +91,7 @@ def collapse(preset: str, seed: int) -> Page:
             "More steps of D, noise on what D sees, or more dimensions of z: how many modes each "
             "keeps is a measurement of these small nets, not a law.",
         ],
-        numbers(runs, told["judged"]),
+        numbers(runs, recipe["judged"]),
         [_over_time(runs), _samples(runs)],
     )
 

@@ -13,7 +13,7 @@ from genbench.records.names import label
 from genbench.records.store import Store
 from genbench.theory import laws, training
 from genbench.theory.claims import Number, Page
-from genbench.theory.recipes import Recipe, recipe
+from genbench.theory.recipes import Recipe, recipe_of
 
 OF_DATA, OF_FAKES, LOSS = "D(x)", "D(G(z))", "discriminator"  # what an epoch records
 Losses = Mapping[int, Mapping[str, float]]  # by epoch
@@ -50,17 +50,17 @@ def recorded(store: Store) -> Iterator[Curves]:
             yield Curves(title, losses)
 
 
-def live(told: Recipe, seed: int) -> Curves:
+def live(recipe: Recipe, seed: int) -> Curves:
     """Those of a training that is made now."""
-    _, rows = training.dataset(told["dataset"], told["rows"])
+    _, rows = training.dataset(recipe["dataset"], recipe["rows"])
     stream = ("theory", "curves", seed)
-    model = training.built(told, rows.shape[1], stream)
+    model = training.built(recipe, rows.shape[1], stream)
     losses = {e.index: e.losses for e in training.trained(model, rows, stream)}
-    return Curves(f"{told['trains']} on {told['dataset']}, trained now", losses)
+    return Curves(f"{recipe['trains']} on {recipe['dataset']}, trained now", losses)
 
 
 def numbers(found: Sequence[Curves], judged: bool) -> list[Number]:
-    told = []
+    claims = []
     for one in found:
         ends = [
             (OF_DATA, one.of(OF_DATA)[-1], 0.5),
@@ -69,15 +69,15 @@ def numbers(found: Sequence[Curves], judged: bool) -> list[Number]:
         ]
         for name, value, aim in ends:
             what = f"{name} in the last epoch: {one.title}"
-            told.append(Number(what, value, aim if judged else None, 0.02))
-    return told
+            claims.append(Number(what, value, aim if judged else None, 0.02))
+    return claims
 
 
 def curves(preset: str, seed: int, store: Store | None = None) -> Page:
     """Of every training of a store that recorded it, or else of one that is made now."""
-    told = recipe("curves", preset)
+    recipe = recipe_of("curves", preset)
     stored = list(recorded(store)) if store is not None else []
-    found = stored or [live(told, seed)]
+    found = stored or [live(recipe, seed)]
     return Page(
         "curves",
         "What D says while it trains",
@@ -85,7 +85,7 @@ def curves(preset: str, seed: int, store: Store | None = None) -> Page:
             "Where G wins D(x) and D(G(z)) meet at a half and V at -log 4 = -1.386.",
             "They meet there too if D learns nothing: the curves alone are no proof.",
         ],
-        numbers(found, judged=bool(told["judged"]) and not stored),
+        numbers(found, judged=bool(recipe["judged"]) and not stored),
         [_picture(found)],
     )
 

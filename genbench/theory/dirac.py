@@ -25,7 +25,7 @@ from scipy.special import expit
 from genbench.figures.panels import Line, Panel, Picture
 from genbench.theory.claims import Number, Page
 from genbench.theory.laws import Floats
-from genbench.theory.recipes import recipe
+from genbench.theory.recipes import recipe_of
 
 Step = Callable[[Floats], Floats]  # (θ, ψ) -> (θ, ψ)
 _E, _WEIGHT = np.polynomial.hermite_e.hermegauss(40)
@@ -95,10 +95,10 @@ def games(h: float, noise: float, penalty: float) -> dict[str, tuple[Step, float
 
 
 def numbers(found: Mapping[str, tuple[Step, float]], paths: Mapping[str, Floats]) -> list[Number]:
-    told = []
+    claims = []
     for name, (step, formula) in found.items():
         greatest = float(abs(eigenvalues(step)).max())
-        told.append(Number(f"greatest |λ|: {name}", greatest, formula, 1e-5))
+        claims.append(Number(f"greatest |λ|: {name}", greatest, formula, 1e-5))
     ends = {name: float(np.hypot(*seen[-1])) for name, seen in paths.items()}
     away = {
         "simultaneous": ends["simultaneous"] > 1.2,
@@ -108,15 +108,17 @@ def numbers(found: Mapping[str, tuple[Step, float]], paths: Mapping[str, Floats]
     words = {"simultaneous": "moved away", "alternating": "stayed at about 1"}
     for name, right in away.items():
         did = words.get(name, "came within .1")
-        told.append(Number(f"{name} {did}, distance {ends[name]:.3g}: 1 is yes", float(right), 1.0))
-    return told
+        claims.append(
+            Number(f"{name} {did}, distance {ends[name]:.3g}: 1 is yes", float(right), 1.0)
+        )
+    return claims
 
 
 def dirac(preset: str, seed: int) -> Page:
     """A game whose equilibrium is right and is not reached."""
-    told = recipe("dirac", preset)
-    found = games(told["rate"], told["noise"], told["penalty"])
-    paths = {name: path(step, told["steps"]) for name, (step, _) in found.items()}
+    recipe = recipe_of("dirac", preset)
+    found = games(recipe["rate"], recipe["noise"], recipe["penalty"])
+    paths = {name: path(step, recipe["steps"]) for name, (step, _) in found.items()}
     return Page(
         "dirac",
         "Dirac-GAN: why training need not converge",

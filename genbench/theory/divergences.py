@@ -19,7 +19,7 @@ from genbench.seeding import seeded
 from genbench.theory import laws
 from genbench.theory.claims import Number, Page
 from genbench.theory.laws import Floats, Normal
-from genbench.theory.recipes import recipe
+from genbench.theory.recipes import recipe_of
 
 TIGHT = 1e-12
 STATES = 6
@@ -83,8 +83,8 @@ def numbers() -> list[Number]:
 
 def divergences(preset: str, seed: int) -> Page:
     """The formulas that a reader of a blog should have read."""
-    told = recipe("divergences", preset)
-    gaps = np.linspace(0, told["gap"], told["points"])
+    recipe = recipe_of("divergences", preset)
+    gaps = np.linspace(0, recipe["gap"], recipe["points"])
     with seeded("theory", "divergences", seed):
         found = numbers()
     return Page(

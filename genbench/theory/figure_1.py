@@ -23,7 +23,7 @@ from torch import Tensor
 from genbench.figures.panels import Line, Panel, Picture
 from genbench.theory import laws, training
 from genbench.theory.claims import Number, Page
-from genbench.theory.recipes import Recipe, recipe
+from genbench.theory.recipes import Recipe, recipe_of
 
 State = Mapping[str, Tensor]
 SPAN = (-1.5, 9.5)  # of x in the panels
@@ -91,9 +91,9 @@ class Training:
     density: Any
 
 
-def train(told: Recipe, stream: training.Stream) -> Training:
-    source, rows = training.dataset(told["dataset"], told["rows"])
-    model = training.built(told, 1, stream)
+def train(recipe: Recipe, stream: training.Stream) -> Training:
+    source, rows = training.dataset(recipe["dataset"], recipe["rows"])
+    model = training.built(recipe, 1, stream)
     z = training.drawn(model.prior, _SEED_Z, *stream, "z")
     moments, states = [moment("before training", model, z)], [training.state(model)]
     for epoch in training.trained(model, rows, stream):
@@ -102,13 +102,13 @@ def train(told: Recipe, stream: training.Stream) -> Training:
     return Training(moments, states, rows, source.density)
 
 
-def judged(told: Recipe, judge: Recipe, done: Training, stream: training.Stream) -> End:
+def judged(recipe: Recipe, judge: Recipe, done: Training, stream: training.Stream) -> End:
     """The final G by its draws, and by a D of its own on fresh rows and fakes."""
-    final, n = done.states[-1], told["fresh"]
-    model = training.built(told, 1, stream)
+    final, n = done.states[-1], recipe["fresh"]
+    model = training.built(recipe, 1, stream)
     model.load_state_dict(final)
     fakes = training.drawn(model.sample, n, *stream, "judged fakes")
-    taught = training.drawn(done.density.draw, told["rows"], *stream, "rows of the judge")
+    taught = training.drawn(done.density.draw, recipe["rows"], *stream, "rows of the judge")
     critic = training.retrained(judge, final, taught, (*stream, "judge"))
     rows = training.drawn(done.density.draw, n, *stream, "judged rows")
     exact = fakes.double()
@@ -116,21 +116,21 @@ def judged(told: Recipe, judge: Recipe, done: Training, stream: training.Stream)
     return End(float(exact.mean()), float(exact.std()), jsd, critic.value(rows, fakes))
 
 
-def four_moments(done: Training, told: Recipe, stream: training.Stream) -> list[Moment]:
+def four_moments(done: Training, recipe: Recipe, stream: training.Stream) -> list[Moment]:
     """Early; after D's steps; after one long step of G, so that it can be seen; at the end."""
     anew = {"train.epoch": torch.zeros((), dtype=torch.int64)}
     z = training.drawn(lambda n: torch.randn(n, 1), _SEED_Z, *stream, "z")
-    D_alone = training.built(told, 1, stream, k=training.NEVER, epochs=told["D_epochs"])
-    D_alone.load_state_dict({**done.states[told["before"]], **anew})
+    D_alone = training.built(recipe, 1, stream, k=training.NEVER, epochs=recipe["D_epochs"])
+    D_alone.load_state_dict({**done.states[recipe["before"]], **anew})
     for _ in training.trained(D_alone, done.rows, (*stream, "D alone")):
         pass
-    one = {"k": 1, "epochs": 1, "max_updates": 1, "rate": told["long_rate"]}
-    G_moved = training.built(told, 1, stream, **one)
+    one = {"k": 1, "epochs": 1, "max_updates": 1, "rate": recipe["long_rate"]}
+    G_moved = training.built(recipe, 1, stream, **one)
     G_moved.load_state_dict({**training.state(D_alone), **anew})
     for _ in training.trained(G_moved, done.rows, (*stream, "one step")):
         pass
     return [
-        replace(done.moments[told["before"]], title="(a) before"),
+        replace(done.moments[recipe["before"]], title="(a) before"),
         moment("(b) after D's steps", D_alone, z),
         moment("(c) after G's step", G_moved, z),
         replace(done.moments[-1], title="(d) at the end"),
@@ -159,10 +159,10 @@ def numbers(end: End, density: Any, judged: bool) -> list[Number]:
 
 def figure1(preset: str, seed: int) -> Page:
     """Figure 1 of the paper."""
-    told, stream = recipe("figure1", preset), ("theory", "figure 1", seed)
-    done = train(told, stream)
-    end = judged(told, recipe("optimal_discriminator", preset), done, stream)
-    moments = four_moments(done, told, stream)
+    recipe, stream = recipe_of("figure1", preset), ("theory", "figure 1", seed)
+    done = train(recipe, stream)
+    end = judged(recipe, recipe_of("optimal_discriminator", preset), done, stream)
+    moments = four_moments(done, recipe, stream)
     panels = [_panel(one, done.density) for one in moments]
     return Page(
         "figure1",
@@ -173,7 +173,7 @@ def figure1(preset: str, seed: int) -> Page:
             "At the end p_g = p_data and D = ½ everywhere. A D that ignores its input says ½ too, "
             "so a new D was trained against the final G, and cannot tell its fakes either.",
         ],
-        numbers(end, done.density, told["judged"]),
+        numbers(end, done.density, recipe["judged"]),
         [_picture(moments, panels, end)],
         [_frame(one, done.density) for one in done.moments],
     )

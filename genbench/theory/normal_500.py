@@ -19,7 +19,7 @@ from genbench.protocols import Epoch
 from genbench.theory import laws, training
 from genbench.theory.claims import Number, Page
 from genbench.theory.laws import Normal
-from genbench.theory.recipes import Recipe, recipe
+from genbench.theory.recipes import Recipe, recipe_of
 from genbench.theory.training import Scale
 
 DATA = Normal(500, 5)
@@ -41,16 +41,16 @@ class Training:
         return [epoch.losses[name] for epoch in self.epochs]
 
 
-def train(told: Recipe, scale: Scale, stream: training.Stream, **changes: object) -> Training:
+def train(recipe: Recipe, scale: Scale, stream: training.Stream, **changes: object) -> Training:
     """The same GAN on scale(x)."""
-    _, rows = training.dataset(told["dataset"], told["rows"])
-    model = training.built(told, 1, stream, **changes)
+    _, rows = training.dataset(recipe["dataset"], recipe["rows"])
+    model = training.built(recipe, 1, stream, **changes)
     z = training.drawn(model.prior, _DRAWS, *stream, "z")
     means, epochs = [float(scale.back(model.decode(z)).mean())], []
     for epoch in training.trained(model, scale(rows), stream):
         means.append(float(scale.back(model.decode(z)).mean()))
         epochs.append(epoch)
-    draws = scale.back(training.drawn(model.sample, told["fresh"], *stream, "end").double())
+    draws = scale.back(training.drawn(model.sample, recipe["fresh"], *stream, "end").double())
     return Training(means, epochs, draws)
 
 
@@ -70,12 +70,12 @@ def numbers(naive: Training, scaled: Training, judged: bool) -> list[Number]:
         return Number(what, value, aim if judged else None, within)
 
     moved = abs(naive.means[-1] - naive.means[0]) / abs(DATA.mean - naive.means[0])
-    said = naive.said("D(x)")[-1], naive.said("D(G(z))")[-1]
+    last = naive.said("D(x)")[-1], naive.said("D(G(z))")[-1]
     return [
         *perfect(),
         number("naive start: share of the way to 500 that the mean went", moved, 0.0, 0.02),
-        number("naive start: D(x) in the last epoch", said[0], 1.0, 0.05),
-        number("naive start: D(G(z)) in the last epoch", said[1], 0.0, 0.05),
+        number("naive start: D(x) in the last epoch", last[0], 1.0, 0.05),
+        number("naive start: D(G(z)) in the last epoch", last[1], 0.0, 0.05),
         number("scaled: mean of G(z)", float(scaled.draws.mean()), DATA.mean, 0.1),
         number("scaled: standard deviation of G(z)", float(scaled.draws.std()), DATA.std, 0.1),
     ]
@@ -83,12 +83,12 @@ def numbers(naive: Training, scaled: Training, judged: bool) -> list[Number]:
 
 def normal_500(preset: str, seed: int) -> Page:
     """The seeds' own example."""
-    told, stream = recipe("normal_500", preset), ("theory", "normal 500", seed)
-    _, rows = training.dataset(told["dataset"], told["rows"])
-    few = min(told["naive_epochs"], told.model["epochs"])
-    own = {"generator_loss": told["naive_loss"], "rate": told["naive_rate"], "epochs": few}
-    naive = train(told, SAME, (*stream, "naive"), **own)
-    scaled = train(told, training.scale_of(rows), stream)
+    recipe, stream = recipe_of("normal_500", preset), ("theory", "normal 500", seed)
+    _, rows = training.dataset(recipe["dataset"], recipe["rows"])
+    few = min(recipe["naive_epochs"], recipe.model["epochs"])
+    own = {"generator_loss": recipe["naive_loss"], "rate": recipe["naive_rate"], "epochs": few}
+    naive = train(recipe, SAME, (*stream, "naive"), **own)
+    scaled = train(recipe, training.scale_of(rows), stream)
     return Page(
         "normal_500",
         "N(500, 5²): a matter of scale",
@@ -97,7 +97,7 @@ def normal_500(preset: str, seed: int) -> Page:
             "On raw rows D is sure at once, log(1 - D(G(z))) is flat, and G stays near 0.",
             "On rows less their mean, by their deviation, the same nets arrive.",
         ],
-        numbers(naive, scaled, told["judged"]),
+        numbers(naive, scaled, recipe["judged"]),
         [_picture(naive, scaled)],
     )
 

@@ -21,7 +21,7 @@ from genbench.figures.panels import Line, Panel, Picture
 from genbench.theory import laws, training
 from genbench.theory.claims import Number, Page
 from genbench.theory.laws import Floats, Normal
-from genbench.theory.recipes import Recipe, recipe
+from genbench.theory.recipes import Recipe, recipe_of
 
 EXACT, NEAR = 1e-5, 0.01
 
@@ -107,13 +107,13 @@ def fixed_at(model: Any, law: Normal) -> dict[str, torch.Tensor]:
     return given
 
 
-def train(pair: Pair, told: Recipe, seed: int) -> Trained:
+def train(pair: Pair, recipe: Recipe, seed: int) -> Trained:
     """D alone, G fixed."""
     stream = ("theory", "optimal discriminator", pair.name, seed)
-    normal = training.drawn(lambda n: torch.randn(n, 1), told["rows"], *stream)
+    normal = training.drawn(lambda n: torch.randn(n, 1), recipe["rows"], *stream)
     rows = pair.p.mean + pair.p.std * normal
-    model = training.built(told, 1, stream)
-    critic = training.retrained(told, fixed_at(model, pair.q), rows, (*stream, "D"))
+    model = training.built(recipe, 1, stream)
+    critic = training.retrained(recipe, fixed_at(model, pair.q), rows, (*stream, "D"))
     x, weights = laws.line(pair.p, pair.q, points=8001)
     a = critic.logit(torch.from_numpy(x).float()[:, None]).numpy()
     return Trained(pair, x, weights, a)
@@ -140,10 +140,10 @@ def of_training(one: Trained, near: float | None) -> list[Number]:
 
 def optimal_discriminator(preset: str, seed: int) -> Page:
     """D trains to its optimum for each pair of laws, and meets p / (p + q)."""
-    told = recipe("optimal_discriminator", preset)
-    pairs = PAIRS[: told["pairs"]]
-    found = [train(pair, told, seed) for pair in pairs]
-    near = NEAR if told["judged"] else None
+    recipe = recipe_of("optimal_discriminator", preset)
+    pairs = PAIRS[: recipe["pairs"]]
+    found = [train(pair, recipe, seed) for pair in pairs]
+    near = NEAR if recipe["judged"] else None
     return Page(
         "optimal_discriminator",
         "Proposition 1: the best D is p / (p + q)",

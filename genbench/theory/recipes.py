@@ -30,10 +30,10 @@ def _tables() -> dict[str, Any]:
     return tomllib.loads((files("genbench.theory") / "theory.toml").read_text("utf-8"))
 
 
-def recipe(name: str, preset: str) -> Recipe:
+def recipe_of(name: str, preset: str) -> Recipe:
     """The recipe of a page; a preset that it does not have changes nothing.
 
-    >>> recipe("figure1", "none such")["dataset"]
+    >>> recipe_of("figure1", "none such")["dataset"]
     'gaussian_1d'
     """
     tables = _tables()

@@ -23,7 +23,7 @@ from genbench.figures.panels import Line, Panel, Picture
 from genbench.theory import laws
 from genbench.theory.claims import Number, Page
 from genbench.theory.laws import Floats, Normal
-from genbench.theory.recipes import recipe
+from genbench.theory.recipes import recipe_of
 
 Slope = Callable[[Floats], Floats]
 NEAR = 0.1  # |θ| of an arrival
@@ -116,9 +116,9 @@ def numbers(walks: Mapping[str, list[float]], start: float) -> list[Number]:
 
 def saturation(preset: str, seed: int) -> Page:
     """Why G maximises log D early on."""
-    told = recipe("saturation", preset)
-    start = told["start"]
-    walks = {n: walk(start, s, told["rate"], told["most"]) for n, s in SLOPES.items()}
+    recipe = recipe_of("saturation", preset)
+    start = recipe["start"]
+    walks = {n: walk(start, s, recipe["rate"], recipe["most"]) for n, s in SLOPES.items()}
     return Page(
         "saturation",
         "Why G maximises log D",
@@ -128,7 +128,7 @@ def saturation(preset: str, seed: int) -> Page:
             "With D* the pull of -log D is not that of JSD but of KL(p_g || p_data) - 2 JSD.",
         ],
         numbers(walks, start),
-        [_picture(walks, start, told["most"])],
+        [_picture(walks, start, recipe["most"])],
     )
 
 

@@ -22,7 +22,7 @@ from genbench.seeding import seeded
 from genbench.theory import laws
 from genbench.theory.claims import Number, Page
 from genbench.theory.laws import Floats
-from genbench.theory.recipes import recipe
+from genbench.theory.recipes import recipe_of
 
 P = np.array([0.35, 0.25, 0.15, 0.12, 0.08, 0.05])  # the data's law
 START = np.array([0.02, 0.03, 0.05, 0.1, 0.3, 0.5])  # the generator's, at first
@@ -124,11 +124,11 @@ def numbers(walks: Sequence[Walk]) -> list[Number]:
 
 def simplex(preset: str, seed: int) -> Page:
     """Proposition 2 as it stands, and what is left of it without its conditions."""
-    told = recipe("simplex", preset)
-    steps, rate = told["steps"], told["rate"]
+    recipe = recipe_of("simplex", preset)
+    steps, rate = recipe["steps"], recipe["rate"]
     walks = [
         with_best_D(steps, rate),
-        *(with_k_steps(steps, rate, k, told["rate_D"]) for k in told["k"]),
+        *(with_k_steps(steps, rate, k, recipe["rate_D"]) for k in recipe["k"]),
         with_softmax(steps, rate),
     ]
     with seeded("theory", "simplex", seed):

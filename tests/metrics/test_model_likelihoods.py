@@ -12,7 +12,7 @@ from genbench.likelihood.gibbs_path import Annealer
 from genbench.metrics.ais import AIS
 from genbench.metrics.elbo import ELBO
 from genbench.metrics.iwae import IWAE
-from genbench.protocols import Boltzmann
+from genbench.protocols import Boltzmann, Unmet
 from genbench.seeding import seeded
 
 
@@ -127,6 +127,12 @@ def test_of_a_boltzmann_machine_it_is_a_bound_from_above_with_one_from_below_bes
     assert score.bound == "<="
     assert abs(score.value - exact) < 0.5
     assert score.notes["lower bound (>=, RAISE)"]["mean"] < score.value + 0.5
+
+
+def test_a_boltzmann_machine_leaves_the_cell_of_greys_empty() -> None:
+    greys = torch.full((4, 4), 0.5)
+    with pytest.raises(Unmet, match="use binary data"):
+        scored(AIS(rows=4), Machine(), test=greys, valid=greys, train=greys)
 
 
 def test_settings_that_cannot_be_are_refused() -> None:

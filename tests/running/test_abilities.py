@@ -130,9 +130,7 @@ def test_every_kind_of_metric_stands_beside_parzen_or_fails_alone(toys, genbench
         ("encoding", "raises"),
     }
     unmet = {key: one["error"] for key, one in found.items() if one["status"] == "unmet"}
-    assert unmet["conditional", "likelihood"] == (
-        "likelihood needs a model with log_prob; conditional has none"
-    )
+    assert unmet["conditional", "likelihood"] == ("likelihood needs a model with log_prob")
     assert "encoding draws none such" in unmet["encoding", "class_accuracy"]
     lack = {"likelihood", "of_nobody", "class_accuracy", "seen", "lacking"}
     assert {metric for _, metric in unmet} == lack
@@ -238,6 +236,13 @@ def test_the_cost_of_a_labelled_model_is_estimated(toys, genbench) -> None:
     done = genbench("run", "-m", "labelled", "-d", "pair", "--no-references", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "epochs, about" in done.stdout
+
+
+def test_a_plan_whose_cells_all_stay_empty_costs_nothing_and_says_why(toys, genbench) -> None:
+    told = ("run", "-m", "encoding", "-d", "pair", "--no-references", "--metrics", "of_nobody")
+    done = genbench(*told, "--dry-run")
+    assert "nothing to train, all stay empty: of_nobody needs a model with" in done.stdout
+    assert "all training, one after the other: about 0 s" in done.stdout
 
 
 def test_labels_are_shown_in_equal_parts_and_by_name() -> None:

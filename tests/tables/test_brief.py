@@ -22,6 +22,13 @@ def test_metrics_of_one_direction_stand_together_with_their_units() -> None:
     )
 
 
+def test_a_bound_is_explained_with_the_rows_that_it_is_of() -> None:
+    bound = result("vae", "ais", bound=">=", over="over 50 of 500 test rows")
+    assert lines(bound, result())[0].endswith(
+        "; >=: the likelihood is at least this, in expectation, over 50 of 500 test rows"
+    )
+
+
 def test_over_what_each_error_is_is_said_by_row_where_that_differs() -> None:
     seeds = (result(seed=0), result(seed=1, value=2.0))
     assert "± is one standard error, over seeds" in lines(*seeds)

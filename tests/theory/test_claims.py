@@ -121,7 +121,7 @@ SLIPS = [
     ("a sign of 1.386", laws, "EQUILIBRIUM", math.log(4), [by_quadrature, identities]),
     ("-log 2 for -log 4", laws, "EQUILIBRIUM", -math.log(2), [by_quadrature, identities]),
     ("a lost square", laws, "log_normal", one_square_lost, [by_quadrature]),
-    ("JSD without its halves", laws, "jsd", no_half, [identities]),
+    ("JSD without its halves", laws, "jsd", no_half, [identities]),  # at p_g = p_data it is 0 too
     ("KL turned round", laws, "kl", kl_turned, [identities]),
     ("D* of the fakes", laws, "best_D", D_of_fakes, [identities, on_the_simplex]),
     ("V of one term", laws, "value", V_of_one_term, [by_quadrature]),

@@ -18,11 +18,11 @@ from genbench.figures.panels import Line, Panel, Picture
 from genbench.theory import collapse, curves, figure_1, laws, normal_500, pages, training
 from genbench.theory import optimal_discriminator as best
 from genbench.theory.algorithm_1 import Game
-from genbench.theory.claims import Page
-from genbench.theory.recipes import recipe
+from genbench.theory.claims import Number, Page
+from genbench.theory.recipes import recipe_of
 
 SMOKE = "smoke"
-JUDGE = recipe("optimal_discriminator", "paper")
+JUDGE = recipe_of("optimal_discriminator", "paper")
 SHORT = replace(
     JUDGE, model={**JUDGE.model, "epochs": 4}, settings={**JUDGE.settings, "rows": 20_000}
 )
@@ -61,16 +61,16 @@ def test_a_d_that_ignores_its_input_is_caught() -> None:
 
 
 def test_d_alone_moves_and_g_does_not() -> None:
-    told = recipe("optimal_discriminator", SMOKE)
-    model = training.built(told, 1, ("a test",))
+    recipe = recipe_of("optimal_discriminator", SMOKE)
+    model = training.built(recipe, 1, ("a test",))
     given = best.fixed_at(model, laws.Normal(2, 3))
     rows = torch.randn(2000, 1, generator=torch.Generator().manual_seed(0))
-    critic = training.retrained(told, given, rows, ("a test",))
+    critic = training.retrained(recipe, given, rows, ("a test",))
     z = torch.tensor([[-1.0], [0.0], [2.0]])
     fakes = critic.scale.back(critic.model.decode(z))
     torch.testing.assert_close(fakes, 2 + 3 * z, atol=1e-4, rtol=1e-4)
     assert not torch.equal(
-        critic.model.D[1].weight, training.built(told, 1, ("a test",)).D[1].weight
+        critic.model.D[1].weight, training.built(recipe, 1, ("a test",)).D[1].weight
     )
 
 
@@ -224,6 +224,14 @@ def test_the_command_knows_every_page_in_order() -> None:
     assert tuple(pages.PAGES) == command.NAMES
 
 
+def test_a_training_cut_short_is_called_so_where_it_is_held_to_nothing() -> None:
+    shown = Page("a", "A", ["G arrives."], [Number("b", 1.0)], [])
+    assert "Preset smoke" in command._text(shown, [], SMOKE)
+    assert "Preset" not in command._text(shown, [], "paper")
+    held = replace(shown, numbers=[Number("b", 1.0, 1.0, 0.5)])
+    assert "Preset" not in command._text(held, [], SMOKE)
+
+
 def test_the_command_prints_numbers_and_writes_pictures_with_their_texts(
     genbench, tmp_path: Path
 ) -> None:
@@ -242,7 +250,6 @@ def test_an_unknown_page_gets_the_nearest_and_ends_in_2(genbench) -> None:
 
 
 def test_a_number_that_does_not_hold_is_said() -> None:
-    from genbench.theory.claims import Number
 
     shown = command._frame(Page("a", "A", [], [Number("b", 2.0, 1.0, 0.5), Number("c", 1.0)], []))
     assert list(shown["holds"]) == ["NO", ""]
