@@ -33,10 +33,12 @@ from genbench.records import pages
 _CHECKSUM = "sha256"
 _TORN = object()  # stands for a line that is not whole
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# what numpy's readers raise for a file that is damaged, encrypted or oddly compressed
-_BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, SyntaxError)
-_BROKEN += (zipfile.BadZipFile, zlib.error, tokenize.TokenError, struct.error, OverflowError)
-_BROKEN += (MemoryError,)  # a header that asks for more than there is
+# what readers of arrays raise for a file that is damaged, encrypted or oddly compressed
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, SafetensorError, tokenize.TokenError, struct.error),
+    *(ValueError, TypeError, LookupError, SyntaxError, EOFError, ArithmeticError, RuntimeError),
+)
+_BROKEN = (*DAMAGED, OSError, MemoryError)  # the last: a header that asks for more than there is
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -152,7 +154,7 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
             about = json.loads((file.metadata() or {})["genbench"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 no mapping
         intact = about[_CHECKSUM] == sha256_of_arrays(arrays, about["note"])
-    except (SafetensorError, *_BROKEN) as error:
+    except _BROKEN as error:
         raise _altered(path) from error
     if not intact:
         raise _altered(path)
@@ -253,6 +255,8 @@ def _lines(path: Path) -> list[bytes]:
         return path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _whole(line: bytes) -> Any:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
-from genbench.errors import AlteredError, UsageError
+from genbench.errors import AlteredError, StoreError, UsageError
 from genbench.records import files
 from genbench.records.git import git
 from genbench.records.store import KEPT
@@ -134,11 +134,14 @@ def _kept_by_git(folder: Path) -> set[str] | None:
 
 
 def sha256_of(path: Path) -> str:
-    """sha256, in hex, of a file's bytes."""
+    """sha256, in hex, of a file's bytes; raises StoreError where it cannot be read."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
     return digest.hexdigest()
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -302,11 +302,8 @@ class Store:
     def check_layout(self, folders: Iterable[Path]) -> None:
         """Raises StoreError where an older version wrote one of the results in these folders."""
         for folder in folders:
-            if self.is_answered(folder):
-                with suppress(AlteredError):  # whoever reads that result is told of it
-                    path, answer = _answer(folder)
-                    if upgrading.is_old(answer) or _is_older(answer):
-                        raise _of_another_layout(path)
+            if self.is_answered(folder) and _is_of_another_layout(folder):
+                raise _of_another_layout(_answer(folder)[0])
 
     def read(self, folder: Path) -> Result:
         """The result in a folder below `runs`; raises AlteredError where it does not belong there.
@@ -394,6 +391,15 @@ def _answer(place: Path) -> tuple[Path, dict[str, Any]]:
     """What stands in the file that makes a folder a result; a done one hides the others."""
     path = next((place / n for n in ANSWERS.values() if (place / n).exists()), place / DONE)
     return path, files.read_json(path)
+
+
+def _is_of_another_layout(place: Path) -> bool:
+    """Whether an older version wrote a result; one that cannot be read is told to its reader."""
+    try:
+        answer = _answer(place)[1]
+    except StoreError:
+        return False
+    return upgrading.is_old(answer) or _is_older(answer)
 
 
 def _is_older(answer: Mapping[str, Any]) -> bool:
