@@ -218,6 +218,10 @@ class Store:
         arrays = {"samples": rows} | ({} if labels is None else {"labels": labels})
         files.write_arrays(self.runs / run.sample_folder / SAMPLES, arrays, about)
 
+    def drop_samples(self, run: Run) -> None:
+        """Removes the samples of a run; what was scored of them stays."""
+        files.remove(self.runs / run.sample_folder / SAMPLES)
+
     # --- scores ---
 
     def put(
@@ -252,6 +256,17 @@ class Store:
         """Keeps what a score has come to, in place of what it had."""
         about = {"key": run.score_key, "note": None}
         files.write_tensors(self.runs / run.folder / SCORING, state, about)
+
+    def behind(self, run: Run) -> list[Path]:
+        """The files that a score of a run hangs on, its weights and samples, as far as kept."""
+        kept = (run.fit_folder / WEIGHTS, run.sample_folder / SAMPLES)
+        paths = [place / "runs" / path for place in self.places for path in kept]
+        return [path for path in paths if path.exists()]
+
+    def drop_answer(self, run: Run) -> None:
+        """Removes the result of a run, whatever its status; its samples and weights stay."""
+        for name in ANSWERS.values():
+            files.remove(self.runs / run.folder / name)
 
     def result(self, run: Run) -> Result | None:
         """The result of a run, done or failed, or None."""

@@ -10,8 +10,9 @@ import torch
 from plugin import Plugin
 from stores import carried_out, planned
 
-from genbench.errors import DataError, ModelError
+from genbench.errors import DataError, ModelError, StoreError
 from genbench.protocols import Score
+from genbench.records.store import Store
 from genbench.running.data import Sources
 from genbench.running.rows import sampled
 from genbench.samples import judging
@@ -150,3 +151,35 @@ def test_a_metric_that_changes_what_it_takes_changes_its_own_copy() -> None:
     judging.scored(Spoils(), judging.given(kept, tiny, tiny.split(0)))
     assert torch.equal(tiny.rows, before)
     assert torch.equal(torch.from_numpy(kept), before)
+
+
+# --- a folder that somebody deletes ---
+
+
+@pytest.mark.parametrize("at", ["sample", "score"])
+def test_no_result_is_kept_of_a_training_whose_folder_was_deleted_meanwhile(
+    at: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from stranger.drift import Drift
+
+    runs, results = planned("drift"), tmp_path / "results"
+    store = Store(results)
+
+    def deleting(original: Callable) -> Callable:
+        def call(*arguments):
+            store.drop(runs[0])
+            return original(*arguments)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        if at == "sample":
+            patched.setattr(Drift, "sample", deleting(Drift.sample))
+        else:
+            patched.setattr(judging, "score", deleting(judging.score))
+        with pytest.raises(StoreError, match="was deleted in the meantime"):
+            carried_out(runs, results)
+    assert not [run for run in runs if run in store]
+    again = carried_out(runs, results)
+    assert all(run in again for run in runs)
+    assert again.weights(runs[0]) is not None
