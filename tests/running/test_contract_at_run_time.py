@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -130,7 +131,7 @@ def test_as_many_values_as_there_are_test_rows_are_taken_and_no_others(single) -
         def __call__(self, samples: torch.Tensor) -> Score:
             return Score(1.0, 0.1, single)
 
-    tiny = Tiny(None)
+    tiny: Any = Tiny(None)
     with pytest.raises(ModelError, match=r"per_example must be \(50,\)"):
         judging.scored(Counts(), judging.given(tiny.rows.numpy(), tiny, tiny.split(0)))
 
@@ -146,7 +147,7 @@ def test_a_metric_that_changes_what_it_takes_changes_its_own_copy() -> None:
                 rows.zero_()
             return Score(0.0)
 
-    tiny = Tiny(None)
+    tiny: Any = Tiny(None)
     before, kept = tiny.rows.clone(), tiny.rows.numpy().copy()
     judging.scored(Spoils(), judging.given(kept, tiny, tiny.split(0)))
     assert torch.equal(tiny.rows, before)
