@@ -86,8 +86,7 @@ def test_rows_are_scored_in_python_as_shown() -> None:
     assert names["nats"].dtype == torch.float64
 
 
-MEMBERS = ("fit", "sample", "state_dict", "load_state_dict")
-MINE = "class Mine:\n" + "".join(f"    def {name}(self): ...\n" for name in MEMBERS)
+MINE = "class Mine:\n" + "".join(f"    def {name}(self): ...\n" for name in sorted(MEMBERS))
 
 
 def commands() -> list[tuple[str, ...]]:

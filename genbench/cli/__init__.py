@@ -32,6 +32,7 @@ from genbench.cli import (
     watch,
 )
 from genbench.cli.applications import app
+from genbench.cli.showing import echo
 from genbench.errors import GenbenchError
 
 __all__ = [
@@ -66,17 +67,17 @@ def main() -> None:
     try:
         app()
     except GenbenchError as error:
-        typer.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
-    typer.echo(f"Warning: {message}", err=True)
+    echo(f"Warning: {message}", err=True)
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"genbench {__version__}")
+        echo(f"genbench {__version__}")
         raise typer.Exit
 
 

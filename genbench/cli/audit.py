@@ -21,7 +21,7 @@ from genbench.cli.options import (
     of_datasets,
     of_metrics,
 )
-from genbench.cli.showing import new_console, print_json, say
+from genbench.cli.showing import echo, new_console, print_json, say
 from genbench.defaults import DEFAULTS
 from genbench.errors import GenbenchError, UsageError
 
@@ -72,7 +72,7 @@ def audit(
         plain = [kept.as_json(one) for one in found]
         print_json(plain[0] if len(names) == 1 and plain else plain)
     else:
-        typer.echo("\n\n".join(_text(one, quiet) for one in found))
+        echo("\n\n".join(_text(one, quiet) for one in found))
     if len(found) < len(names):
         raise typer.Exit(1)
 
@@ -154,7 +154,7 @@ def _current(
         with Watch(new_console(), quiet) as watch:
             return making.made(audited, source, device, paths[0], watch, features, samples)
     except KeyboardInterrupt:
-        typer.echo("Interrupted; the same command goes on from the last row.", err=True)
+        echo("Interrupted; the same command goes on from the last row.", err=True)
         raise
 
 

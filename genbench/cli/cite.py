@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.options import OnlyDatasets, OnlyModels, ResultsDir, form
+from genbench.cli.showing import echo
 from genbench.defaults import DEFAULTS
 
 if TYPE_CHECKING:
@@ -46,13 +45,13 @@ def cite(
     references = citations.entries([*_cited(asked, found), *measured], form)
     if not found:
         where = f"no results in {store.runs}, so no table has a signature"
-        typer.echo(f"{where}: references only", err=True)
+        echo(f"{where}: references only", err=True)
     mark = "% " if form == "bibtex" else ""
     for line in signatures:
-        typer.echo(f"{mark}signature: {line.full}")
+        echo(f"{mark}signature: {line.full}")
     if signatures:
-        typer.echo()
-    typer.echo(("\n\n" if form == "bibtex" else "\n").join(references))
+        echo()
+    echo(("\n\n" if form == "bibtex" else "\n").join(references))
 
 
 def _wanted(result: Result, asked: dict[str, list[str]]) -> bool:

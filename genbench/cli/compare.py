@@ -19,7 +19,7 @@ from genbench.cli.options import (
     option,
     preset_names,
 )
-from genbench.cli.showing import print_json
+from genbench.cli.showing import echo, print_json
 from genbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def compare(
     if as_json:
         print_json(_records(found))
     else:
-        typer.echo(_text(found, quiet))
+        echo(_text(found, quiet))
 
 
 def _records(found: Sequence[Compared]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import typer
 from genbench.cli.applications import data_app
 from genbench.cli.options import DataDir, Json, completing
 from genbench.cli.parsing import data_folder
-from genbench.cli.showing import is_live, new_console, print_rows
+from genbench.cli.showing import echo, is_live, new_console, print_rows
 
 
 @data_app.command("list")
@@ -20,7 +20,7 @@ def data_list(data_dir: DataDir = None, as_json: Json = False) -> None:
 
     folder = data_folder(data_dir)
     print_rows([_row(name, folder) for name in registry.names("dataset")], as_json)
-    typer.echo(f"data folder: {folder}", err=True)
+    echo(f"data folder: {folder}", err=True)
 
 
 def _row(name: str, folder: Path) -> dict[str, str]:
@@ -67,9 +67,9 @@ def data_fetch(name: DatasetName, data_dir: DataDir = None) -> None:
 
         written = fetch(registry.load("dataset", name), data_folder(data_dir), show)
     for path in written:
-        typer.echo(str(path))
+        echo(str(path))
     if not written:
-        typer.echo("every file is there and canonical", err=True)
+        echo("every file is there and canonical", err=True)
 
 
 @data_app.command("import", epilog="Example:  genbench data import tfd ~/TFD_48x48.mat")
@@ -84,10 +84,10 @@ def data_import(
 
     cls = registry.load("dataset", name)
     for written in import_path(cls, data_folder(data_dir), path):
-        typer.echo(str(written))
+        echo(str(written))
     for file, state in _file_states(cls, data_folder(data_dir)):
         if state != "canonical":
-            typer.echo(f"Warning: {file} is {state}; the table will say so", err=True)
+            echo(f"Warning: {file} is {state}; the table will say so", err=True)
 
 
 @data_app.command("verify", epilog="Example:  genbench data verify mnist")
@@ -97,8 +97,8 @@ def data_verify(name: DatasetName, data_dir: DataDir = None) -> None:
 
     states = _file_states(registry.load("dataset", name), data_folder(data_dir))
     for file, state in states:
-        typer.echo(f"{file}: {state}")
+        echo(f"{file}: {state}")
     if not states:
-        typer.echo(f"{name} needs no files")
+        echo(f"{name} needs no files")
     if any(state != "canonical" for _, state in states):
         raise typer.Exit(3)

@@ -10,7 +10,7 @@ import typer
 from genbench.cli.applications import features_app
 from genbench.cli.options import DataDir, Json, completing
 from genbench.cli.parsing import data_folder
-from genbench.cli.showing import print_rows
+from genbench.cli.showing import echo, print_rows
 from genbench.errors import AlteredError, DataError, UsageError
 
 SHOWN = 12  # digits of a sha256
@@ -85,7 +85,7 @@ def features_check(
             broken += [] if check.holds else [f"{each} ({check.what})"]
     print_rows(rows, as_json)
     if not rows and not as_json:
-        typer.echo("nothing to check: no weights, no known digest", err=True)
+        echo("nothing to check: no weights, no known digest", err=True)
     if broken:
         raise AlteredError(
             f"other features than those that were known: {', '.join(broken)}. Install the package "
@@ -121,7 +121,7 @@ def features_train(name: FeaturesName, data_dir: DataDir = None, out: Out = None
         raise UsageError(f"features {name!r} come with the package: --out FILE trains others")
     content, quality = made(cls, cls.labelled(dataset), dataset.digest, _say)
     write_bytes(place, content)
-    typer.echo(f"{place}: {quality}")
+    echo(f"{place}: {quality}")
 
 
 @features_app.command("import", epilog="Example:  genbench features import inception FILE.pth")
@@ -139,8 +139,8 @@ def features_import(
         raise UsageError(f"features {name!r} need no file of yours")
     content, place = cls.brought(path), cls.place(data_folder(data_dir))
     write_bytes(place, content)
-    typer.echo(str(place))
+    echo(str(place))
 
 
 def _say(epoch: int, epochs: int, loss: float) -> None:
-    typer.echo(f"epoch {epoch} of {epochs}: loss {loss:.4f}", err=True)
+    echo(f"epoch {epoch} of {epochs}: loss {loss:.4f}", err=True)

@@ -22,6 +22,7 @@ from genbench.cli.options import (
     option,
     out,
 )
+from genbench.cli.showing import echo
 from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 
@@ -230,10 +231,10 @@ def _write(made: Iterable[Drawn | Absent], places: Callable[[Drawn], Iterable[Pa
     written = 0
     for figure in made:
         if isinstance(figure, figures.Absent):
-            typer.echo(f"no {figure.name}: {figure.reason}", err=True)
+            echo(f"no {figure.name}: {figure.reason}", err=True)
             continue
         for path in places(figure):
             figures.save(figure, path, figures.form(path))
-            typer.echo(str(path))
+            echo(str(path))
             written += 1
     return written

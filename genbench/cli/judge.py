@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
 
 from genbench.cli import parsing
 from genbench.cli.applications import app
@@ -23,9 +20,9 @@ from genbench.cli.options import (
     of_metrics,
     option,
 )
-from genbench.cli.showing import new_console, say
+from genbench.cli.showing import echo, new_console, say
 from genbench.defaults import DEFAULTS
-from genbench.errors import GenbenchError, UsageError
+from genbench.errors import GenbenchError, UsageError, json_text
 
 if TYPE_CHECKING:
     from genbench.worlds.judging.asked import Judgement
@@ -91,7 +88,7 @@ def judge(
     how = _How(workers, each, parsing.folders(results_dir)[0], parsing.data_folder(data_dir), quiet)
     with settled(each):
         records = list(_made(asked, names, how))
-    typer.echo(_text(records, form, quiet), nl=False)
+    echo(_text(records, form, quiet), nl=False)
 
 
 @dataclass(frozen=True)
@@ -165,7 +162,7 @@ def _score(plan: Plan, how: _How) -> None:
     try:
         watched(left, title, new_console(), how.quiet)
     except KeyboardInterrupt:
-        typer.echo("Interrupted; the same command goes on from the last set.", err=True)
+        echo("Interrupted; the same command goes on from the last set.", err=True)
         raise
 
 
@@ -178,7 +175,7 @@ def _text(records: Sequence[Record], form: str, quiet: bool) -> str:
 
     if form == "json":
         every = [making.as_json(record) for record in records]
-        return json.dumps(every, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        return json_text(every) + "\n"
     boards = [record.board for record in records]
     if form == "csv":
         return formats.comma_separated(pd.concat([board.numbers(one) for one in boards]))

@@ -11,7 +11,7 @@ from genbench.cli.applications import app, list_app
 from genbench.cli.model_file import ModelFile
 from genbench.cli.options import DataDir, Json, OnDataset, ResultsDir, any_name
 from genbench.cli.parsing import data_folder, store
-from genbench.cli.showing import print_json, print_rows
+from genbench.cli.showing import echo, print_json, print_rows
 from genbench.errors import UsageError
 
 
@@ -28,7 +28,7 @@ def _list_kind(kind: str, as_json: bool) -> None:
     )
     twice = {entry.name for entry in entries if [e.name for e in entries].count(entry.name) > 1}
     for name in sorted(twice):
-        typer.echo(f"Warning: {kind} {name!r} is registered twice and cannot be used", err=True)
+        echo(f"Warning: {kind} {name!r} is registered twice and cannot be used", err=True)
 
 
 @list_app.command("models")
@@ -82,7 +82,7 @@ def info(as_json: Json = False) -> None:
         print_json(machine)
         return
     for name, value in machine.items():
-        typer.echo(f"{name}: {json.dumps(value) if not isinstance(value, str) else value}")
+        echo(f"{name}: {json.dumps(value) if not isinstance(value, str) else value}")
 
 
 @app.command(epilog="Example:  genbench check gan")
@@ -115,5 +115,5 @@ def check(
         else:
             passed = testing.check_metric(wanted)
         for claim in passed:
-            typer.echo(f"ok  {claim}")
-        typer.echo(f"{kind} {wanted} keeps its contract: {len(passed)} checks passed")
+            echo(f"ok  {claim}")
+        echo(f"{kind} {wanted} keeps its contract: {len(passed)} checks passed")

@@ -10,6 +10,7 @@ import typer
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.options import ResultsDir, option, switch
+from genbench.cli.showing import echo
 from genbench.cli.table import parsed
 from genbench.errors import AlteredError, UsageError
 
@@ -55,7 +56,7 @@ def lock(
         raise typer.Exit(print_check(folder, before))
     wanted = locked.wanted(folder, before, tables or [], drop or [])
     written = locked.write(folder, wanted, before, parsed)
-    typer.echo(
+    echo(
         f"{folder / locks.NAME}: {len(written.files)} records, {len(wanted)} tables "
         f"in {len(FORMATS)} formats"
     )
@@ -70,17 +71,17 @@ def print_check(results_dir: Path, known: Lock) -> int:
     try:
         tables = [locked.check(results_dir, *item, parsed) for item in known.tables.items()]
     except AlteredError as error:  # a record that cannot be read gives no table
-        typer.echo(str(error))
+        echo(str(error))
         tables = []
         found = found or [locks.Change("", "changed")]
     for change in found:
-        typer.echo(_said(change))
+        echo(_said(change))
     for one in tables:
         if not one.holds:
-            typer.echo(f"{one.path}: {one.text}")
+            echo(f"{one.path}: {one.text}")
     wrong = any(c.how != "new" for c in found) or any(one.holds is False for one in tables)
     holding = sum(bool(one.holds) for one in tables)
-    typer.echo(
+    echo(
         f"{len(known.files)} records locked, {len(found)} otherwise; "
         f"{holding} of {len(known.tables)} tables hold"
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.options import ResultsDir
+from genbench.cli.showing import echo
 
 
 @app.command(epilog="Example:  genbench rekey --results-dir results")
@@ -20,12 +19,12 @@ def rekey(results_dir: ResultsDir = None) -> None:
     folder = parsing.locked(results_dir)
     rewritten = upgrading.upgrade(folder / "runs")
     if rewritten:
-        typer.echo(f"{rewritten} results have the form of now, each in its place")
+        echo(f"{rewritten} results have the form of now, each in its place")
     if rewritten and not rekeying.has_older(folder):
         return
     before = len(rekeyed.read(folder)["keys"])
     known = rekeying.rekey(folder)
-    typer.echo(
+    echo(
         f"{len(known['keys']) - before} results have new keys; {folder / rekeyed.NAME} says "
         f"which key became which, and {folder / rekeying.BEFORE} holds what was there"
     )

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.figure import sources
@@ -23,6 +21,7 @@ from genbench.cli.options import (
     out,
     switch,
 )
+from genbench.cli.showing import echo
 
 if TYPE_CHECKING:
     from genbench.figures import Sources
@@ -69,7 +68,7 @@ def report(
     made_of = unchanged.made_of(results, store, folders, data, not no_figures)
     if unchanged.is_made_of(path, made_of):
         if not quiet:
-            typer.echo("nothing that it shows has changed since it was made", err=True)
+            echo("nothing that it shows has changed since it was made", err=True)
     else:
         from genbench.report import assembly, page
 
@@ -78,7 +77,7 @@ def report(
             figures = _drawn(results, store, sources(store, data_dir), quiet)
         whole = assembly.report(results, store, folders, figures, __version__)
         files.write_bytes(path, page.render(replace(whole, made_of=made_of)).encode())
-    typer.echo(str(path))
+    echo(str(path))
 
 
 def _drawn(
@@ -94,5 +93,5 @@ def _drawn(
     for one in drawn(found, store, sources):
         figures.append(one)
         if isinstance(one, page.Figure) and not quiet:
-            typer.echo(f"drawn: {one.title}", err=True)
+            echo(f"drawn: {one.title}", err=True)
     return figures

@@ -32,7 +32,7 @@ from genbench.cli.options import (
     switch,
 )
 from genbench.cli.outcomes import is_complete, print_outcomes
-from genbench.cli.showing import is_live, new_console, say, width
+from genbench.cli.showing import echo, is_live, new_console, say, width
 from genbench.defaults import DEFAULTS
 from genbench.errors import StoreError, Terminated
 
@@ -215,7 +215,7 @@ def _carried_out(
             store.put_last(keys)
     print_outcomes(todo, store, console, shown.quiet, verbose)
     text = texts.rendered(results, "json" if as_json else "md", store, shown)
-    typer.echo(text, nl=False)
+    echo(text, nl=False)
     if not shown.quiet:
         edited = chosen.edited_since(results, store)
         if edited:
@@ -266,7 +266,7 @@ def work(
     try:
         work_on(todo, replace(environment, threads=threads), watch=watch)
     except KeyboardInterrupt as stop:
-        typer.echo(
+        echo(
             "Interrupted; the same command goes on from the last finished epoch.",
             err=True,
         )
@@ -305,11 +305,11 @@ def _print_costs(runs: Sequence[Run], environment: Environment) -> bool:
         total += one.seconds
         whole = whole and not one.unknown
         first = one.run
-        typer.echo(
+        echo(
             f"{first.model} on {first.data.name}, preset {first.preset}, seed {first.seed}, "
             f"{one.left} of {one.scores} scores to do: {_said(one)}"
         )
-    typer.echo(
+    echo(
         f"all training, one after the other: about {duration(total)}; "
         "sampling and scoring not counted"
     )

@@ -27,7 +27,7 @@ from genbench.cli.options import (
 )
 from genbench.cli.outcomes import is_complete, print_outcomes
 from genbench.cli.run import METRICS, Metrics, work
-from genbench.cli.showing import new_console, print_json, say
+from genbench.cli.showing import echo, new_console, print_json, say
 from genbench.defaults import DEFAULTS
 from genbench.errors import GenbenchError, UsageError
 from genbench.words import duration
@@ -220,7 +220,7 @@ def _by_protocols(
         say(console, f"left out: {line}")
     _do(runs, environment, quiet)
     form = "json" if as_json else "md"
-    typer.echo(texts.rendered(texts.results_of(store, shown), form, store, shown), nl=False)
+    echo(texts.rendered(texts.results_of(store, shown), form, store, shown), nl=False)
     return not pending(runs, store)
 
 
@@ -329,7 +329,7 @@ def _files(
                 | {"references": [*map(flat, references)]}
             )
         elif results or references:
-            typer.echo(texts.rendered([*results, *references], form, own, shown), nl=False)
+            echo(texts.rendered([*results, *references], form, own, shown), nl=False)
     return is_complete(references, runs) and not failed
 
 
@@ -476,9 +476,9 @@ def _print_judgement(judgement: Judgement, first: Result, quiet: bool) -> None:
     from genbench.words import value_and_error
 
     shown = value_and_error(judgement.value, judgement.error, judgement.bound)
-    typer.echo(f"{judgement.name} on {head(first)}: {shown} {judgement.unit} ({first.metric})")
+    echo(f"{judgement.name} on {head(first)}: {shown} {judgement.unit} ({first.metric})")
     if not quiet:
-        typer.echo("".join(f"  {line}\n" for line in remarks(judgement)))
+        echo("".join(f"  {line}\n" for line in remarks(judgement)))
 
 
 def _as_json(judgement: Judgement, results: Sequence[Result], records: Records) -> dict[str, Any]:

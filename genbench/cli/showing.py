@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from genbench.errors import json_text, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,14 +36,19 @@ def width() -> int | None:
     return Console().width
 
 
+def echo(text: str = "", err: bool = False, nl: bool = True) -> None:
+    """A text on stdout or stderr; nothing in it moves the cursor, or turns what is read."""
+    typer.echo(plain(text), err=err, nl=nl)
+
+
 def say(console: Console, text: str) -> None:
     """A line as it stands, however long it is and whatever it looks like."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    console.print(plain(text), highlight=False, markup=False, soft_wrap=True)
 
 
 def print_json(record: Any) -> None:
     """One JSON document on stdout."""
-    typer.echo(json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False))
+    echo(json_text(record))
 
 
 def print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
@@ -53,4 +59,4 @@ def print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
         from tabulate import tabulate
 
         cells = [list(row.values()) for row in rows]
-        typer.echo(tabulate(cells, headers=list(rows[0]), tablefmt="plain", disable_numparse=True))
+        echo(tabulate(cells, headers=list(rows[0]), tablefmt="plain", disable_numparse=True))

@@ -22,6 +22,7 @@ from genbench.cli.options import (
     form,
     switch,
 )
+from genbench.cli.showing import echo
 from genbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,10 +62,10 @@ def table(
     options = _options(columns, models, dataset, metrics, robustness, quiet, notes)
     options, store = replace(options, width=showing.width()), parsing.store(results_dir)
     results = texts.results_of(store, options)
-    typer.echo(texts.rendered(results, form, store, options), nl=False)
+    echo(texts.rendered(results, form, store, options), nl=False)
     edited = "" if quiet else chosen.edited_since(results, store)
     if edited:
-        typer.echo(f"note: {edited}", err=True)
+        echo(f"note: {edited}", err=True)
 
 
 def _options(

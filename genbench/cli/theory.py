@@ -11,7 +11,7 @@ import typer
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.options import Quiet, ResultsDir, Threads, form, option, out, preset_names
-from genbench.cli.showing import new_console, say
+from genbench.cli.showing import echo, new_console, say
 from genbench.defaults import DEFAULTS
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _made(
             files.write_bytes(path, figures.animated(page.film))
             written.append((path.name, f"{page.title}, as a film: {page.film[-1].alt}"))
         texts.append(_text(page, written, preset))
-        typer.echo(texts[-1])
+        echo(texts[-1])
         yield page
     files.write_bytes(place / "theory.md", "\n".join(["# The theory, computed\n", *texts]).encode())
     if not quiet:

@@ -21,9 +21,9 @@ from genbench.cli.options import (
     option,
     switch,
 )
-from genbench.cli.showing import is_live, new_console, print_json
+from genbench.cli.showing import echo, is_live, new_console, print_json
 from genbench.cli.table import parsed
-from genbench.errors import AlteredError, GenbenchError, UsageError
+from genbench.errors import AlteredError, GenbenchError, UsageError, plain
 
 if TYPE_CHECKING:
     from genbench.records.lock import Lock
@@ -147,7 +147,7 @@ def _shown(verdicts: Iterator[Verdict], as_json: bool) -> list[Verdict]:
     for verdict in verdicts:
         found.append(verdict)
         if not as_json:
-            typer.echo(verdict.line)
+            echo(verdict.line)
     return found
 
 
@@ -158,10 +158,10 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[str, int], None]]:
 
     console = new_console()
     hidden = quiet or total < 2 or not is_live(console)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=hidden) as bars:
         task = bars.add_task("", total=total)
-        yield lambda name, done: bars.update(task, advance=done, description=name)
+        yield lambda name, done: bars.update(task, advance=done, description=plain(name))
 
 
 def _end(outcome: Outcome, as_json: bool) -> None:
@@ -172,7 +172,7 @@ def _end(outcome: Outcome, as_json: bool) -> None:
         print_json({**lists, "how": outcome.how, "summary": outcome.summary})
     else:
         for change in outcome.changes:
-            typer.echo(f"{change.path}: {change.how}, by the lock")
-        typer.echo(outcome.summary)
+            echo(f"{change.path}: {change.how}, by the lock")
+        echo(outcome.summary)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)

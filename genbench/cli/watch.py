@@ -6,13 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.options import ResultsDir, option, switch
-from genbench.cli.showing import new_console
-from genbench.errors import UsageError
+from genbench.cli.showing import echo, new_console
+from genbench.errors import UsageError, plain
 
 if TYPE_CHECKING:
     from genbench.records.watched import Training
@@ -47,7 +45,7 @@ def watch(
     """
     folder = parsing.folders(results_dir)[0]
     if csv:
-        typer.echo(_csv(_trainings(folder)), nl=False)
+        echo(_csv(_trainings(folder)), nl=False)
     elif tensorboard is not None:
         _write_board(_trainings(folder), tensorboard)
     elif once:
@@ -94,7 +92,7 @@ def _table(found: list[Training]) -> Any:
         epoch = f"{last['epoch']}/{last['of']}" if last else "–"
         grid = str(one.grids[max(one.grids)]) if one.grids else ""
         cells = (f"{one.model} on {one.dataset}, {one.name}", epoch, said, _left(one), grid)
-        table.add_row(*map(escape, cells))
+        table.add_row(*(escape(plain(cell)) for cell in cells))
     return table
 
 
@@ -149,4 +147,4 @@ def _write_board(found: list[Training], folder: Path) -> None:
                 with Image.open(path) as image:
                     pixels = np.asarray(image.convert("RGB"))
                 board.add_image("samples", pixels, index, dataformats="HWC")
-    typer.echo(str(folder))
+    echo(str(folder))

@@ -1,8 +1,9 @@
 """The one atomic writer, the checksums that readers verify, and locks.
 
 Every file appears whole or not at all: a temporary file in the same folder, fsync, replace, fsync
-of the folder. Every format carries the sha256 of its content, so a torn, swapped or edited file is
-named when it is read. Only `append_line` adds to a file; its reader drops a torn last line.
+of the folder; whoever writes there next removes the temporary files of processes that are dead.
+Every format carries the sha256 of its content, so a torn, swapped or edited file is named when it
+is read. Only `append_line` adds to a file; its reader drops a torn last line.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import shutil
 import struct
 import tempfile
@@ -18,11 +20,13 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+import psutil
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -31,12 +35,15 @@ from genbench.errors import AlteredError, StoreError
 from genbench.records import pages
 
 _CHECKSUM = "sha256"
+_WRITER = ".genbench-"  # how the names of files begin that are not whole yet
 _TORN = object()  # stands for a line that is not whole
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# what numpy's readers raise for a file that is damaged, encrypted or oddly compressed
-_BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, SyntaxError)
-_BROKEN += (zipfile.BadZipFile, zlib.error, tokenize.TokenError, struct.error, OverflowError)
-_BROKEN += (MemoryError,)  # a header that asks for more than there is
+# what readers of arrays raise for a file that is damaged, encrypted or oddly compressed
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, SafetensorError, tokenize.TokenError, struct.error),
+    *(ValueError, TypeError, LookupError, SyntaxError, EOFError, ArithmeticError, RuntimeError),
+)
+_BROKEN = (*DAMAGED, OSError, MemoryError)  # the last: a header that asks for more than there is
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -46,7 +53,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        _sweep_dead(path.parent)
+        own = f"{_WRITER}{_machine()}-{os.getpid()}-"
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=own, suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -77,6 +86,24 @@ def sweep(folder: Path) -> None:
     """Removes what a killed writer left in `folder`; call it only while holding its lock."""
     for leftover in folder.glob(".*.tmp"):
         leftover.unlink(missing_ok=True)
+
+
+def _sweep_dead(folder: Path) -> None:
+    """Removes what writers of this machine left in `folder` when they were killed."""
+    own = f"{_WRITER}{_machine()}-"
+    for leftover in folder.glob(f"{own}*.tmp"):
+        pid = leftover.name.removeprefix(own).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            leftover.unlink(missing_ok=True)
+
+
+@cache
+def _machine() -> str:
+    """Names the machine, and the container on it, by whose numbers processes are told apart."""
+    name = platform.node()
+    with suppress(OSError):
+        name += f" {os.stat('/proc/self/ns/pid').st_ino}"
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def remove(path: Path) -> None:
@@ -152,7 +179,7 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
             about = json.loads((file.metadata() or {})["genbench"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 no mapping
         intact = about[_CHECKSUM] == sha256_of_arrays(arrays, about["note"])
-    except (SafetensorError, *_BROKEN) as error:
+    except _BROKEN as error:
         raise _altered(path) from error
     if not intact:
         raise _altered(path)
@@ -253,6 +280,8 @@ def _lines(path: Path) -> list[bytes]:
         return path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _whole(line: bytes) -> Any:

@@ -14,13 +14,14 @@ import hashlib
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
-from genbench.errors import AlteredError, UsageError
+from genbench.errors import AlteredError, StoreError, UsageError
 from genbench.records import files
 from genbench.records.git import git
-from genbench.records.store import KEPT
+from genbench.records.store import ANSWERS, EVENTS, KEPT, RUN
 
 NAME = "lock.json"
 FORMS = {"md": "md", "latex": "tex", "csv": "csv", "html": "html", "json": "json"}  # form -> suffix
@@ -95,9 +96,12 @@ def check_tables(results_dir: Path) -> None:
         raise AlteredError(f"{results_dir / 'tables'} leads out of the folder, to {place}")
 
 
-def write(results_dir: Path, tables: Mapping[str, Table]) -> Lock:
+def write(
+    results_dir: Path, tables: Mapping[str, Table], hashed: Mapping[str, str] | None = None
+) -> Lock:
     """Locks the records that are there, and tables that were rendered; returns what it wrote.
 
+    hashed: the sha256 of the records that the tables were rendered from, by path.
     Raises UsageError where there are records and git ignores all of them.
     """
     if not records(results_dir) and _found(results_dir):
@@ -105,9 +109,18 @@ def write(results_dir: Path, tables: Mapping[str, Table]) -> Lock:
             f"git ignores every record in {results_dir / 'runs'}, so a clone would have none to "
             "check: take them out of .gitignore (git check-ignore -v names the line)"
         )
-    lock = Lock({path: sha256_of(results_dir / path) for path in records(results_dir)}, tables)
+    lock = Lock(hashes(results_dir) if hashed is None else hashed, tables)
     files.write_json(results_dir / NAME, asdict(lock))
     return lock
+
+
+def hashes(results_dir: Path) -> dict[str, str]:
+    """sha256 of every record, by path; of a log, that of its whole lines."""
+    found = {}
+    for path in records(results_dir):
+        place = results_dir / path
+        found[path] = _sha256_of_log(place) if place.name == EVENTS else sha256_of(place)
+    return found
 
 
 def records(results_dir: Path) -> list[str]:
@@ -117,11 +130,12 @@ def records(results_dir: Path) -> list[str]:
 
 
 def _found(results_dir: Path) -> set[str]:
-    return {
-        path.relative_to(results_dir).as_posix()
-        for path in (results_dir / "runs").rglob("*")
-        if path.name in KEPT
-    }
+    """The records that are complete: of a question without an answer nothing is kept yet."""
+    paths = [path for path in (results_dir / "runs").rglob("*") if path.name in KEPT]
+    asked = {path.parent for path in paths if path.name == RUN}
+    open_ones = asked - {path.parent for path in paths if path.name in ANSWERS.values()}
+    complete = (path for path in paths if path.parent not in open_ones)
+    return {path.relative_to(results_dir).as_posix() for path in complete}
 
 
 def _kept_by_git(folder: Path) -> set[str] | None:
@@ -133,12 +147,49 @@ def _kept_by_git(folder: Path) -> set[str] | None:
     return {name.decode(errors="surrogateescape") for name in printed.split(b"\0") if name}
 
 
-def sha256_of(path: Path) -> str:
-    """sha256, in hex, of a file's bytes."""
+def state(results_dir: Path) -> dict[str, tuple[int, int, int]]:
+    """What changes as soon as a record is written anew; a log only grows, and is left out."""
+    found = {}
+    for path in records(results_dir):
+        if PurePosixPath(path).name != EVENTS:
+            with suppress(FileNotFoundError):
+                about = (results_dir / path).stat()
+                found[path] = (about.st_ino, about.st_size, about.st_mtime_ns)
+    return found
+
+
+def _sha256_of_log(path: Path) -> str:
+    """sha256, in hex, of the whole lines of a log, one that is just being written left out."""
+    content = _bytes(path)
+    return hashlib.sha256(content[: content.rfind(b"\n") + 1]).hexdigest()
+
+
+def _has_grown(path: Path, sha256: str) -> bool:
+    """Whether a log begins with the lines that the lock knows: its reader checks the others."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
+    for line in _bytes(path).splitlines(keepends=True):
+        digest.update(line)
+        if digest.hexdigest() == sha256:
+            return True
+    return False
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """sha256, in hex, of a file's bytes; raises StoreError where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
     return digest.hexdigest()
 
 
@@ -157,9 +208,11 @@ def changes(results_dir: Path, lock: Lock, only: Iterable[str] | None = None) ->
 
 def _state(results_dir: Path, path: str, sha256: str) -> str:
     """How a file differs from what the lock says, or an empty text."""
-    if not (results_dir / path).is_file():
+    place = results_dir / path
+    if not place.is_file():
         return "missing"
-    return "" if sha256_of(results_dir / path) == sha256 else "changed"
+    same = sha256_of(place) == sha256 or (place.name == EVENTS and _has_grown(place, sha256))
+    return "" if same else "changed"
 
 
 def named(texts: Sequence[str]) -> dict[str, list[str]]:

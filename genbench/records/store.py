@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -218,6 +218,10 @@ class Store:
         arrays = {"samples": rows} | ({} if labels is None else {"labels": labels})
         files.write_arrays(self.runs / run.sample_folder / SAMPLES, arrays, about)
 
+    def drop_samples(self, run: Run) -> None:
+        """Removes the samples of a run; what was scored of them stays."""
+        files.remove(self.runs / run.sample_folder / SAMPLES)
+
     # --- scores ---
 
     def put(
@@ -252,6 +256,17 @@ class Store:
         """Keeps what a score has come to, in place of what it had."""
         about = {"key": run.score_key, "note": None}
         files.write_tensors(self.runs / run.folder / SCORING, state, about)
+
+    def behind(self, run: Run) -> list[Path]:
+        """The files that a score of a run hangs on, its weights and samples, as far as kept."""
+        kept = (run.fit_folder / WEIGHTS, run.sample_folder / SAMPLES)
+        paths = [place / "runs" / path for place in self.places for path in kept]
+        return [path for path in paths if path.exists()]
+
+    def drop_answer(self, run: Run) -> None:
+        """Removes the result of a run, whatever its status; its samples and weights stay."""
+        for name in ANSWERS.values():
+            files.remove(self.runs / run.folder / name)
 
     def result(self, run: Run) -> Result | None:
         """The result of a run, done or failed, or None."""
@@ -302,11 +317,8 @@ class Store:
     def check_layout(self, folders: Iterable[Path]) -> None:
         """Raises StoreError where an older version wrote one of the results in these folders."""
         for folder in folders:
-            if self.is_answered(folder):
-                with suppress(AlteredError):  # whoever reads that result is told of it
-                    path, answer = _answer(folder)
-                    if upgrading.is_old(answer) or _is_older(answer):
-                        raise _of_another_layout(path)
+            if self.is_answered(folder) and _is_of_another_layout(folder):
+                raise _of_another_layout(_answer(folder)[0])
 
     def read(self, folder: Path) -> Result:
         """The result in a folder below `runs`; raises AlteredError where it does not belong there.
@@ -394,6 +406,15 @@ def _answer(place: Path) -> tuple[Path, dict[str, Any]]:
     """What stands in the file that makes a folder a result; a done one hides the others."""
     path = next((place / n for n in ANSWERS.values() if (place / n).exists()), place / DONE)
     return path, files.read_json(path)
+
+
+def _is_of_another_layout(place: Path) -> bool:
+    """Whether an older version wrote a result; one that cannot be read is told to its reader."""
+    try:
+        answer = _answer(place)[1]
+    except StoreError:
+        return False
+    return upgrading.is_old(answer) or _is_older(answer)
 
 
 def _is_older(answer: Mapping[str, Any]) -> bool:

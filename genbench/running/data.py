@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from genbench.errors import DataError, GenbenchError
@@ -43,11 +45,16 @@ class Sources:
         return self._datasets[name]
 
     def split(self, name: str, fold: int) -> Split:
-        """One fold of a dataset, on the CPU; raises DataError on missing or damaged files."""
+        """One fold of a dataset, on the CPU.
+
+        Raises DataError on missing or damaged files, and for values that are out of range.
+        """
         held = self._splits.get(name)
         if held is None or held[0] != fold:
             with _readable(name):
-                self._splits[name] = fold, self.dataset(name).split(fold)
+                found = self.dataset(name).split(fold)
+                _check_values(name, fold, found, *self.dataset(name).range)
+            self._splits[name] = fold, found
         return self._splits[name][1]
 
     def identity(self, name: str, fold: int) -> Data:
@@ -125,6 +132,20 @@ def _readable(name: str) -> Iterator[None]:
     except Exception as error:  # a stranger's dataset may raise anything
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"dataset {name!r} cannot be read: {reason}") from error
+
+
+def _check_values(name: str, fold: int, split: Split, low: float, high: float) -> None:
+    """Raises DataError for rows with a value that is no number, or outside the declared range."""
+    for part in ("train", "valid", "test"):
+        rows = getattr(split, part)
+        if rows.numel() == 0:
+            continue
+        least, most = (float(end) for end in torch.aminmax(rows))  # NaN where there is one
+        if not (math.isfinite(least) and math.isfinite(most) and low <= least and most <= high):
+            raise DataError(
+                f"dataset {name!r}, fold {fold}: the {part} rows have values from {least:g} to "
+                f"{most:g}, and must be numbers in the declared range [{low:g}, {high:g}]"
+            )
 
 
 def _digest(rows: Tensor) -> str:

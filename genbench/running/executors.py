@@ -102,7 +102,8 @@ class Spawned(Executor):
         """A process at work on a job, and the connection on which it answers."""
         context = _context()
         receiver, sender = context.Pipe(duplex=False)
-        given = (sender, dict(os.environ), self._threads, job.fn, job.args, job.kwargs)
+        packed = worker.packed(job.fn, job.args, job.kwargs)
+        given = (sender, dict(os.environ), self._threads, packed)
         process = context.Process(target=worker.serve, args=given)
         with self._lock:
             if self._stopping:

@@ -14,6 +14,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from genbench.errors import plain
 from genbench.records.run import Run
 from genbench.records.store import Store
 from genbench.words import duration
@@ -46,7 +47,7 @@ class Watch:
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             TimeElapsedColumn(),
             console=console,
             disable=not live,
@@ -75,7 +76,7 @@ class Watch:
             self._tasks[key] = self._bars.add_task(name, total=None, state="starting")
         starts = [i for i, event in enumerate(events) if event.get("stage") == "fit"]
         epochs = [event for event in events[max(starts, default=0) :] if "epoch" in event]
-        state = _state(events[-1], epochs)
+        state = plain(_state(events[-1], epochs))
         if epochs:
             done, of = epochs[-1]["epoch"], epochs[-1]["of"]
             self._bars.update(self._tasks[key], completed=done, total=of)

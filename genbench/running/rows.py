@@ -27,8 +27,8 @@ def drawn(
 
 
 def sampled(model: Any, n: int, wanted: Tensor | None) -> Any:
-    """What `sample` gives, of the wanted labels where there are some."""
-    return model.sample(n) if wanted is None else model.sample(n, wanted)
+    """What `sample` gives, of its own copy of the wanted labels where there are some."""
+    return model.sample(n) if wanted is None else model.sample(n, wanted.clone())
 
 
 def kept_of(run: Run, rows: Any, dataset: Any, n: int, wanted: Tensor | None) -> np.ndarray:

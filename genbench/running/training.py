@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,9 @@ def train(bench: Bench) -> None:
     provenance.forget_peak(bench.device)
     cut, valid = False, split.valid if run.uses_validation else split.valid[:0]
     labels = bench.labels_of_training(split) if "labels" in run.fit_reads else None
-    for epoch in epochs(model, rows, valid, bench.stream, note["done"], clock, labels):
+    running = epochs(model, rows, valid, bench.stream, note["done"], clock, labels)
+    given = [rows, valid] if labels is None else [rows, valid, labels]
+    for epoch in _leaving_alone(run, running, given):
         losses = _losses(run, epoch)
         note["done"] += 1
         note["seconds"] += clock.seconds
@@ -87,6 +89,27 @@ def train(bench: Bench) -> None:
         if cut:
             break
     _finish(bench, model, note, cut)
+
+
+def _leaving_alone(run: Run, running: Iterator[Epoch], given: Sequence[Tensor]) -> Iterator[Epoch]:
+    """The epochs of a training that leaves the rows and labels it was given as they are.
+
+    Others read them after it. Raises ModelError where it does not, once they are as they were.
+    """
+    before = [rows.clone() for rows in given]
+    while True:
+        epoch = next(running, None)
+        changed = [(n, b) for n, b in zip(given, before, strict=True) if not torch.equal(n, b)]
+        for now, then in changed:
+            now.copy_(then)
+        if changed:
+            raise ModelError(
+                f"{run.model}: fit() changed the rows or labels that it was given, in place; "
+                "the operation that returns its result leaves them as they are, or clone() first"
+            )
+        if epoch is None:
+            return
+        yield epoch
 
 
 def _was_looked_at(run: Run, note: Mapping[str, Any]) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from genbench.errors import StoreError
 from genbench.plugins import registry
 from genbench.plugins.code import FEATURES
 from genbench.plugins.settings import of_settings
@@ -67,7 +68,11 @@ class Work:
         stored = None if again else self.bench.store.samples(run)
         if stored is None:
             self.trained()
+            behind = self.bench.store.behind(run)
             found = drawing.draw(self.bench, run, self._tuned)
+            if any(not path.exists() for path in behind):
+                self.bench.store.drop_samples(run)
+                _check_kept(behind)
             self._drawn.add(run.sample_key)
             return found
         return stored[0], observed.drawn(stored[1])
@@ -85,6 +90,7 @@ class Work:
         """Scores a run's samples and keeps the result."""
         bench = self.bench
         kept, drawn = self._drawn_or_trained(run)
+        behind = bench.store.behind(run)
         bench.check_unchanged(run)
         metric = registry.load("metric", run.metric)(**run.settings)
         bench.store.log(run, {"stage": "score", "metric": run.metric, "fold": run.data.fold})
@@ -102,7 +108,12 @@ class Work:
         }
         rows = None if score.per_example is None else score.per_example.cpu().numpy()
         result = _result(run, metric, score, drawn, kept, rows)
-        bench.store.put(result, self._record(run, spent), rows)
+        record = self._record(run, spent)
+        _check_kept(behind)
+        bench.store.put(result, record, rows)
+        if any(not path.exists() for path in behind):  # just now
+            bench.store.drop_answer(run)
+            _check_kept(behind)
 
     def _resume(self, run: Run, metric: Any) -> None:
         """Gives a metric what a stopped score had come to, and keeps what it comes to now."""
@@ -125,6 +136,13 @@ class Work:
         record = provenance.of_stages(fit=fit, sample=sample, score=spent)
         signature = of_settings(run.metric, run.settings, run.data.levels)
         return {**record, "signature": signature, **owners(run)}
+
+
+def _check_kept(behind: Sequence[Path]) -> None:
+    """Raises StoreError where a file was deleted that a number hangs on: nobody could check it."""
+    for path in behind:
+        if not path.exists():
+            raise StoreError(f"{path} was deleted in the meantime; the same command makes it again")
 
 
 def given(bench: Bench, run: Run, kept: np.ndarray | None, folder: Path | None = None) -> Given:

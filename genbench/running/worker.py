@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import warnings
@@ -44,20 +45,28 @@ def refuse_import() -> None:
         os._exit(UNGUARDED)  # a server of forks would take SystemExit for a crash
 
 
+def packed(fn: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any]) -> bytes:
+    """A call, as `serve` takes it."""
+    return pickle.dumps((fn, args, kwargs))
+
+
 def serve(
     answers: Connection,
     environ: Mapping[str, str],
     threads: int | None,
-    fn: Callable[..., Any],
-    args: Iterable[Any],
-    kwargs: Mapping[str, Any],
+    job: bytes,
 ) -> None:
-    """Does one job in this environment and sends its outcome."""
+    """Does one job in this environment and sends its outcome.
+
+    job: what `packed` gives. To read it may import for long, and no worker may outlive its parent
+    meanwhile, so that comes after `_begin`.
+    """
     os.environ.clear()  # of the process that it is a copy of
     os.environ.update(environ)
     _begin(threads)
     value, error = None, None
     try:
+        fn, args, kwargs = pickle.loads(job)
         value = fn(*args, **kwargs)
     except BaseException as raised:  # also SystemExit: a job ends itself, not who asked for it
         error = raised

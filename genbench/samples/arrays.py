@@ -11,9 +11,7 @@ import io
 import json
 import math
 import struct
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,21 +20,17 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 from PIL import Image
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from genbench.errors import DataError
+from genbench.records import files
 
 BLOCK = 4096  # rows that are read at a time
 MOST_UNPACKED = 2**30  # bytes that are held in memory of a file that cannot be mapped
 _HEADER = 2**16  # bytes at the start of an array that may describe it
 _SLACK = 2**20  # bytes by which a picture's file may outgrow its pixels
 _COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey + alpha", 6: "RGBA"}  # as a PNG says it
-_DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, SafetensorError, Image.DecompressionBombError),
-    # what readers of formats raise for nonsense
-    *(ValueError, TypeError, LookupError, SyntaxError, EOFError, ArithmeticError, struct.error),
-    *(RecursionError, NotImplementedError, RuntimeError, tokenize.TokenError),
-)
+_DAMAGED = (*files.DAMAGED, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ markup, a command, or a formula.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from html import escape
@@ -14,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from genbench.errors import json_text
 from genbench.records.run import Result, flat
 from genbench.tables import speed
 from genbench.tables.cells import SCORES
@@ -170,5 +170,4 @@ def _no_formula(value: Any) -> Any:
 def as_json(results: Sequence[Result], layout: Layout = SCORES) -> str:
     """An array with an object for each score."""
     every = [{**flat(result), **speed.numbers([result], layout)} for result in results]
-    text = json.dumps(every, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
-    return text.encode("utf-8", "backslashreplace").decode()  # half a character is escaped
+    return json_text(every, sort_keys=True) + "\n"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genbench.errors import UsageError
+from genbench.errors import StoreError, UsageError
 from genbench.plugins import registry
 from genbench.records import files, lock
 from genbench.records.lock import Lock, Table
@@ -18,6 +18,7 @@ from genbench.records.store import Store
 from genbench.tables import chosen, texts
 from genbench.tables.texts import FORMATS, Options
 
+TRIES = 5  # times that tables are rendered anew because records were written meanwhile
 Parse = Callable[[Sequence[str]], Options]
 
 
@@ -57,16 +58,41 @@ def write(
     Nothing is written where one of them cannot be rendered, or a link leads out of the folder.
     """
     lock.check_tables(results_dir)
-    now = {
-        lock.path_of(name, form): rendered(results_dir, arguments, form, parse)
-        for name, arguments in tables.items()
-        for form in FORMATS
-    }
+    now, hashed = _at_one_moment(results_dir, tables, parse)
     for path, (text, _) in now.items():
         files.write_bytes(results_dir / path, text.encode())
     for path in set(before.tables if before else ()) - now.keys():
         files.remove(results_dir / path)
-    return lock.write(results_dir, {path: table for path, (_, table) in now.items()})
+    return lock.write(results_dir, {path: table for path, (_, table) in now.items()}, hashed)
+
+
+def _at_one_moment(
+    results_dir: Path, tables: Mapping[str, Sequence[str]], parse: Parse
+) -> tuple[dict[str, tuple[str, Table]], dict[str, str]]:
+    """Every table in every format by its path, and sha256 of the very records that it is of.
+
+    Another command may write records meanwhile: then all is done again. Raises StoreError where
+    that goes on.
+    """
+    for _ in range(TRIES):
+        before = lock.state(results_dir)
+        try:
+            now = {
+                lock.path_of(name, form): rendered(results_dir, arguments, form, parse)
+                for name, arguments in tables.items()
+                for form in FORMATS
+            }
+            hashed = lock.hashes(results_dir)
+        except StoreError:
+            if lock.state(results_dir) == before:
+                raise
+            continue
+        if lock.state(results_dir) == before:
+            return now, hashed
+    raise StoreError(
+        f"results are written to {results_dir} while they are locked, {TRIES} times in a row; "
+        "`genbench lock` can lock them when that command has ended"
+    )
 
 
 def rendered(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import pandas as pd
 
 from genbench.comparing import robustness
 from genbench.defaults import DEFAULTS
-from genbench.errors import UsageError
+from genbench.errors import UsageError, json_text
 from genbench.protocols import better
 from genbench.records import names
 from genbench.records.run import Result
@@ -172,7 +171,7 @@ def _robustness(results: Sequence[Result], form: str, store: Store, options: Opt
         return formats.comma_separated(_numbers(every))
     if form == "json":
         records = [_as_json(one, store) for one in every]
-        return json.dumps(records, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        return json_text(records) + "\n"
     return "\n".join(_robustness_table(one, form, store, options.shown) for one in every)
 
 

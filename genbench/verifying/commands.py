@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from genbench.errors import UsageError
 from genbench.plugins.recipe import PAPER
 from genbench.plugins.settings import parse_setting
 from genbench.records.run import Result
@@ -33,5 +34,12 @@ def remaking(results: Sequence[Result]) -> str:
 def setting(key: str, value: Any) -> list[str]:
     """`--set key=value`, a text without quotes where that reads as the same text."""
     plain = f"{key}={value}"
-    same = isinstance(value, str) and parse_setting(plain)[2] == value
-    return ["--set", plain if same else f"{key}={json.dumps(value)}"]
+    return ["--set", plain if _reads_as(plain, value) else f"{key}={json.dumps(value)}"]
+
+
+def _reads_as(plain: str, value: Any) -> bool:
+    """Whether a setting as text gives this text back; a record's odd key is no setting at all."""
+    try:
+        return isinstance(value, str) and parse_setting(plain)[2] == value
+    except UsageError:
+        return False

@@ -1,6 +1,7 @@
 """Nothing is torn, nothing altered goes unnoticed."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -66,6 +67,29 @@ def test_what_a_kill_left_behind_is_swept(tmp_path: Path) -> None:
     (tmp_path / ".abc.tmp").write_bytes(b"half")
     files.sweep(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from genbench.records import files
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+files.write_bytes(Path(sys.argv[1]), b"half")
+"""
+
+
+def test_whoever_writes_next_removes_what_a_killed_writer_left_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    path, foreign = tmp_path / "report.html", tmp_path / ".mine.tmp"
+    foreign.write_bytes(b"somebody else's")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = {*tmp_path.iterdir()} - {foreign}
+    of_the_living = tmp_path / left.name.replace(left.name.split("-")[2], str(os.getpid()))
+    of_the_living.write_bytes(b"half")
+    files.write_bytes(path, b"whole")
+    assert {*tmp_path.iterdir()} == {path, foreign, of_the_living}
 
 
 FULL = """

@@ -7,11 +7,14 @@ from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 import pytest
+from stores import rewritten
 
 from genbench.cli import lock as command
+from genbench.cli.table import parsed
 from genbench.errors import AlteredError, UsageError
 from genbench.records import files, lock
 from genbench.tables import chosen
+from genbench.tables import locked as tables_locked
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = Path(__file__).parents[1] / "fixtures" / "verify"
@@ -81,7 +84,7 @@ def test_locking_again_changes_no_byte(locked: Path, genbench) -> None:
 def test_a_locked_file_that_changed_or_is_gone_is_named(name: str, how: str, locked: Path) -> None:
     path = next(locked.rglob(name))
     if how == "changed":
-        path.write_bytes(path.read_bytes() + b" ")
+        path.write_bytes(b" " + path.read_bytes())
     else:
         path.unlink()
     inside = path.relative_to(locked).as_posix()
@@ -237,3 +240,87 @@ def test_the_results_of_this_repository_are_as_locked(capsys: pytest.CaptureFixt
 def test_the_committed_lock_reads_as_it_was_written() -> None:
     record = files.read_json(COMMITTED / lock.NAME)
     assert known(COMMITTED).files == record["files"]
+
+
+# --- while others write ---
+
+
+def test_a_log_that_has_grown_since_is_as_locked_and_one_that_was_cut_is_not(locked: Path) -> None:
+    path = next(locked.rglob("events.jsonl"))
+    name, content = path.relative_to(locked).as_posix(), path.read_bytes()
+    path.write_bytes(content + b'{"stage": "score"}\n')
+    assert not lock.changes(locked, known(locked))
+    path.write_bytes(content[: content[:-1].rfind(b"\n") + 1])
+    assert lock.changes(locked, known(locked)) == [lock.Change(name, "changed")]
+    path.write_bytes(b" " + content)
+    assert lock.changes(locked, known(locked)) == [lock.Change(name, "changed")]
+
+
+def test_another_metric_of_a_locked_training_leaves_what_was_locked_as_it_is(
+    tmp_path: Path, genbench
+) -> None:
+    words = ("run", "-m", "drift", "-d", "tiny", "--samples", "20", "--no-references", "-q")
+    assert genbench(*words, "--metrics", "parzen").returncode == 0
+    assert genbench("lock").returncode == 0
+    assert genbench(*words, "--metrics", "parzen,nearness").returncode == 0
+    assert {
+        change.how for change in lock.changes(tmp_path / "results", known(tmp_path / "results"))
+    } == {"new"}
+    verified = json.loads(genbench("verify", "all", "--json").stdout)
+    assert {one["status"] for one in verified["runs"]} == {"holds"}
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"stage"'], ids=["whole", "torn"])
+def test_a_log_is_locked_by_its_whole_lines(torn: bytes, locked: Path, genbench) -> None:
+    path = next(locked.rglob("events.jsonl"))
+    content = path.read_bytes()
+    path.write_bytes(content + torn)
+    assert genbench("lock").returncode == 0
+    path.write_bytes(content + b'{"stage": "score"}\n')
+    assert not lock.changes(locked, known(locked))
+
+
+def test_a_question_without_an_answer_is_not_locked(locked: Path, genbench) -> None:
+    score = next(locked.rglob("result.json")).parent
+    (score / "result.json").unlink()
+    assert genbench("lock").returncode == 0
+    names = {path for path in known(locked).files if f"/{score.name}/" in path}
+    assert not names
+
+
+def test_records_that_change_while_tables_are_rendered_are_rendered_again(
+    locked: Path, monkeypatch: pytest.MonkeyPatch, genbench
+) -> None:
+    path, turns = next(locked.rglob("result.json")), []
+    rendered = tables_locked.rendered
+
+    def while_another_writes(results_dir: Path, *how) -> tuple:
+        found = rendered(results_dir, *how)
+        if not turns:
+            turns.append(1)
+            rewritten(path, value=files.read_json(path)["value"] + 50)
+        return found
+
+    monkeypatch.setattr(tables_locked, "rendered", while_another_writes)
+    assert genbench("lock").returncode == 0
+    monkeypatch.undo()
+    for name, table in known(locked).tables.items():
+        assert tables_locked.check(locked, name, table, parsed).holds
+
+
+def test_a_folder_that_is_written_all_the_time_is_not_locked(
+    locked: Path, monkeypatch: pytest.MonkeyPatch, genbench
+) -> None:
+    path, before = next(locked.rglob("result.json")), (locked / lock.NAME).read_bytes()
+    rendered = tables_locked.rendered
+
+    def while_another_writes(results_dir: Path, *how) -> tuple:
+        found = rendered(results_dir, *how)
+        files.write_bytes(path, path.read_bytes())
+        return found
+
+    monkeypatch.setattr(tables_locked, "rendered", while_another_writes)
+    ended = genbench("lock")
+    assert ended.returncode == 1
+    assert "when that command has ended" in ended.stderr
+    assert (locked / lock.NAME).read_bytes() == before

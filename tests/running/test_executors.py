@@ -1,6 +1,7 @@
 """Every executor gives the same bytes, and a cell leaves the process as it found it."""
 
 import io
+import multiprocessing
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from rich.console import Console
@@ -469,3 +471,39 @@ def test_a_shutdown_that_cancels_kills_at_once_what_is_at_work(
     assert isinstance(busy.exception(), BrokenProcessPool)
     assert waiting.cancelled()
     assert not lives(int(noted.read_text()))
+
+
+def import_for_long(noted: str) -> None:
+    Path(noted).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+class Slow:
+    """An argument that takes long to read, as one does whose module imports much."""
+
+    def __init__(self, noted: str) -> None:
+        self.noted = noted
+
+    def __reduce__(self) -> tuple:
+        return import_for_long, (self.noted,)
+
+
+def submit_and_wait(noted: str) -> None:
+    executors.Spawned(1, threads=1).submit(id, Slow(noted)).result()
+
+
+def test_a_worker_that_still_imports_ends_with_its_killed_parent(tmp_path: Path) -> None:
+    noted = tmp_path / "noted"
+    parent = multiprocessing.get_context("spawn").Process(
+        target=submit_and_wait, args=(str(noted),)
+    )
+    parent.start()
+    while not (noted.exists() and noted.read_text()):
+        time.sleep(0.01)
+    imports = psutil.Process(int(noted.read_text()))
+    parent.kill()
+    parent.join()
+    _, alive = psutil.wait_procs([imports], timeout=30)  # half of what it sleeps
+    for process in alive:
+        process.kill()
+    assert not alive

@@ -5,15 +5,17 @@ import json
 import struct
 import warnings
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from stores import bytes_of, carried_out, copied, planned, rewritten
 
-from genbench.errors import AlteredError, GenbenchError
+from genbench.errors import AlteredError, DataError, GenbenchError
 from genbench.records import files, lock
 from genbench.records.store import Store
+from genbench.samples import arrays
 from genbench.verifying import records, verification
 
 pytestmark = pytest.mark.usefixtures("strangers")
@@ -410,3 +412,54 @@ def test_a_check_writes_nothing(results: Path, genbench) -> None:
     for how in ((), ("--rescore",)):
         genbench("verify", "all", *how)
     assert bytes_of(results) == before
+
+
+# --- no file at all ---
+
+FOLDERS = ["result.json", "run.json", "per_example.npz", "samples.npz", "events.jsonl"]
+FOLDERS += ["weights.safetensors", "provenance.json"]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_in_the_place_of_a_file_is_a_verdict_and_the_others_have_theirs(
+    name: str, score: Path, genbench
+) -> None:
+    path = next(score.parent.parent.rglob(name))
+    path.unlink()
+    path.mkdir()
+    code, found = verdicts(genbench)
+    assert code in (1, 3)
+    assert 0 < [*found.values()].count(verification.HOLDS) < 4
+
+
+@pytest.mark.parametrize("command", [("table", "--robustness"), ("compare", "drift", "walk")])
+@pytest.mark.parametrize("odd", [encrypted, deep])
+def test_a_command_that_reads_a_damaged_archive_ends_in_one_sentence(
+    odd, command: tuple[str, ...], tmp_path: Path, genbench
+) -> None:
+    asked = ("--models", "drift,walk", "--dataset", "ring", "--samples", "20")
+    genbench("run", *asked, "--no-references")
+    for path in (tmp_path / "results").rglob("per_example.npz"):
+        path.write_bytes(odd(path.read_bytes()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        ended = genbench(*command, "-d", "ring")
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("Error: ")
+    assert "per_example.npz is damaged or was edited" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_archive_is_refused_as_samples_too_or_holds_the_same_array(
+    odd, tmp_path: Path
+) -> None:
+    path = tmp_path / "samples.npz"
+    np.savez_compressed(path, samples=np.arange(6.0).reshape(2, 3))
+    path.write_bytes(odd(path.read_bytes()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        with suppress(DataError):
+            opened = arrays.open_array(path)
+            with arrays.readable(path):
+                list(opened.blocks())
