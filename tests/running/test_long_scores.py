@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from stranger.nearness import Nearness
 
 from genbench.protocols import Score
 from genbench.records.run import Run
@@ -12,6 +11,7 @@ from genbench.records.store import Store
 from genbench.running.plan import Question, plan
 from genbench.running.progress import _state
 from genbench.running.runner import Environment, execute
+from stranger.nearness import Nearness
 
 STEPS = 4
 
