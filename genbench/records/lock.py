@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from genbench.errors import AlteredError, UsageError
-from genbench.records import files
+from genbench.records import files, judgements
 from genbench.records.git import git
 from genbench.records.store import KEPT
 
@@ -117,11 +117,10 @@ def records(results_dir: Path) -> list[str]:
 
 
 def _found(results_dir: Path) -> set[str]:
-    return {
-        path.relative_to(results_dir).as_posix()
-        for path in (results_dir / "runs").rglob("*")
-        if path.name in KEPT
-    }
+    """Those of runs, and the judgements of metrics, which the notes of tables quote."""
+    of_runs = (path for path in (results_dir / "runs").rglob("*") if path.name in KEPT)
+    judged = (results_dir / judgements.FOLDER).glob("*.json")
+    return {path.relative_to(results_dir).as_posix() for path in (*of_runs, *judged)}
 
 
 def _kept_by_git(folder: Path) -> set[str] | None:
