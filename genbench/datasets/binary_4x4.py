@@ -28,6 +28,7 @@ class Binary4x4:
     range = (0.0, 1.0)
     levels = 2
     folds = 1
+    repeats = True  # training rows: who copies them cannot be told
 
     def __init__(self, data_dir: Any) -> None:
         self._source = MNIST(Path(data_dir))

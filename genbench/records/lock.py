@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from genbench.errors import AlteredError, StoreError, UsageError
-from genbench.records import files
+from genbench.records import files, judgements
 from genbench.records.git import git
 from genbench.records.store import ANSWERS, EVENTS, KEPT, RUN
 
@@ -130,12 +130,16 @@ def records(results_dir: Path) -> list[str]:
 
 
 def _found(results_dir: Path) -> set[str]:
-    """The records that are complete: of a question without an answer nothing is kept yet."""
+    """The records that are complete, and the judgements that the notes of tables quote.
+
+    Of a question without an answer nothing is kept yet.
+    """
     paths = [path for path in (results_dir / "runs").rglob("*") if path.name in KEPT]
     asked = {path.parent for path in paths if path.name == RUN}
     open_ones = asked - {path.parent for path in paths if path.name in ANSWERS.values()}
     complete = (path for path in paths if path.parent not in open_ones)
-    return {path.relative_to(results_dir).as_posix() for path in complete}
+    judged = (results_dir / judgements.FOLDER).glob("*.json")
+    return {path.relative_to(results_dir).as_posix() for path in (*complete, *judged)}
 
 
 def _kept_by_git(folder: Path) -> set[str] | None:

@@ -48,7 +48,7 @@ def of_mixture(ground: Ground) -> tuple[Family[Ground, Generator], ...]:
     k, side = len(ground.p.weights), ground.world.side
     s = float(ground.p.s2.mean()) ** 0.5
     classes = len(set(ground.world.classes.tolist()))
-    merged = tuple(float(n) for n in (k, k // 2, k // 4, k // 8, 1) if n >= 1)
+    merged = tuple(dict.fromkeys(float(n) for n in (k, k // 2, k // 4, k // 8, 1) if n >= 1))
     rows = tuple(float(k * n) for n in (500, 250, 125, 62, 31))
     shifts = tuple(float(n) for n in range(1, min(5, side // 2) + 1))
     half = tuple(n for n in (1, 2, 3, 5, 8) if n < classes)

@@ -117,6 +117,13 @@ def test_ties_count_half():
     assert (score.value, score.notes["ties"]) == (0.5, 1.0)
 
 
+def test_where_nearly_all_rows_tie_innocent_rows_have_a_half_at_even_counts_alone():
+    states = (normal(1700, 2, 0) > 0).float()  # four states, which all lie on either side
+    x, t, h = states[:500], states[500:1500], states[1500:]
+    assert scored(x, t[:200], h).value == 0.5
+    assert scored(x, t, h).value == pytest.approx((1 / 1000) / (1 / 1000 + 1 / 200))
+
+
 def test_constants_are_warned_of():
     flat, t, h = torch.full((100, 3), 0.5), normal(100, 3, 1), normal(100, 3, 2)
     assert [w.split(" have")[0] for w in scored(t, flat, flat).warnings] == [

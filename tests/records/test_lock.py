@@ -127,6 +127,12 @@ def test_records_that_git_ignores_are_not_locked(tmp_path: Path) -> None:
     assert lock.changes(folder, written) == []
 
 
+def test_judgements_are_locked_and_their_single_sets_are_not(tmp_path: Path) -> None:
+    for name in ("judgement/plane-60.json", "judgement/sets/plane-60/000.0.json"):
+        files.write_json(tmp_path / name, {})
+    assert lock.records(tmp_path) == ["judgement/plane-60.json"]
+
+
 def test_a_lock_that_was_edited_is_refused(locked: Path, genbench) -> None:
     path = locked / lock.NAME
     path.write_text(path.read_text().replace("mnist5k.md", "mnist5k.MD"))

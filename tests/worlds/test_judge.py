@@ -12,6 +12,7 @@ from planted_world import Plane
 
 from genbench.errors import UsageError
 from genbench.figures.ladders import Ladder, Panel, ladders
+from genbench.plugins import registry
 from genbench.plugins.code import Part
 from genbench.records import judgements
 from genbench.records.files import read_json, write_json
@@ -216,6 +217,15 @@ def test_the_train_share_of_every_innocent_rung_is_a_half_and_of_copies_more(
         score = judging.score("rows", metric, given, ("share", r))
         assert score.stderr is not None
         assert copies == (abs(score.value - 0.5) > 3 * score.stderr), scorer.truths.names[r]
+
+
+def test_where_rows_repeat_metrics_that_take_training_rows_are_not_judged(
+    plane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = registry.load("dataset", "plane")
+    monkeypatch.setattr(world, "repeats", True, raising=False)
+    plan = planned(tmp_path, ["mean_gap", "train_share"])
+    assert plan.left_out == {"train_share": asked.REPEATS}
 
 
 # --- grades in tables ---

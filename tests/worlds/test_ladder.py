@@ -17,6 +17,8 @@ from genbench.worlds.bag import iso_kl, mixed_bag
 from genbench.worlds.defects import Ground
 from genbench.worlds.divergences import closed
 from genbench.worlds.families import of_mixture
+from genbench.worlds.judging import asked
+from genbench.worlds.judging.truths import of_rungs
 from genbench.worlds.ladder import DROPPED, ladder
 from genbench.worlds.mixture import moments
 from genbench.worlds.streams import stream
@@ -41,7 +43,7 @@ def test_the_first_rung_is_the_truth_at_no_distance(rungs):
     assert (first.name, first.family) == ("truth", "truth")
     for far in (first.kl, first.reverse_kl, first.jsd, first.tv):
         assert far.stderr is None
-        assert far.value == pytest.approx(0, abs=1e-9)
+        assert far.value == 0  # no rounding: a judgement asks for exactly this
 
 
 def test_every_family_has_five_strengths_but_those_that_cannot(rungs):
@@ -131,6 +133,19 @@ def test_the_mixed_bag_has_21_generators_of_the_prototypes_names(world):
     assert len(bag) == 21
     assert bag[0].name == "truth"
     assert {rung.name for rung in bag if rung.copies} == {"memorise_h=s", "memorise_h=.01"}
+
+
+def test_a_ladder_of_ten_components_can_be_judged(world):
+    ten = world.mixture.only(np.arange(0, 20, 2))
+    few = replace(world, key="ten", mixture=ten, classes=np.arange(10))
+    rungs = ladder(few, points=POINTS)  # an eighth of ten is one, as is the last merger
+    assert asked.check("ten", rungs).names[0] == "truth"
+
+
+def test_rungs_of_an_iso_set_are_ordered_by_no_rounding(world, rungs):
+    found = of_rungs([rungs[0], *iso_kl(world, nats=(0.5,), points=POINTS)])
+    assert not found.members
+    assert len(found.iso[0]) == len(found.names) - 1
 
 
 def test_an_iso_set_is_at_one_distance(world):

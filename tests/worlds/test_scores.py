@@ -119,6 +119,11 @@ def test_pairs_within_their_monte_carlo_error_are_ordered_by_no_divergence() -> 
     assert o[1, 2] == 0
 
 
+def test_exact_divergences_that_differ_by_rounding_alone_are_not_ordered() -> None:
+    o = truths.ordered(np.array([0.0, 25.0, 25.0 * (1 + 1.5e-7), 25.1]), np.zeros(4))
+    assert (o[1, 2], o[0, 1], o[1, 3]) == (0, 1, 1)
+
+
 def test_equal_infinite_divergences_are_not_ordered() -> None:
     o = truths.ordered(np.array([0.0, np.inf, np.inf]), np.zeros(3))
     assert (o[0, 1], o[1, 2]) == (1, 0)

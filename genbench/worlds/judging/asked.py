@@ -26,6 +26,7 @@ from genbench.worlds.truths import MixtureWorld
 
 REVISION = 1  # raised when the rows or the values of a judgement would change
 FOLD = 0
+REPEATS = "nearly every row of this world is also one of its training rows, so none shows copying"
 APART = 10  # truth sets in no rung, for metrics whose best value is that of real rows
 
 
@@ -120,9 +121,12 @@ def judges(
 
 
 def _lack(name: str, settings: Mapping[str, Any], data: Data, sources: Sources) -> str:
+    """Why not; where rows repeat, whatever takes training rows would read ties alone."""
     takes = needs(registry.load("metric", name))
     if not takes.get("samples"):
         return "it scores trained models, and a rung is none"
+    if takes.get("train") and getattr(sources.dataset(data.name), "repeats", False):
+        return REPEATS
     return unmet(Pair(name, settings, data), sources).replace(SAMPLES, "a rung")
 
 

@@ -2,7 +2,7 @@
 
 Four divergences say how far; they disagree, so that each is kept. A pair is ordered by a divergence
 where its two values differ by more than their own errors by Monte Carlo:
-    o_ij = sign(D_j - D_i) where |D_i - D_j| > Z √(e_i² + e_j²), else 0
+    o_ij = sign(D_j - D_i) where |D_i - D_j| > Z √(e_i² + e_j²) + SOLVED max(D_i, D_j), else 0
 +1: rung i is nearer to the truth than j.
 """
 
@@ -20,6 +20,7 @@ from genbench.worlds.ladder import Rung
 DIVERGENCES = ("kl", "reverse_kl", "jsd", "tv")
 KL, TV = 0, 3  # their places
 Z = 1.96
+SOLVED = 1e-6  # relative error of an exact divergence: of a root, or a term left out
 ISO = 1e-4  # relative difference up to which two exact divergences are the same
 
 
@@ -86,6 +87,8 @@ def ordered(value: np.ndarray, stderr: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         apart = value[None, :] - value[:, None]
     noise = Z * np.hypot(stderr[None, :], stderr[:, None])
+    size = np.where(np.isfinite(value), np.abs(value), 0.0)
+    noise += SOLVED * np.maximum(size[None, :], size[:, None])
     return np.where(np.abs(apart) > noise, np.sign(np.nan_to_num(apart)), 0).astype(np.int8)
 
 
