@@ -30,8 +30,9 @@ from genbench.worlds.truths import CHUNK, MixtureWorld
 
 MEASURED = 3  # raised whenever divergences change
 # Rows of the truth and of each rung that divergences are measured on. Standard errors are 3 % of
-# KL(p || q) at most and .008 of JSD and TV, a quarter of KL(q || p) for a copied share of .01; pairs
-# within them are ties to a judgement. One CPU minute for the small world of digits, two for 80 parts.
+# KL(p || q) at most and .008 of JSD and TV, and 26 % of KL(q || p) for copies of a share of .01;
+# what lies within them is tied to a judgement. It takes one CPU minute for the small world of
+# digits, and two where there are 80 components.
 POINTS = (4_000, 2_000)
 DROPPED = (1, 9, 8, 7, 6, 5, 4, 3, 2)  # classes in the order in which they are dropped
 _TRUTH, _RUNG = 3, 5  # the streams of those rows
