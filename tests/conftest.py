@@ -22,6 +22,7 @@ from plugin import Plugin, fresh
 
 from genbench import cli
 from genbench.running import executors
+from genbench.worlds import kept
 
 collect_ignore = ["stranger"]  # installed by a fixture, not collected
 
@@ -121,6 +122,15 @@ class Ended:
     returncode: int
     stdout: str
     stderr: str
+
+
+@pytest.fixture(autouse=True, scope="session")
+def worlds_of_this_session(tmp_path_factory: pytest.TempPathFactory):
+    """Keeps what tests compute of worlds out of the user's cache."""
+    folder: Path = tmp_path_factory.mktemp("worlds")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(kept, "folder", lambda: folder)
+        yield folder
 
 
 NOTES = {"GENBENCH_NOTES": "full"}  # what most tests of commands look at

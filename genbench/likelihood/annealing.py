@@ -107,17 +107,6 @@ def last(annealings: Iterable[Annealing]) -> Annealing:
     return ends[0]
 
 
-def stepping(
-    log_ratio: Callable[[State, float, float], Tensor], transition: Callable[[State, float], State]
-) -> Step:
-    """The step of a log ratio (x, β_{t-1}, β_t) -> (n,) and a transition (x, β_t) -> x."""
-
-    def step(x: State, before: float, beta: float) -> tuple[Tensor, State]:
-        return log_ratio(x, before, beta), transition(x, beta)
-
-    return step
-
-
 def piecewise(*pieces: tuple[float, int]) -> tuple[float, ...]:
     """Betas from 0: for each piece (up to β, in so many equal steps).
 

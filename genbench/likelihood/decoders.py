@@ -37,7 +37,7 @@ def schedule(T: int) -> list[float]:
     """β_0 = 0 to β_(T-1) = 1 of T distributions; raises ValueError for fewer than 2.
 
     >>> [round(beta, 4) for beta in schedule(5)]
-    [0.0, 0.1052, 0.5, 0.8948, 1.0]
+    [0.0, 0.105, 0.5, 0.895, 1.0]
     """
     if T < 2:
         raise ValueError(f"annealing takes at least 2 distributions, got {T}")

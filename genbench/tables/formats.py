@@ -51,19 +51,19 @@ def _one_line(text: str) -> str:
     return "".join(c for c in " ".join(text.split()).translate(_INVISIBLE) if c.isprintable())
 
 
-_TAG = re.compile("<(?!=)")  # where one could open
+_TAG = re.compile("[<>](?!=)")  # where one could open or end
 
 
 def escape_markdown(text: str) -> str:
     r"""Text that a cell of Markdown's table prints as it stands; `<=` and `>=` open no tag.
 
     >>> escape_markdown("<= 1 *"), escape_markdown("<b>")
-    ('<= 1 \\*', '\\<b>')
+    ('<= 1 \\*', '\\<b\\>')
     """
     text = _one_line(text)
     for special in "\\`*|!":
         text = text.replace(special, f"\\{special}")
-    return _TAG.sub(r"\<", text).replace("](", "]\\(")
+    return _TAG.sub(r"\\\g<0>", text).replace("](", "]\\(")
 
 
 def _note(text: str) -> str:

@@ -73,7 +73,7 @@ def test_the_masses_of_all_rows_sum_to_one():
 
 
 def test_a_machine_above_25_units_is_unmet_with_the_reason():
-    with pytest.raises(Unmet, match=r"26 units, and a sum over states takes at most 25: ais"):
+    with pytest.raises(Unmet, match=r"26 units, and a sum over states takes at most 25: annealing"):
         LogLikelihood()(Machine(small((30, 26), 0)), torch.zeros(2, 30))
 
 

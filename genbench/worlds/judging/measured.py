@@ -126,7 +126,7 @@ def spreading(kl: Sequence[float], copies: Sequence[bool], wanted: int = 3) -> l
     """Which rungs get SETS sets beside the truth: innocent ones, evenly by the rank of their KL.
 
     >>> spreading([0.0, 5.0, 1.0, 9.0, 3.0, 7.0], [False] * 6)
-    [4, 1, 5]
+    [4, 1, 3]
     """
     innocent = [r for r in range(1, len(kl)) if not copies[r] and np.isfinite(kl[r])]
     order = sorted(innocent, key=lambda r: (kl[r], r))

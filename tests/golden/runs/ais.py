@@ -75,11 +75,8 @@ def of_machines() -> Given:
     return {"scores": [n for score in scores for n in (score.value, score.bound)]}
 
 
-def _counted(x: State, before: float, beta: float) -> Tensor:
-    return (beta - before) * x["x"].double()
-
-
-COUNTING = annealing.stepping(_counted, lambda x, beta: {"x": x["x"] + beta})
+def _counting(x: State, before: float, beta: float) -> tuple[Tensor, State]:
+    return (beta - before) * x["x"].double(), {"x": x["x"] + beta}
 
 
 def parts_of_machines() -> Given:
@@ -87,7 +84,7 @@ def parts_of_machines() -> Given:
     machine, bits = Machine(False).boltzmann(), cloud(4, 2).round()
     broken = Boltzmann(machine.weights, machine.biases[::-1])
     wide = Boltzmann((torch.zeros(26, 26),), (torch.zeros(26), torch.zeros(26)))
-    (*_, end) = annealing.anneal({"x": bits[:, 0]}, COUNTING, (0.0, 1.0), ("a",))
+    (*_, end) = annealing.anneal({"x": bits[:, 0]}, _counting, (0.0, 1.0), ("a",))
     watched: list[str] = []
     annealer = Annealer((0.0, 1.0), chains=4, watch=lambda stage, _: watched.append(stage))
     along = gibbs_path.path(machine, boltzmann.base_biases(bits))
@@ -96,8 +93,8 @@ def parts_of_machines() -> Given:
     calls = [
         lambda: boltzmann.check_binary(cloud(2, 1)),
         lambda: enumeration.log_partition(broken),
-        lambda: [*annealing.anneal({"x": bits[:, 0]}, COUNTING, (0.0,), ("a",))],
-        lambda: [*annealing.anneal(end, COUNTING, (0.0, 0.5, 1.0), ("a",))],
+        lambda: [*annealing.anneal({"x": bits[:, 0]}, _counting, (0.0,), ("a",))],
+        lambda: [*annealing.anneal(end, _counting, (0.0, 0.5, 1.0), ("a",))],
         lambda: annealing.last([]),
         lambda: enumeration.log_partition(wide),
     ]
