@@ -94,7 +94,7 @@ def _made(
     """Each page, printed and written as soon as it is made; at last all of them as one file."""
     from genbench import figures
     from genbench.records import files
-    from genbench.theory import pages
+    from genbench.theory import kept, pages
 
     texts = []
     for name in names:
@@ -111,6 +111,10 @@ def _made(
             path = place / f"{page.name}.gif"
             files.write_bytes(path, figures.animated(page.film))
             written.append((path.name, f"{page.title}, as a film: {page.film[-1].alt}"))
+        sentences, shown = [*page.said, *_reached(page, preset)], _frame(page)
+        table = [*map(str, shown.columns)], shown.astype(str).values.tolist()
+        about = kept.KeptPage(NAMES.index(name), page.title, sentences, *table, written)
+        kept.put(place, name, about)
         texts.append(_text(page, written, preset))
         echo(texts[-1])
         yield page

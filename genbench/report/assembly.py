@@ -10,7 +10,7 @@ from genbench.defaults import DEFAULTS
 from genbench.protocols import better
 from genbench.records.run import Result
 from genbench.records.store import Store
-from genbench.report import cell, page, scores, sections
+from genbench.report import cell, page, scores, sections, theories
 from genbench.tables import contents
 from genbench.tables.speed import Layout
 from genbench.words import several
@@ -35,8 +35,11 @@ def report(
         version=version,
         compared=_compared(results),
         tables=[scores.table(title, cells, store, layout) for title, cells in found],
-        sections=looked_at,
-        figures=[one for one in figures if isinstance(one, page.Figure)],
+        sections=[*looked_at, *theories.sections(folders)],
+        figures=[
+            *(one for one in figures if isinstance(one, page.Figure)),
+            *theories.figures(folders),
+        ],
         records=[cell.record(one, layout.records) for _, cells in found for one in cells],
         absent=[*not_looked_at, *(one for one in figures if isinstance(one, page.Absent))],
     )

@@ -26,14 +26,15 @@ def made_of(
 ) -> str:
     """sha256, in hex, of all that a page is made from.
 
-    Every file of the results, of what they hang on and of the audits; the sources of all that is
-    registered; the versions of what draws; which data files there are. No place, no time.
+    Every file of the results, of what they hang on, of the audits and of the theory; the sources of
+    all that is registered; the versions of what draws; which data files there are. No place, no
+    time.
     """
     kept = {_named(path, folder): _sha256(path) for folder, path in _records(results, store)}
     kept |= {
         _named(path, folder): _sha256(path)
         for folder in folders
-        for path in sorted((folder / "audit").glob("*.json"))
+        for path in (*(folder / "audit").glob("*.json"), *(folder / "theory").glob("*.*"))
     }
     there = [
         (path.relative_to(data_dir).as_posix(), path.stat().st_size)
