@@ -18,7 +18,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: threads wou
 import pytest
 import torch
 import warm
-from plugin import Plugin, fresh
+from plugin import Plugin, fresh, unload
 
 from genbench import cli
 from genbench.running import executors
@@ -91,6 +91,7 @@ def strangers(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Plugin]]:
     """A new plug-in: `plugged({"toy.py": ...}, "toy:Toy")` registers the model toy."""
+    tops: set[str] = set()
 
     def new(
         files: dict[str, str | bytes],
@@ -104,6 +105,7 @@ def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         folder = tmp_path / site
         made = Plugin(folder, name, recorded=recorded)
         made.write(files)
+        tops.update(Path(name).parts[0].removesuffix(".py") for name in files)
         for kind, entries in (kinds or {"model": {"toy": value}}).items():
             for called, where in entries.items():
                 made.register(kind, called, where)
@@ -112,7 +114,7 @@ def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         return made
 
     yield new
-    fresh()
+    unload(*tops)  # else a later plug-in of such names is not found
 
 
 @dataclass
