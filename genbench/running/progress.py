@@ -95,9 +95,7 @@ class Watch:
 
 
 def _worth_a_line(event: dict) -> bool:
-    """Every stage, about ten epochs of a training, and the beginning of a long score's jobs."""
-    if "step" in event:
-        return event["seconds_left"] == 0 or event["step"] == event["steps"]
+    """Every stage, about ten epochs of a training, and what a long score logs of itself."""
     return "epoch" not in event or event["epoch"] % max(1, event["of"] // 10) == 0
 
 

@@ -117,15 +117,18 @@ class Work:
 
     def _resume(self, run: Run, metric: Any) -> None:
         """Gives a metric what a stopped score had come to, and keeps what it comes to now."""
-        store, paces = self.bench.store, dict[str, Pace]()
-        kept = {} if self._fits_again else store.scoring(run)
+        store, paces, tenths = self.bench.store, dict[str, Pace](), dict[str, int]()
+        kept = {} if self._draws_again else store.scoring(run)
         metric.kept = {name: torch.from_numpy(array) for name, array in kept.items()}
 
         def told(state: Mapping[str, torch.Tensor], job: str, step: int, steps: int) -> None:
             store.put_scoring(run, {name: each.cpu().numpy() for name, each in state.items()})
             left = paces.setdefault(job, Pace(step)).left(step, steps)
-            about = {"job": job, "step": step, "steps": steps, "seconds_left": left}
-            store.log(run, {"stage": "score", "metric": run.metric, **about})
+            tenth = 10 * step // max(1, steps)
+            if tenths.get(job) != tenth:  # a line in a log, ten times at most
+                tenths[job] = tenth
+                about = {"job": job, "step": step, "steps": steps, "seconds_left": left}
+                store.log(run, {"stage": "score", "metric": run.metric, **about})
 
         metric.told = told
 

@@ -44,9 +44,9 @@ def made(monkeypatch: pytest.MonkeyPatch, strangers: Path) -> list[int]:
     return made
 
 
-def score(folder: Path) -> tuple[Run, Store]:
+def score(folder: Path, rerun: bool = False) -> tuple[Run, Store]:
     run, *_ = plan(Question(["drift"], ["tiny"], ["nearness"], samples=50), folder)
-    environment = Environment(folder, folder, "cpu")
+    environment = Environment(folder, folder, "cpu", rerun)
     execute([run], environment)
     return run, environment.store
 
@@ -65,6 +65,17 @@ def test_a_stopped_score_goes_on_and_ends_in_the_same_number(
     run, store = score(tmp_path / "stopped")
     assert made == [2, 3]
     assert store.result(run) == whole
+
+
+def test_a_score_that_is_made_again_begins_anew(
+    made: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(nearness(), "stop_at", 2)
+        score(tmp_path)
+    made.clear()
+    score(tmp_path, rerun=True)
+    assert made == [0, 1, 2, 3]
 
 
 def test_what_a_score_had_come_to_is_gone_when_it_is_done(made: list[int], tmp_path: Path) -> None:
