@@ -68,7 +68,10 @@ def test_a_step_that_adapts_meets_its_acceptance() -> None:
 
 def test_a_path_that_leaves_the_numbers_is_not_taken() -> None:
     point = hmc.at(torch.zeros(3, 1), lambda t: (t.double().sum(dim=1), torch.ones_like(t)))
-    lost = lambda t: (t.double().sum(dim=1) * math.nan, t * math.nan)  # noqa: E731
+
+    def lost(t):
+        return t.double().sum(dim=1) * math.nan, t * math.nan
+
     after, chance = hmc.transition(point, torch.full((3,), 0.1), 1.0, lost)
     assert torch.equal(after.t, point.t)
     assert chance.tolist() == [0, 0, 0]
