@@ -140,6 +140,10 @@ STATES = {
     "top_100": (0.74189, 0.11772, 0.04002, 0.11165),
 }
 
+# Five digits were printed of them. One is two units of the last digit off (.405191 here, by a sum
+# over all states), and nobody knows why.
+OFF = {"class_independent_1": 1.2e-5}
+
 
 @pytest.mark.data
 def test_the_divergences_of_states_are_those_measured_before():
@@ -147,7 +151,7 @@ def test_the_divergences_of_states_are_those_measured_before():
     for name, expected in STATES.items():
         rung = rungs[name]
         four = (rung.kl, rung.reverse_kl, rung.jsd, rung.tv)
-        assert [far.value for far in four] == pytest.approx(expected, abs=1.5e-5), name
+        assert [far.value for far in four] == pytest.approx(expected, abs=OFF.get(name, 6e-6)), name
 
 
 @pytest.mark.data
