@@ -30,6 +30,7 @@ from genbench.protocols import (
 from genbench.records.files import sha256_of_arrays
 from genbench.records.pages import Pages
 from genbench.samples import pixels
+from genbench.samples.doubting import doubts, spread_evenly
 from genbench.samples.pixels import Deferred, as_scored, as_stored, digests, levels_of
 from genbench.seeding import seeded
 from genbench.timing import Clock, timed
@@ -204,11 +205,12 @@ def metric_with(name: str, settings: Mapping[str, Any]) -> Any:
 def counted(rows: np.ndarray, dataset: Dataset, splits: Callable[[int], Split]) -> Counted:
     """What can be counted of samples, kept as `rows` (m, d), on the folds of a dataset."""
     own, copies, odd = digests(rows), [], dict[str, None]()
+    some = spread_evenly(rows, dataset)
     for fold in range(dataset.folds):
         split = splits(fold)
         train = set(digests(as_stored(split.train, dataset)))
         copies.append(sum(row in train for row in own) / len(own))
-        odd |= dict.fromkeys(doubts(as_given_part(rows, dataset), split.test))
+        odd |= dict.fromkeys(doubts(some, split.test))
     return Counted(len(set(own)), copies, [*odd])
 
 
@@ -263,35 +265,6 @@ def judge(
         doubts=counts.doubts,
         bound=bound_of_mean(fold.bound for fold in folds),
     )
-
-
-LOOKED_AT = 2000  # samples, spread evenly, whose values are compared with test rows'
-NARROW = 0.05  # of the data's standard deviation
-
-
-def as_given_part(rows: np.ndarray, dataset: Dataset) -> Tensor:
-    """Some kept rows (m, d), spread evenly, as a metric is given them."""
-    some = np.ascontiguousarray(rows[:: max(1, len(rows) // LOOKED_AT)])
-    return as_scored(torch.from_numpy(some), levels_of(dataset))
-
-
-def doubts(samples: Tensor, test: Tensor) -> list[str]:
-    """What of the values of samples (m, d) makes one ask whether they are what was meant.
-
-    >>> doubts(torch.zeros(3, 4), torch.rand(5, 4))
-    ['all samples are one and the same: every value is 0']
-    """
-    low, high = float(samples.min()), float(samples.max())
-    if low == high:
-        return [f"all samples are one and the same: every value is {low:g}"]
-    if bool((samples == samples[0]).all()):
-        return ["all samples are one and the same row"]
-    ours, theirs = float(samples.double().std()), float(test.double().std())
-    if ours >= NARROW * theirs:
-        return []
-    twice = "; were they divided by 255 twice?" if high <= 1.5 * float(test.max()) / 255 else ""
-    spread = f"a standard deviation of {ours:.2g}, test rows one of {theirs:.2g}"
-    return [f"the samples' values lie in [{low:.2g}, {high:.2g}] and have {spread}{twice}"]
 
 
 def fold_score(fold: int, score: Score) -> FoldScore:

@@ -25,7 +25,7 @@ from genbench.metrics import prdc
 from genbench.metrics.parzen import blocks
 from genbench.plugins import registry
 from genbench.protocols import Split, needs
-from genbench.samples import arrays, judging, pixels, reading
+from genbench.samples import arrays, doubting, judging, pixels, reading
 
 GREY = SimpleNamespace(shape=(1, 4, 4), range=(0.0, 1.0), levels=256, folds=1)
 COLOUR = SimpleNamespace(shape=(3, 2, 4), range=(0.0, 1.0), levels=256, folds=1)
@@ -607,9 +607,9 @@ TEST_ROWS = torch.linspace(0, 1, 160).reshape(10, 16)
     ],
 )
 def test_samples_that_hardly_vary_are_doubted(samples: torch.Tensor, says: str) -> None:
-    assert says in judging.doubts(samples, TEST_ROWS)[0]
+    assert says in doubting.doubts(samples, TEST_ROWS)[0]
 
 
 def test_samples_that_vary_as_the_data_do_are_not_doubted() -> None:
-    assert judging.doubts(TEST_ROWS.flip(0), TEST_ROWS) == []
-    assert judging.doubts(TEST_ROWS * 0.2, TEST_ROWS) == []
+    assert doubting.doubts(TEST_ROWS.flip(0), TEST_ROWS) == []
+    assert doubting.doubts(TEST_ROWS * 0.2, TEST_ROWS) == []
