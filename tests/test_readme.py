@@ -143,6 +143,32 @@ def heads() -> dict[str, list[str]]:
     return found
 
 
+def cells(table: str) -> list[list[str]]:
+    """The texts of a pipe table, row by row, its head first."""
+    rows = [line.strip("|").split("|") for line in table.splitlines()]
+    return [[text.strip() for text in row] for row in (rows[0], *rows[2:])]
+
+
+def by_metric(tables: list[str]) -> dict[tuple[str, str], str]:
+    """(model, metric) -> what a cell of MNIST's tables shows."""
+    return {
+        (row[0], head.removeprefix("mnist, ")): text
+        for table in tables
+        for heads, *rows in [cells(table)]
+        for row in rows
+        for head, text in zip(heads, row, strict=True)
+    }
+
+
+@pytest.mark.parametrize("page", [PAGES[0], DOCS / "yardsticks.md"], ids=lambda page: page.name)
+def test_a_choice_of_metrics_that_readme_or_docs_show_of_mnist_is_as_committed(page: Path) -> None:
+    committed = by_metric(pipe_tables((ROOT / "results" / "tables" / "mnist.md").read_text()))
+    (table,) = [t for t in pipe_tables(page.read_text()) if "train_share | coverage" in t]
+    (_, *metrics), *rows = cells(table)
+    for model, *texts in rows:
+        assert [committed[model, metric] for metric in metrics] == texts, model
+
+
 def test_a_table_of_results_that_readme_or_docs_show_is_a_committed_one() -> None:
     committed = heads()
     shown = [table for page in PAGES for table in pipe_tables(page.read_text())]
