@@ -152,13 +152,16 @@ class AIS:
         rows = spaced(test, self.rows)
         bounds = boltzmann.bounds(model.boltzmann(), rows, boltzmann.base_biases(train))
         below = {"lower bound (>=, RAISE)": mean_and_error(bounds.lower)}
+        if bounds.refused:
+            raise Unmet(
+                f"{bounds.refused}; the lower bound is {bounds.lower.mean().item():.2f} nats"
+            )
         values = bounds.upper.double()
         scored = Rows(rows, rows[:0], len(test), "binary")
         return Score(
             values.mean().item(),
             values.std().item() / len(values) ** 0.5,
             _scored.single(values, scored),
-            warnings=[bounds.refused] if bounds.refused else [],
             notes={**bounds.notes, **below, "rows": {"scored": len(rows), "test": len(test)}},
             over=_scored.over(scored),
             bound=bounds.sign,

@@ -1,6 +1,7 @@
 """The metrics that bound a model's log p: elbo, iwae, ais; what they score, and what they say."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -127,6 +128,17 @@ def test_of_a_boltzmann_machine_it_is_a_bound_from_above_with_one_from_below_bes
     assert score.bound == "<="
     assert abs(score.value - exact) < 0.5
     assert score.notes["lower bound (>=, RAISE)"]["mean"] < score.value + 0.5
+
+
+def test_an_estimate_that_the_detector_refuses_leaves_the_cell_empty_with_both_numbers(
+    monkeypatch,
+) -> None:
+    bits = torch.eye(4)
+    quick = bounds(Machine().boltzmann(), bits, bits.mean(dim=0), Annealer((0.0, 1.0), burn_in=2))
+    doubted = replace(quick, refused="a run backwards puts log Z a nat higher")
+    monkeypatch.setattr("genbench.metrics.ais.boltzmann.bounds", lambda *_: doubted)
+    with pytest.raises(Unmet, match=r"a nat higher; the lower bound is -\d+\.\d\d nats"):
+        scored(AIS(rows=4), Machine(), test=bits, valid=bits, train=bits)
 
 
 def test_a_boltzmann_machine_leaves_the_cell_of_greys_empty() -> None:
