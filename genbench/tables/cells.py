@@ -123,17 +123,25 @@ def cells(
     """
     results = list(results)
     column = columns.naming(results)
-    newest = {(label(r), column(r)) for r in results if is_current(r) and not older(r)}
+    stands = [(is_current(result), tuple(older(result))) for result in results]  # each asked once
+    newest = {
+        (label(r), column(r))
+        for r, (current, revisions) in zip(results, stands, strict=True)
+        if current and not revisions
+    }
     rows: dict[tuple[str, Column], list[Result]] = {}
+    revised: dict[tuple[str, Column], list[Sequence[str]]] = {}
     stale = set()
-    for result in results:
-        current = is_current(result)
-        beside = bool(older(result)) and (label(result), column(result)) in newest
+    for result, (current, revisions) in zip(results, stands, strict=True):
+        beside = bool(revisions) and (label(result), column(result)) in newest
         key = (label(result, stale=not current, revision=beside), column(result))
         rows.setdefault(key, []).append(result)
+        revised.setdefault(key, []).append(revisions)
         stale |= set() if current else {key}
-    found = [_cell(*key, same, key in stale) for key, same in rows.items()]
-    found = [replace(cell, older=_distinct(map(older, cell.results))) for cell in found]
+    found = [
+        replace(_cell(*key, same, key in stale), older=_distinct(revised[key]))
+        for key, same in rows.items()
+    ]
     return [_beside_published(cell, protocols) for cell in found]
 
 

@@ -6,12 +6,12 @@ it lies where one more of our seeds would be expected, whether ours are higher o
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files as package_files
 from statistics import fmean, stdev
-
-import pandas as pd
 
 from genbench.comparing.estimates import prediction_interval
 from genbench.records.run import Result
@@ -92,9 +92,14 @@ def _one_sided(difference: float, bound: str, unit: str) -> tuple[str, str]:
     return "not ordered", f"ours is a bound, {bound} the value, which leaves either side open"
 
 
-def values() -> pd.DataFrame:
-    """Values from the literature, each with its source and as much of its protocol as that says."""
-    return pd.read_csv(str(package_files("genbench.tables") / "published.csv"), dtype=str)
+@cache
+def values() -> tuple[Mapping[str, str], ...]:
+    """Values from the literature, each with its source and as much of its protocol as that says.
+
+    What a source does not say is empty.
+    """
+    with (package_files("genbench.tables") / "published.csv").open(encoding="utf-8") as file:
+        return tuple(csv.DictReader(file))
 
 
 def beside(results: Sequence[Result]) -> Published | None:
@@ -104,17 +109,19 @@ def beside(results: Sequence[Result]) -> Published | None:
         return None
     if first.run.draws and not any(result.kind == "mean" for result in results):
         return None
-    table = values()
-    same = (table.model == first.model) & (table.dataset == first.dataset)
-    by_metric = table[table.metric == first.metric].dropna(axis="columns", how="all")
-    found = by_metric.loc[same.loc[by_metric.index]]
-    if found.empty:
+    by_metric = [row for row in values() if row["metric"] == first.metric]
+    row = next((r for r in by_metric if _of(r) == (first.model, first.dataset)), None)
+    if row is None:
         return None
-    asked = [name for name in by_metric.columns if name not in _VALUE]
-    row = found.iloc[0].dropna().to_dict()
-    fields = {name: row[name] for name in asked if name in row}
+    stated = [name for name in row if any(each[name] for each in by_metric)]
+    asked = [name for name in stated if name not in _VALUE]
+    fields = {name: row[name] for name in asked if row[name]}
     value, stderr = float(row["value"]), float(row["stderr"])
     return Published(value, stderr, row["unit"], row["source"], fields, asked)
+
+
+def _of(row: Mapping[str, str]) -> tuple[str, str]:
+    return row["model"], row["dataset"]
 
 
 def belongs(paper: Published, protocol: Protocol) -> bool:
