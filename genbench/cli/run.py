@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from genbench.records.run import Run
+    from genbench.records.store import Store
     from genbench.running.cost import Cost
     from genbench.running.runner import Environment
     from genbench.tables.texts import Options
@@ -132,41 +133,61 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Train, sample, score, and print the table. The same command again resumes."""
-    from genbench.front import plan
-    from genbench.running.runner import Environment, choose_device
+    from genbench.records import planned
+    from genbench.records.stores import Stores
     from genbench.tables.texts import NOTES, Options
 
-    choose_device(device)
     parsing.one_of(NOTES, notes, "--notes")
     shown = Options(columns=parsing.columns(columns), quiet=quiet, width=width(), notes=notes)
     folder, (own, *beside) = parsing.data_folder(data_dir), parsing.folders(results_dir)
-    with redirect_stdout(sys.stderr):  # what a stranger's dataset prints is no table
-        runs = plan(
-            parsing.split(models or model_file or MODELS, "--models"),
-            parsing.split(dataset, "--dataset"),
-            parsing.split(metrics, "--metrics"),
-            seeds=parsing.whole_numbers(seeds),
-            samples=samples,
-            sample_sets=sample_sets,
-            preset=preset,
-            references=() if no_references else DEFAULTS.references,
-            settings=parsing.settings(settings),
-            epochs=epochs,
-            minutes=parsing.positive(minutes),
-            data_dir=folder,
-        )
-    if not quiet:
-        for line in _full_recipes(runs, preset):
-            say(new_console(), line)
+    question = {
+        "models": parsing.split(models or model_file or MODELS, "--models"),
+        "datasets": parsing.split(dataset, "--dataset"),
+        "metrics": parsing.split(metrics, "--metrics"),
+        "seeds": parsing.whole_numbers(seeds),
+        "samples": samples,
+        "sample_sets": sample_sets,
+        "preset": preset,
+        "references": () if no_references else DEFAULTS.references,
+        "settings": parsing.settings(settings),
+        "epochs": epochs,
+        "minutes": parsing.positive(minutes),
+    }
+    plain = device == "auto" and not (rerun or dry_run or model_file)
+    asked, store = planned.asked_of(question, folder) if plain else "", Stores([own, *beside])
+    runs = planned.remembered(own, asked)
+    if runs is not None and all(run in store for run in runs):
+        _print_full_recipes(runs, preset, quiet)
+        _show(runs, [], store, shown, verbose, as_json)
+        return
+    from genbench.running.runner import Environment  # torch comes with it
+
+    runs = _planned(question, folder, device)
+    _print_full_recipes(runs, preset, quiet)
     at_a_time = _at_a_time(workers, shown)
     environment = Environment(own, folder, device, rerun, at_a_time, None, tuple(beside), grids)
-    whole = (
-        _print_costs(runs, environment)
-        if dry_run
-        else _carried_out(runs, environment, threads, shown, verbose, as_json)
-    )
+    if dry_run:
+        whole = _print_costs(runs, environment)
+    else:
+        whole = _carried_out(runs, environment, threads, shown, verbose, as_json)
+        with suppress(StoreError):  # the folder may be read-only
+            planned.remember(own, asked if whole else "", runs)
     if not whole:
         raise typer.Exit(1)
+
+
+def _planned(question: Mapping[str, Any], folder: Path, device: str) -> list[Run]:
+    from genbench.front import plan
+    from genbench.running.runner import choose_device
+
+    choose_device(device)
+    with redirect_stdout(sys.stderr):  # what a stranger's dataset prints is no table
+        return plan(**question, data_dir=folder)
+
+
+def _print_full_recipes(runs: Sequence[Run], preset: str, quiet: bool) -> None:
+    for line in [] if quiet else _full_recipes(runs, preset):
+        say(new_console(), line)
 
 
 def _full_recipes(runs: Sequence[Run], preset: str) -> list[str]:
@@ -200,7 +221,6 @@ def _carried_out(
 ) -> bool:
     """Does what the store does not hold and prints the table; returns whether all runs are done."""
     from genbench.running.plan import pending
-    from genbench.tables import chosen, texts
 
     store, console = environment.store, new_console()
     todo = pending(runs, store, environment.rerun)
@@ -208,6 +228,21 @@ def _carried_out(
         store.prepare()
         each = max(1, parsing.cores() // (environment.workers or 1))  # never by what is left to do
         work(todo, environment, threads or each, console, shown.quiet)
+    return _show(runs, todo, store, shown, verbose, as_json)
+
+
+def _show(
+    runs: Sequence[Run],
+    todo: Sequence[Run],
+    store: Store,
+    shown: Options,
+    verbose: bool,
+    as_json: bool,
+) -> bool:
+    """Prints what became of what was to be done, and the table; returns whether all is done."""
+    from genbench.tables import chosen, texts
+
+    console = new_console()
     results = [result for result in map(store.result, runs) if result]
     keys = [run.score_key for run in runs]
     if store.last() != keys:
@@ -220,18 +255,19 @@ def _carried_out(
         edited = chosen.edited_since(results, store)
         if edited:
             say(console, f"note: {edited}")
-        for line in _beside(runs, environment):
+        for line in _beside(runs, store):
             say(console, line)
         say(console, f"everything is in {shortened(store.runs)}")
     return is_complete(results, runs)
 
 
-def _beside(runs: Sequence[Run], environment: Environment) -> list[str]:
+def _beside(runs: Sequence[Run], store: Store) -> list[str]:
     """Which rows of other folders there are to compare these with."""
     from genbench.records.stores import Stores
 
     own, found = {run.model for run in runs}, []
-    known = list(Stores(environment.beside)) if environment.beside else []
+    _, *others = store.places
+    known = list(Stores(others)) if others else []
     for dataset in dict.fromkeys(run.data.name for run in runs):
         others = {r.model for r in known if r.dataset == dataset and r.model not in own}
         if others:

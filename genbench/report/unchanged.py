@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from genbench.plugins import imports, registry
+from genbench.plugins import installed
 from genbench.records.files import sha256_of_json
 from genbench.records.run import Result
 from genbench.records.store import Store
@@ -30,9 +29,11 @@ def made_of(
     all that is registered; the versions of what draws; which data files there are. No place, no
     time.
     """
-    kept = {_named(path, folder): _sha256(path) for folder, path in _records(results, store)}
+    kept = {
+        _named(path, folder): installed.sha256(path) for folder, path in _records(results, store)
+    }
     kept |= {
-        _named(path, folder): _sha256(path)
+        _named(path, folder): installed.sha256(path)
         for folder in folders
         for path in (*(folder / "audit").glob("*.json"), *(folder / "theory").glob("*.*"))
     }
@@ -43,7 +44,7 @@ def made_of(
     ]
     versions = {name: version(name) for name in PACKAGES}
     keys = [result.key for result in results]
-    return sha256_of_json([keys, kept, dict(_sources()), versions, there, figures])
+    return sha256_of_json([keys, kept, installed.sources(), versions, there, figures])
 
 
 def is_made_of(page: Path, wanted: str) -> bool:
@@ -65,22 +66,5 @@ def _records(results: Sequence[Result], store: Store) -> Iterator[tuple[Path, Pa
                     yield folder, path
 
 
-def _sources() -> Iterator[tuple[str, str]]:
-    """Every source of what is registered, by its place in its package."""
-    for top in sorted(registry.tops()):
-        if imports.spec(top) is None or not imports.has_file(top):
-            continue
-        home = imports.source(top)
-        own = home.parent.rglob("*") if home.name == "__init__.py" else home.parent.glob(f"{top}.*")
-        for path in sorted(own):
-            if path.is_file() and path.suffix not in (".pyc", ".pyo"):
-                yield f"{top}: {path.relative_to(home.parent).as_posix()}", _sha256(path)
-
-
 def _named(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

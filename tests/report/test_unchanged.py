@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from genbench.plugins import installed
 from genbench.records import files
 from genbench.report import unchanged
 
@@ -53,9 +54,9 @@ def test_another_file_behind_it_makes_it_again(name: str, genbench, monkeypatch)
         monkeypatch.setattr("genbench.report.sections.sections", lambda *_: ([], []))
     else:
         path = next(Path("results").rglob(name))
-        told = unchanged._sha256
+        told = installed.sha256
         monkeypatch.setattr(
-            unchanged, "_sha256", lambda one: "other" if one.name == path.name else told(one)
+            installed, "sha256", lambda one: "other" if one.name == path.name else told(one)
         )
     assert made_again(genbench)
 
@@ -79,7 +80,7 @@ def test_another_source_of_ours_or_a_strangers_makes_it_again(genbench, plugged)
     assert not made_again(genbench)
     toy.write({"toy.toml": "[default]\nrate = 1\n"})
     assert made_again(genbench)
-    assert any(name.startswith("genbench: report/page.html") for name, _ in unchanged._sources())
+    assert any(name.startswith("genbench: report/page.html") for name in installed.sources())
 
 
 def test_a_page_that_is_edited_or_none_of_ours_is_made_again(genbench) -> None:

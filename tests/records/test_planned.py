@@ -1,0 +1,121 @@
+"""The same command again: its plan is kept, and made anew where anything that it hangs on moved."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made import RUN
+
+from genbench import front
+from genbench.plugins import installed
+from genbench.plugins.code import Part
+from genbench.records import planned
+
+QUESTION = {"models": ["gan"], "seeds": [0]}
+ASKED = ("run", "-m", "gaussian", "-d", "ring", "--metrics", "parzen", "--no-references")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    (folder / "mnist").mkdir(parents=True)
+    (folder / "mnist" / "images").write_bytes(b"abc")
+    return folder
+
+
+def test_a_plan_comes_back_as_it_was(data: Path, tmp_path: Path) -> None:
+    asked = planned.asked_of(QUESTION, data)
+    planned.remember(tmp_path, asked, [RUN])
+    assert planned.remembered(tmp_path, asked) == [RUN]
+
+
+def test_another_question_is_not_answered_by_it(data: Path, tmp_path: Path) -> None:
+    planned.remember(tmp_path, planned.asked_of(QUESTION, data), [RUN])
+    other = planned.asked_of({**QUESTION, "seeds": [1]}, data)
+    assert planned.remembered(tmp_path, other) is None
+
+
+def test_a_data_file_that_moved_makes_it_another_question(data: Path) -> None:
+    before = planned.asked_of(QUESTION, data)
+    (data / "mnist" / "images").write_bytes(b"abcd")
+    after = planned.asked_of(QUESTION, data)
+    (data / "mnist" / "labels").write_bytes(b"")
+    assert len({before, after, planned.asked_of(QUESTION, data)}) == 3
+
+
+def test_an_edited_source_makes_it_another_question(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = planned.asked_of(QUESTION, data)
+    edited = {**installed.sources(), "genbench: models/gan.toml": "0" * 64}
+    monkeypatch.setattr(installed, "sources", lambda: edited)
+    assert planned.asked_of(QUESTION, data) != before
+
+
+def test_of_too_many_data_files_nothing_is_told(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planned, "MOST_FILES", 0)
+    asked = planned.asked_of(QUESTION, data)
+    planned.remember(tmp_path, asked, [RUN])
+    assert asked == ""
+    assert not (tmp_path / planned.PLAN).exists()
+
+
+def test_a_part_without_a_revision_is_read_anew_each_time(data: Path, tmp_path: Path) -> None:
+    asked = planned.asked_of(QUESTION, data)
+    model = Part("stranger", "gan", digest="a" * 64)
+    planned.remember(tmp_path, asked, [replace(RUN, parts={**RUN.parts, "model": model})])
+    assert planned.remembered(tmp_path, asked) is None
+
+
+def test_a_stranger_s_dataset_may_read_any_file_and_is_read_anew(
+    strangers: Path, data: Path, tmp_path: Path
+) -> None:
+    asked = planned.asked_of(QUESTION, data)
+    planned.remember(tmp_path, asked, [replace(RUN, data=replace(RUN.data, name="tiny"))])
+    assert planned.remembered(tmp_path, asked) is None
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"asked": 1}'])
+def test_a_damaged_plan_is_none(damage: str, data: Path, tmp_path: Path) -> None:
+    asked = planned.asked_of(QUESTION, data)
+    (tmp_path / planned.PLAN).write_text(damage)
+    assert planned.remembered(tmp_path, asked) is None
+
+
+def test_a_plan_of_no_runs_of_ours_is_none(data: Path, tmp_path: Path) -> None:
+    asked = planned.asked_of(QUESTION, data)
+    planned.remember(tmp_path, asked, [RUN])
+    kept = json.loads((tmp_path / planned.PLAN).read_text())
+    kept["runs"][0]["seed"] = "first"
+    planned.files.write_json(tmp_path / planned.PLAN, {k: kept[k] for k in ("asked", "runs")})
+    assert planned.remembered(tmp_path, asked) is None
+
+
+def test_a_finished_command_prints_the_same_and_plans_nothing(
+    genbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = genbench(*ASKED)
+    assert first.returncode == 0, first.stderr
+    monkeypatch.setattr(front, "plan", lambda **_: pytest.fail("a plan was made"))
+    assert genbench(*ASKED).stdout == first.stdout
+
+
+def test_what_a_finished_command_needs_loads_no_torch() -> None:
+    needed = "genbench.cli.run, genbench.records.planned, genbench.tables.texts"
+    code = f"import sys, {needed}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_result_that_is_gone_is_made_again(genbench, tmp_path: Path) -> None:
+    first = genbench(*ASKED)
+    (result,) = (tmp_path / "results" / "runs").rglob("result.json")
+    result.unlink()
+    assert genbench(*ASKED).stdout == first.stdout
+    assert result.exists()
