@@ -8,7 +8,6 @@ import pytest
 
 from genbench.plugins import installed
 from genbench.records import files
-from genbench.report import unchanged
 
 ASKED = ("run", "-m", "drift", "-d", "tiny", "--no-references", "--samples", "20")
 REPORT = ("report", "--no-figures")
