@@ -27,8 +27,10 @@ import torch
 from torch import Tensor
 
 from genbench.likelihood import bdmc, boltzmann, variances
+from genbench.likelihood.annealing import Annealing
 from genbench.likelihood.decoders import lower
 from genbench.likelihood.doubling import Bound, Plan
+from genbench.likelihood.gibbs_path import Annealer
 from genbench.likelihood.jobs import Jobs, Told
 from genbench.likelihood.observations import COMMON, Decoder, OfRows, decoder_of, is_binary
 from genbench.likelihood.variances import Chosen
@@ -150,7 +152,8 @@ class AIS:
                 "rows are others: use binary data"
             )
         rows = spaced(test, self.rows)
-        bounds = boltzmann.bounds(model.boltzmann(), rows, boltzmann.base_biases(train))
+        biases = boltzmann.base_biases(train)
+        bounds = boltzmann.bounds(model.boltzmann(), rows, biases, self._annealer())
         below = {"lower bound (>=, RAISE)": mean_and_error(bounds.lower)}
         if bounds.refused:
             raise Unmet(
@@ -166,6 +169,26 @@ class AIS:
             over=_scored.over(scored),
             bound=bounds.sign,
         )
+
+    def _annealer(self) -> Annealer:
+        """Goes on where a stopped run was; what it comes to is handed to whoever keeps it."""
+        state = dict(self.kept)
+
+        def watch(stage: str, at: Annealing) -> None:
+            state.update({f"{stage}:{name}": each for name, each in at.state_dict().items()})
+            if self.told is not None:
+                self.told(state, stage, at.step, at.total)
+
+        return Annealer(watch=watch, stored=_stages(self.kept))
+
+
+def _stages(kept: Mapping[str, Tensor]) -> dict[str, Annealing]:
+    """Where each stage of a stopped run was, of entries "stage:name"."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for entry, tensor in kept.items():
+        stage, _, name = entry.partition(":")
+        parts.setdefault(stage, {})[name] = tensor
+    return {stage: Annealing.of(tensors) for stage, tensors in parts.items()}
 
 
 def _score(decoder: Decoder, rows: Rows, annealed: Annealed) -> Score:

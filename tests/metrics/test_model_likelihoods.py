@@ -8,6 +8,7 @@ import pytest
 import torch
 from linear import Diagonal, Linear
 
+from genbench.likelihood.annealing import piecewise
 from genbench.likelihood.boltzmann import bounds
 from genbench.likelihood.gibbs_path import Annealer
 from genbench.metrics.ais import AIS
@@ -122,12 +123,32 @@ def test_of_a_boltzmann_machine_it_is_a_bound_from_above_with_one_from_below_bes
     bits = torch.eye(4).repeat(3, 1)
     p = torch.tensor([-1.0, 0, 1, 2]).sigmoid()
     exact = torch.distributions.Bernoulli(p).log_prob(bits).sum(dim=1).mean()
-    quick = partial(bounds, annealer=Annealer((0.0, 0.5, 1.0), burn_in=10))
-    monkeypatch.setattr("genbench.metrics.ais.boltzmann.bounds", quick)
+    quick = partial(Annealer, (0.0, 0.5, 1.0), burn_in=10)
+    monkeypatch.setattr("genbench.metrics.ais.Annealer", quick)
     score = scored(AIS(rows=8), Machine(), test=bits, valid=bits, train=bits)
     assert score.bound == "<="
     assert abs(score.value - exact) < 0.5
     assert score.notes["lower bound (>=, RAISE)"]["mean"] < score.value + 0.5
+
+
+def test_a_machine_s_stopped_score_goes_on_and_ends_in_the_same_numbers(monkeypatch) -> None:
+    bits = torch.eye(4).repeat(3, 1)
+    quick = partial(Annealer, piecewise((1.0, 300)), chains=10, burn_in=10)
+    monkeypatch.setattr("genbench.metrics.ais.Annealer", quick)
+
+    def score(kept, told):
+        metric = AIS(rows=8)
+        metric.kept, metric.told = kept, told
+        torch.manual_seed(0)
+        return scored(metric, Machine(), test=bits, valid=bits, train=bits)
+
+    seen: list[tuple[dict[str, torch.Tensor], str, int, int]] = []
+    whole = score({}, lambda state, *about: seen.append(({**state}, *about)))
+    steps = [(job, step, of) for _, job, step, of in seen]
+    assert steps == [(j, n, 300) for j in ("forward", "reverse", "raise") for n in (250, 300)]
+    for state, *_ in seen:
+        again = score(state, None)
+        assert (again.value, again.notes) == (whole.value, whole.notes)
 
 
 def test_an_estimate_that_the_detector_refuses_leaves_the_cell_empty_with_both_numbers(
