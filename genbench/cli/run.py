@@ -14,6 +14,7 @@ import typer
 
 from genbench.cli import parsing
 from genbench.cli.applications import app
+from genbench.cli.executing import TLS, ExecutorName, Resources, Scheduler, engine, threads_each
 from genbench.cli.model_file import ModelFile
 from genbench.cli.options import (
     Columns,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from genbench.records.run import Run
     from genbench.running.cost import Cost
+    from genbench.running.engines import Engine
     from genbench.running.runner import Environment
     from genbench.tables.texts import Options
 
@@ -119,6 +121,10 @@ def run(
     device: Device = "auto",
     workers: Workers = 1,
     threads: Threads = None,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
+    resources: Resources = None,
+    tls: TLS = None,
     grids: Grids = 0,
     columns: Columns = "ll",
     results_dir: ResultsDir = None,
@@ -136,7 +142,9 @@ def run(
     from genbench.running.runner import Environment, choose_device
     from genbench.tables.texts import NOTES, Options
 
-    choose_device(device)
+    how = engine(executor, scheduler, resources, tls)
+    if how is None or not how.scheduler:
+        choose_device(device)
     parsing.one_of(NOTES, notes, "--notes")
     shown = Options(columns=parsing.columns(columns), quiet=quiet, width=width(), notes=notes)
     folder, (own, *beside) = parsing.data_folder(data_dir), parsing.folders(results_dir)
@@ -163,7 +171,7 @@ def run(
     whole = (
         _print_costs(runs, environment)
         if dry_run
-        else _carried_out(runs, environment, threads, shown, verbose, as_json)
+        else _carried_out(runs, environment, threads, how, shown, verbose, as_json)
     )
     if not whole:
         raise typer.Exit(1)
@@ -194,6 +202,7 @@ def _carried_out(
     runs: Sequence[Run],
     environment: Environment,
     threads: int | None,
+    how: Engine | None,
     shown: Options,
     verbose: bool,
     as_json: bool,
@@ -206,8 +215,8 @@ def _carried_out(
     todo = pending(runs, store, environment.rerun)
     if todo:
         store.prepare()
-        each = max(1, parsing.cores() // (environment.workers or 1))  # never by what is left to do
-        work(todo, environment, threads or each, console, shown.quiet)
+        each = threads_each(threads, environment.workers or 1, how)  # never by what is left to do
+        work(todo, environment, each, console, shown.quiet, how)
     results = [result for result in map(store.result, runs) if result]
     keys = [run.score_key for run in runs]
     if store.last() != keys:
@@ -251,10 +260,12 @@ def work(
     threads: int,
     console: Console,
     quiet: bool,
+    how: Engine | None = None,
 ) -> None:
     """Runs what is to be done and shows it; Ctrl-C and SIGTERM end the workers at once."""
     from genbench.records.store import Store
     from genbench.running.driving import work_on
+    from genbench.running.engines import Engine
     from genbench.running.plan import by_training
     from genbench.running.progress import Watch
 
@@ -264,7 +275,7 @@ def work(
     watch = Watch(by_training(todo), store, console, live, quiet)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        work_on(todo, replace(environment, threads=threads), watch=watch)
+        work_on(todo, replace(environment, threads=threads), how or Engine(), watch)
     except KeyboardInterrupt as stop:
         echo(
             "Interrupted; the same command goes on from the last finished epoch.",
