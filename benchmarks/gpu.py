@@ -126,7 +126,7 @@ def _scores(folder: Path, device: str, session: Session) -> dict[str, float]:
     done = _called([*CLI, *words], session)
     if done.returncode:
         raise RuntimeError(done.stderr.strip()[-500:])
-    return {row["metric"]: row["value"] for row in json.loads(done.stdout)}
+    return {row["metric"]: row["value"] for row in json.loads(done.stdout)["scores"]}
 
 
 def estimator(session: Session) -> list[Row]:

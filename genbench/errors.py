@@ -44,6 +44,10 @@ class AlteredError(StoreError):
     exit_code = 3
 
 
+class SupersededError(StoreError):
+    """Another worker has taken over what this one was thought to be dead at."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM: an interrupt as Ctrl-C is, so that whoever lets the one through lets the other."""
 

@@ -11,6 +11,7 @@ import typer
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.audit_watch import Watch
+from genbench.cli.executing import TLS, ExecutorName, Resources, Scheduler, engine, threads_each
 from genbench.cli.options import (
     DataDir,
     Device,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from genbench.auditing.scores import Audit
     from genbench.protocols import Split
     from genbench.running.data import Sources
+    from genbench.running.engines import Engine
 
 AuditedOn = Annotated[str, of_datasets("The dataset to audit on.")]
 Metrics = Annotated[str, of_metrics("Comma-separated; a group, or all.")]
@@ -48,6 +50,10 @@ def audit(
     metrics: Metrics = DEFAULTS.metrics[0],
     device: Device = "auto",
     threads: Threads = None,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
+    resources: Resources = None,
+    tls: TLS = None,
     results_dir: ResultsDir = None,
     data_dir: DataDir = None,
     quiet: Quiet = False,
@@ -65,8 +71,12 @@ def audit(
     from genbench.running.plan import metrics_of
 
     names = metrics_of(parsing.split(metrics, "--metrics"))
-    with settled(threads or parsing.cores()):
+    how = engine(executor, scheduler, resources, tls)
+    each = threads_each(threads, 1, how)
+    with settled(each):
         folders = parsing.folders(results_dir)
+        if how is not None:
+            _made_elsewhere(names, dataset, device, folders, data_dir, how, each, quiet)
         found = list(_audits(dataset, names, device, folders, data_dir, quiet))
     if as_json:
         plain = [kept.as_json(one) for one in found]
@@ -75,6 +85,52 @@ def audit(
         echo("\n\n".join(_text(one, quiet) for one in found))
     if len(found) < len(names):
         raise typer.Exit(1)
+
+
+def _made_elsewhere(
+    metrics: Sequence[str],
+    dataset: str,
+    device: str,
+    folders: Sequence[Path],
+    data_dir: Path | None,
+    how: Engine,
+    threads: int,
+    quiet: bool,
+) -> None:
+    """Lets an executor make and keep each metric's audit, which is found here afterwards.
+
+    What it could not make is made, and said, where it is looked for.
+    """
+    from concurrent.futures import as_completed
+    from contextlib import suppress
+
+    from genbench.running import clusters, engines
+
+    places = [folder.absolute() for folder in folders], parsing.data_folder(data_dir).absolute()
+    executor = engines.open(how, len(metrics) if not how.scheduler else 1, threads)
+    try:
+        futures = {
+            executor.submit(kept_audit, metric, dataset, device, *places, threads): metric
+            for metric in metrics
+        }
+        for future in as_completed(futures):
+            with suppress(GenbenchError, clusters.LostError):
+                engines.outcome(future)
+                if not quiet:
+                    say(new_console(), f"{futures[future]}: audited")
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def kept_audit(
+    metric: str, dataset: str, device: str, folders: Sequence[Path], data_dir: Path, threads: int
+) -> None:
+    """Makes and keeps one metric's audit, in whichever process."""
+    from genbench.running.conditions import settled
+
+    with settled(threads):
+        for _ in _audits(dataset, [metric], device, folders, data_dir, quiet=True):
+            pass
 
 
 def _audits(

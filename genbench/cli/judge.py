@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from genbench.cli import parsing
 from genbench.cli.applications import app
+from genbench.cli.executing import TLS, ExecutorName, Resources, Scheduler, engine, threads_each
 from genbench.cli.judge_watch import watched
 from genbench.cli.options import (
     DataDir,
@@ -25,6 +26,7 @@ from genbench.defaults import DEFAULTS
 from genbench.errors import GenbenchError, UsageError, json_text
 
 if TYPE_CHECKING:
+    from genbench.running.engines import Engine
     from genbench.worlds.judging.asked import Judgement
     from genbench.worlds.judging.making import Plan, Record
 
@@ -65,6 +67,10 @@ def judge(
     form: Form = "md",
     workers: Workers = 1,
     threads: Threads = None,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
+    resources: Resources = None,
+    tls: TLS = None,
     results_dir: ResultsDir = None,
     data_dir: DataDir = None,
     quiet: Quiet = False,
@@ -84,8 +90,10 @@ def judge(
     parsing.one_of(FORMATS, form, "format")
     names = metrics_of(parsing.split(metrics, "--metrics"))
     asked = _asked(worlds, samples, seeds, preset, draw)
-    each = threads or max(1, parsing.cores() // workers)
-    how = _How(workers, each, parsing.folders(results_dir)[0], parsing.data_folder(data_dir), quiet)
+    by = engine(executor, scheduler, resources, tls)
+    each = threads_each(threads, workers, by)
+    folders = parsing.folders(results_dir)[0], parsing.data_folder(data_dir)
+    how = _How(workers, each, *folders, quiet, by)
     with settled(each):
         records = list(_made(asked, names, how))
     echo(_text(records, form, quiet), nl=False)
@@ -100,6 +108,7 @@ class _How:
     results_dir: Path
     data_dir: Path
     quiet: bool
+    engine: Engine | None = None
 
 
 def _asked(
@@ -157,7 +166,7 @@ def _score(plan: Plan, how: _How) -> None:
     from genbench.worlds.judging import scoring
 
     asked = plan.scorer.work.judgement
-    left = scoring.scored(plan.scorer, plan.units, how.workers, how.threads)
+    left = scoring.scored(plan.scorer, plan.units, how.workers, how.threads, how.engine)
     title = f"{asked.world}, {asked.samples:,} rows"
     try:
         watched(left, title, new_console(), how.quiet)

@@ -20,7 +20,11 @@ def print_outcomes(
     """A line for each run that was worked on; of a quiet command, for failed ones only."""
     for run in done:
         result = store.result(run)
-        if result is None or (quiet and result.status == "done"):
+        if result is None:
+            name = f"{run.model} on {run.data.name}, fold {run.data.fold}, seed {run.seed}"
+            say(console, f"{name}: no result yet: a worker that was thought lost has it in hand")
+            continue
+        if quiet and result.status == "done":
             continue
         say(console, _at_length(result, store) if verbose else _outcome(result))
 

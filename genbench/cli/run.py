@@ -14,6 +14,7 @@ import typer
 
 from genbench.cli import parsing
 from genbench.cli.applications import app
+from genbench.cli.executing import TLS, ExecutorName, Resources, Scheduler, engine, threads_each
 from genbench.cli.model_file import ModelFile
 from genbench.cli.options import (
     Columns,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from genbench.records.run import Run
     from genbench.records.store import Store
     from genbench.running.cost import Cost
+    from genbench.running.engines import Engine
     from genbench.running.runner import Environment
     from genbench.tables.texts import Options
 
@@ -120,6 +122,10 @@ def run(
     device: Device = "auto",
     workers: Workers = 1,
     threads: Threads = None,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
+    resources: Resources = None,
+    tls: TLS = None,
     grids: Grids = 0,
     columns: Columns = "ll",
     results_dir: ResultsDir = None,
@@ -137,6 +143,7 @@ def run(
     from genbench.records.stores import Stores
     from genbench.tables.texts import NOTES, Options
 
+    how = engine(executor, scheduler, resources, tls)
     parsing.one_of(NOTES, notes, "--notes")
     shown = Options(columns=parsing.columns(columns), quiet=quiet, width=width(), notes=notes)
     folder, (own, *beside) = parsing.data_folder(data_dir), parsing.folders(results_dir)
@@ -162,14 +169,14 @@ def run(
         return
     from genbench.running.runner import Environment  # torch comes with it
 
-    runs = _planned(question, folder, device)
+    runs = _planned(question, folder, "" if how and how.scheduler else device)
     _print_full_recipes(runs, preset, quiet)
     at_a_time = _at_a_time(workers, shown)
     environment = Environment(own, folder, device, rerun, at_a_time, None, tuple(beside), grids)
     if dry_run:
         whole = _print_costs(runs, environment)
     else:
-        whole = _carried_out(runs, environment, threads, shown, verbose, as_json)
+        whole = _carried_out(runs, environment, threads, how, shown, verbose, as_json)
         with suppress(StoreError):  # the folder may be read-only
             planned.remember(own, asked if whole else "", runs)
     if not whole:
@@ -177,10 +184,12 @@ def run(
 
 
 def _planned(question: Mapping[str, Any], folder: Path, device: str) -> list[Run]:
+    """The runs of a question; device: one that must be here, or empty where others do the work."""
     from genbench.front import plan
     from genbench.running.runner import choose_device
 
-    choose_device(device)
+    if device:
+        choose_device(device)
     with redirect_stdout(sys.stderr):  # what a stranger's dataset prints is no table
         return plan(**question, data_dir=folder)
 
@@ -215,6 +224,7 @@ def _carried_out(
     runs: Sequence[Run],
     environment: Environment,
     threads: int | None,
+    how: Engine | None,
     shown: Options,
     verbose: bool,
     as_json: bool,
@@ -226,8 +236,8 @@ def _carried_out(
     todo = pending(runs, store, environment.rerun)
     if todo:
         store.prepare()
-        each = max(1, parsing.cores() // (environment.workers or 1))  # never by what is left to do
-        work(todo, environment, threads or each, console, shown.quiet)
+        each = threads_each(threads, environment.workers or 1, how)  # never by what is left to do
+        work(todo, environment, each, console, shown.quiet, how)
     return _show(runs, todo, store, shown, verbose, as_json)
 
 
@@ -287,10 +297,12 @@ def work(
     threads: int,
     console: Console,
     quiet: bool,
+    how: Engine | None = None,
 ) -> None:
     """Runs what is to be done and shows it; Ctrl-C and SIGTERM end the workers at once."""
     from genbench.records.store import Store
     from genbench.running.driving import work_on
+    from genbench.running.engines import Engine
     from genbench.running.plan import by_training
     from genbench.running.progress import Watch
 
@@ -300,7 +312,7 @@ def work(
     watch = Watch(by_training(todo), store, console, live, quiet)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        work_on(todo, replace(environment, threads=threads), watch=watch)
+        work_on(todo, replace(environment, threads=threads), how or Engine(), watch)
     except KeyboardInterrupt as stop:
         echo(
             "Interrupted; the same command goes on from the last finished epoch.",

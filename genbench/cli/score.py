@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from genbench.cli import parsing
 from genbench.cli.applications import app
+from genbench.cli.executing import TLS, ExecutorName, Resources, Scheduler, engine, threads_each
 from genbench.cli.options import (
     DataDir,
     Device,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from genbench.records.store import Store
     from genbench.running.brought import Brought
     from genbench.running.data import Sources
+    from genbench.running.engines import Engine
     from genbench.running.runner import Environment
     from genbench.samples.judging import Judgement
     from genbench.samples.reading import Samples
@@ -100,6 +103,10 @@ def score(
     replacing: Replace = False,
     device: Device = "auto",
     threads: Threads = None,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
+    resources: Resources = None,
+    tls: TLS = None,
     results_dir: ResultsDir = None,
     data_dir: DataDir = None,
     no_references: NoReferences = False,
@@ -127,22 +134,23 @@ def score(
     parsing.one_of(FORMATS, form, "format")
     parsing.one_of(NOTES, notes, "--notes")
     _check_gone({"sigma_search": sigma_search, "precision": precision})
+    how = engine(executor, scheduler, resources, tls)
     choose_device(device)
-    folder, threads = parsing.data_folder(data_dir), threads or parsing.cores()
+    folder, threads = parsing.data_folder(data_dir), threads_each(threads, 1, how)
     own, *beside = parsing.folders(results_dir)
     environment = Environment(own, folder, device, False, 1, threads, tuple(beside))
     form = "json" if as_json else form
     named = {"--as": name, "--source": source, "--date": date}
     if protocols:
         _refuse({"FILE": files, "--set": settings, "--no-references": no_references, **named})
-        whole = _by_protocols(models, dataset, environment, quiet, as_json)
+        whole = _by_protocols(models, dataset, environment, how, quiet, as_json)
     else:
         _check_files(files, models, named)
         label = _Label(name, source or "", date or "", replacing)
         scoring = _scoring(dataset, metrics, settings, environment)
         paths = [*dict.fromkeys(path.expanduser() for path in files or [])]
         shown = Options(quiet=quiet, notes=notes)
-        whole = _files(paths, scoring, label, environment, no_references, form, shown)
+        whole = _files(paths, scoring, label, environment, how, no_references, form, shown)
     if not whole:
         raise typer.Exit(1)
 
@@ -204,7 +212,12 @@ def _check_files(
 
 
 def _by_protocols(
-    models: str | None, dataset: str | None, environment: Environment, quiet: bool, as_json: bool
+    models: str | None,
+    dataset: str | None,
+    environment: Environment,
+    how: Engine | None,
+    quiet: bool,
+    as_json: bool,
 ) -> bool:
     """Scores stored samples by every other protocol, trains and draws nothing; prints the table."""
     from genbench.running.plan import pending
@@ -218,13 +231,15 @@ def _by_protocols(
     runs, left_out = rescoring(texts.results_of(store, shown), store, environment.data_dir)
     for line in [] if quiet else left_out:
         say(console, f"left out: {line}")
-    _do(runs, environment, quiet)
+    _do(runs, environment, how, quiet)
     form = "json" if as_json else "md"
     echo(texts.rendered(texts.results_of(store, shown), form, store, shown), nl=False)
     return not pending(runs, store)
 
 
-def _do(runs: Sequence[Run], environment: Environment, quiet: bool) -> list[Result]:
+def _do(
+    runs: Sequence[Run], environment: Environment, how: Engine | None, quiet: bool
+) -> list[Result]:
     """The results of runs, those that the store does not hold made now."""
     from genbench.running.plan import pending
 
@@ -232,7 +247,7 @@ def _do(runs: Sequence[Run], environment: Environment, quiet: bool) -> list[Resu
     todo = pending(runs, store)
     if todo:
         store.prepare()
-        work(todo, environment, environment.threads or 1, console, quiet)
+        work(todo, environment, environment.threads or 1, console, quiet, how)
     print_outcomes(todo, store, console, quiet, verbose=False)
     return [result for result in map(store.result, runs) if result]
 
@@ -293,6 +308,7 @@ def _files(
     scoring: _Scoring,
     label: _Label,
     environment: Environment,
+    how: Engine | None,
     alone: bool,
     form: str,
     shown: Options,
@@ -316,10 +332,12 @@ def _files(
     with TemporaryDirectory(prefix="genbench-score-") as folder:
         own = environment.store if label.name else Stores([Path(folder), *_read(environment)])
         failed: list[str] = []
-        judged = list(
-            _judged(rows, scoring, environment, own, bool(label.name), form, shown.quiet, failed)
-        )
-        references = _do(runs, environment, shown.quiet)
+        with _judging(rows, paths, scoring, environment, how) as judge:
+            keep = bool(label.name)
+            judged = list(
+                _judged(rows, scoring, environment, own, keep, form, shown.quiet, failed, judge)
+            )
+        references = _do(runs, environment, how, shown.quiet)
         results = [result for _, kept in judged for result in kept]
         records = contents.records_of(results, own)
         if form == "json":
@@ -407,6 +425,7 @@ def _judged(
     form: str,
     quiet: bool,
     failed: list[str],
+    judge: Callable[[Brought, str], Judgement],
 ) -> Iterator[tuple[Judgement, list[Result]]]:
     """What each metric says of each file, one after the other, and the results that it makes.
 
@@ -415,33 +434,19 @@ def _judged(
     from genbench.running import brought
     from genbench.running.conditions import settled
     from genbench.running.runner import choose_device
-    from genbench.samples import judging
 
     device = choose_device(environment.device)
     for one in rows:
-        counts = judging.counted(one.samples.rows, scoring.source, scoring.split)
         for name in scoring.metrics:
             if scoring.unmet[name]:
                 say(new_console(), f"{one.name}, unmet: {scoring.unmet[name]}")
                 continue
             overrides, kept = scoring.overrides.get(name, {}), one.samples.rows if keep else None
-            metric = judging.metric_with(name, scoring.settings[name])
             if not quiet:
                 say(new_console(), f"scoring {one.name} by {name}")
-            samples = one.samples
             try:
+                found = judge(one, name)
                 with settled(environment.threads):
-                    found = judging.judge(
-                        one.name,
-                        samples.rows,
-                        samples.binary,
-                        scoring.source,
-                        scoring.split,
-                        metric,
-                        device,
-                        counts,
-                        _features(scoring, name, environment),
-                    )
                     runs = brought.runs(one, scoring.folds, name, overrides, scoring.sources)
                     results = brought.keep(store, runs, found, device, kept)
             except GenbenchError as error:
@@ -458,16 +463,47 @@ def _judged(
             yield found, results
 
 
-def _features(scoring: _Scoring, metric: str, environment: Environment) -> Any:
-    """What gives the metric its features on a fold; None where it takes none."""
-    name, kept = scoring.settings[metric].get("features"), environment.store.features
-    if not name:
-        return None
+@contextmanager
+def _judging(
+    rows: Sequence[Brought],
+    paths: Sequence[Path],
+    scoring: _Scoring,
+    environment: Environment,
+    how: Engine | None,
+) -> Iterator[Callable[[Brought, str], Judgement]]:
+    """What judges a file by a metric: this process, or an executor that has all of it in hand."""
+    from genbench.running import clusters, engines
+    from genbench.running.filed import Filed, judged
+    from genbench.samples.judging import counted
 
-    def of(fold: int, split: Split) -> Any:
-        return scoring.sources.features(scoring.dataset, name, fold, split, kept)
+    places = environment.data_dir, environment.store.features, environment.device
+    files = {one.name: path for one, path in zip(rows, paths, strict=True)}
 
-    return of
+    def filed(one: Brought, metric: str) -> Filed:
+        about = scoring.dataset, metric, scoring.settings[metric]
+        return Filed(files[one.name].absolute(), one.name, *about, *places, environment.threads)
+
+    if how is None:
+        split, source = scoring.split, scoring.source
+        counts = {one.name: counted(one.samples.rows, source, split) for one in rows}
+        yield lambda one, metric: judged(
+            filed(one, metric), scoring.sources, one.samples, counts[one.name]
+        )
+        return
+    metrics = [metric for metric in scoring.metrics if not scoring.unmet[metric]]
+    executor = engines.open(how, 1, environment.threads)
+    jobs = {(o.name, m): executor.submit(judged, filed(o, m)) for o in rows for m in metrics}
+
+    def answered(one: Brought, metric: str) -> Judgement:
+        try:
+            return engines.outcome(jobs[one.name, metric])
+        except clusters.LostError:
+            return judged(filed(one, metric), scoring.sources, one.samples)
+
+    try:
+        yield answered
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _print_judgement(judgement: Judgement, first: Result, quiet: bool) -> None:

@@ -57,7 +57,7 @@ def read(model: str) -> dict[str, Any]:
         return _parsed(path, about.st_mtime_ns, about.st_size)
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"recipe {path.name} of {model!r} cannot be read: {error}") from error
 
 

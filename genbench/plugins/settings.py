@@ -83,6 +83,8 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = _number(value.strip())
+    except RecursionError:
+        raise UsageError(f"--set {owner}.{key} has a value that is nested too deeply") from None
     return owner.replace("-", "_"), key.strip(), parsed
 
 

@@ -8,6 +8,7 @@ is read. Only `append_line` adds to a file; its reader drops a torn last line.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -19,7 +20,7 @@ import tempfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -36,20 +37,24 @@ from genbench.records import pages
 
 _CHECKSUM = "sha256"
 _WRITER = ".genbench-"  # how the names of files begin that are not whole yet
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # said by file systems without them
 _TORN = object()  # stands for a line that is not whole
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+Check = Callable[[], None] | None  # called last before a file takes its place; it may raise
 # what readers of arrays raise for a file that is damaged, encrypted or oddly compressed
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, SafetensorError, tokenize.TokenError, struct.error),
     *(ValueError, TypeError, LookupError, SyntaxError, EOFError, ArithmeticError, RuntimeError),
 )
-_BROKEN = (*DAMAGED, OSError, MemoryError)  # the last: a header that asks for more than there is
+# MemoryError: a header that asks for more than there is; AttributeError: a member that is no array
+_BROKEN = (*DAMAGED, OSError, MemoryError, AttributeError)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, check: Check = None) -> None:
     """Replaces `path` by `content`, durably; whoever reads sees the old file or the new one.
 
-    Raises StoreError where the folder cannot be written or the disk is full; the old file stays.
+    check: what raises where the writer may not write any more. Raises StoreError where the folder
+    cannot be written or the disk is full. The old file stays in both cases.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +67,8 @@ def write_bytes(path: Path, content: bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o644)
+            if check:
+                check()
             os.replace(temporary, path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
@@ -142,11 +149,11 @@ def sha256_of_arrays(arrays: Mapping[str, np.ndarray], also: Any = None) -> str:
     return digest.hexdigest()
 
 
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
+def write_json(path: Path, record: Mapping[str, Any], check: Check = None) -> None:
     """Writes a JSON object with its own checksum; NaN and infinity are refused."""
     content = {**record, _CHECKSUM: sha256_of_json(record)}
     text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    write_bytes(path, (text + "\n").encode())
+    write_bytes(path, (text + "\n").encode(), check)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -164,12 +171,14 @@ def read_json(path: Path) -> dict[str, Any]:
     return record
 
 
-def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], note: Any = None) -> None:
+def write_tensors(
+    path: Path, arrays: Mapping[str, np.ndarray], note: Any = None, check: Check = None
+) -> None:
     """Writes named arrays as safetensors, with a JSON-able note and a checksum in the header."""
     dense = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     # one entry, since several would stand in the header in any order
     about = {_CHECKSUM: sha256_of_arrays(dense, note), "note": note}
-    write_bytes(path, save(dense, {"genbench": json.dumps(about, sort_keys=True)}))
+    write_bytes(path, save(dense, {"genbench": json.dumps(about, sort_keys=True)}), check)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
@@ -186,7 +195,9 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
     return arrays, about["note"]
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], note: Any = None) -> None:
+def write_arrays(
+    path: Path, arrays: Mapping[str, np.ndarray], note: Any = None, check: Check = None
+) -> None:
     """Writes named arrays as a deflated .npz, with a JSON-able note and a checksum."""
     dense = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     about = {_CHECKSUM: sha256_of_arrays(dense, note), "note": note}
@@ -194,7 +205,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], note: Any = None)
     content: dict[str, Any] = {**dense, "genbench": np.asarray(json.dumps(about, sort_keys=True))}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **content)
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue(), check)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], Any]:
@@ -220,7 +231,7 @@ def _altered(path: Path) -> AlteredError:
     )
 
 
-def append_line(path: Path, record: Mapping[str, Any], seed: str) -> None:
+def append_line(path: Path, record: Mapping[str, Any], seed: str, check: Check = None) -> None:
     """Adds one JSON line to a log; the only writing that is not a replacement.
 
     Each line carries the sha256 of itself and of the line before it; `seed` stands before the
@@ -229,6 +240,8 @@ def append_line(path: Path, record: Mapping[str, Any], seed: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({**record, _CHECKSUM: _chained(_last(path, seed), record)})
+        if check:
+            check()
         with path.open("ab+") as file:
             whole = file.tell() == 0 or file.seek(-1, os.SEEK_END) < 0 or file.read(1) == b"\n"
             file.write((b"" if whole else b"\n") + line.encode() + b"\n")
@@ -321,15 +334,34 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+def create(path: Path) -> bool:
+    """Makes an empty file; False where there is one, whoever made it, on whichever machine."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+    return True
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock, which the system frees if its owner dies."""
+def locked(path: Path, needed: bool = True) -> Iterator[None]:
+    """Holds an exclusive lock, which the system frees if its owner dies.
+
+    needed: without it, a file system that has no locks is no error, and nothing is held there.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         lock.acquire()
-    except OSError as error:
-        raise StoreError(f"cannot lock {path}: {error.strerror or error}") from error
+    except (OSError, NotImplementedError) as error:
+        if not needed and getattr(error, "errno", errno.ENOSYS) in _NO_LOCKS:
+            yield
+            return
+        said = getattr(error, "strerror", None) or error
+        raise StoreError(f"cannot lock {path}: {said}") from error
     try:
         yield
     finally:

@@ -17,9 +17,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from genbench.errors import AlteredError, StoreError, UsageError
-from genbench.records import files, names, upgrading
+from genbench.records import claims, files, names, upgrading
 from genbench.records.run import Result, Run, answered
 
 WEIGHTS, EVENTS, PROVENANCE, LOG = (
@@ -58,6 +58,7 @@ class Store:
 
     def __init__(self, results_dir: Path) -> None:
         self.runs = results_dir / "runs"
+        self._claims: dict[Path, int] = {}  # by the folder of a training: our number
 
     def __contains__(self, run: Run) -> bool:
         folder = self.runs / run.folder
@@ -101,9 +102,33 @@ class Store:
             raise UsageError(f"{error}; --results-dir names another folder") from error
         self.check_layout(self.folders())
 
-    def lock(self, run: Run) -> AbstractContextManager[None]:
-        """Held by the one process that works on what shares this run's training."""
-        return files.locked(self.runs / run.fit_folder / ".lock")
+    @contextmanager
+    def lock(self, run: Run, shared: bool = False) -> Iterator[None]:
+        """Held by the one process that works on what shares this run's training.
+
+        shared: other machines write here too, whose locks are not to be trusted. So a claim is
+        taken as well, as it is by all who come later: what is written then raises
+        SupersededError once there is a newer one.
+        """
+        folder = self.runs / run.fit_folder
+        with files.locked(folder / ".lock", needed=not shared):
+            claimed = shared or claims.latest(folder) > 0
+            self._claims[folder] = claims.take(folder) if claimed else 0
+            try:
+                yield
+            finally:
+                del self._claims[folder]
+
+    def is_busy(self, run: Run) -> bool:
+        """Whether some process is seen to hold the lock of a run's training."""
+        return files.is_locked(self.runs / run.fit_folder / ".lock")
+
+    def _check(self, run: Run) -> files.Check:
+        """What raises SupersededError once another worker has claimed what we hold."""
+        folder = self.runs / run.fit_folder
+        if folder not in self._claims:
+            return None
+        return partial(claims.check, folder, self._claims[folder])
 
     def sweep(self, run: Run) -> None:
         """Removes what a killed process left half done; call it under the lock.
@@ -151,7 +176,8 @@ class Store:
 
     def put_grid(self, run: Run, epoch: int, picture: bytes) -> None:
         """Keeps a picture of samples after an epoch; nothing depends on it."""
-        files.write_bytes(self.runs / run.fit_folder / GRID.format(f"{epoch:04}"), picture)
+        path = self.runs / run.fit_folder / GRID.format(f"{epoch:04}")
+        files.write_bytes(path, picture, self._check(run))
 
     def drop_checkpoint(self, run: Run) -> None:
         """Removes what only a training in progress needs."""
@@ -162,7 +188,7 @@ class Store:
         self, run: Run, name: str, state: Mapping[str, np.ndarray], note: Any
     ) -> None:
         path = self.runs / run.fit_folder / name
-        files.write_tensors(path, state, {"key": run.fit_key, "note": note})
+        files.write_tensors(path, state, {"key": run.fit_key, "note": note}, self._check(run))
 
     def put_weights(
         self, run: Run, state: Mapping[str, np.ndarray], note: Any, provenance: Mapping[str, Any]
@@ -174,7 +200,7 @@ class Store:
 
     def log(self, run: Run, event: Mapping[str, Any]) -> None:
         """Appends an event to the training's log."""
-        files.append_line(self.runs / run.fit_folder / EVENTS, event, run.fit_key)
+        files.append_line(self.runs / run.fit_folder / EVENTS, event, run.fit_key, self._check(run))
 
     def events(self, run: Run) -> list[dict[str, Any]]:
         """What the training has logged so far, oldest first; raises AlteredError if edited."""
@@ -216,7 +242,8 @@ class Store:
         self._put_provenance(run, "sample", provenance)
         about = {"key": run.sample_key, "note": note}
         arrays = {"samples": rows} | ({} if labels is None else {"labels": labels})
-        files.write_arrays(self.runs / run.sample_folder / SAMPLES, arrays, about)
+        path = self.runs / run.sample_folder / SAMPLES
+        files.write_arrays(path, arrays, about, self._check(run))
 
     def drop_samples(self, run: Run) -> None:
         """Removes the samples of a run; what was scored of them stays."""
@@ -229,14 +256,15 @@ class Store:
     ) -> None:
         """Keeps a result; a done one takes the place of a failure, and of what led to it."""
         run, folder = result.run, self.runs / result.run.folder
-        files.write_json(folder / RUN, asdict(run))
+        check = self._check(run)
+        files.write_json(folder / RUN, asdict(run), check)
         self._put_provenance(run, "score", provenance)
         if per_example is not None:
             about = {"key": run.score_key, "note": None}
-            files.write_arrays(folder / PER_EXAMPLE, {"values": per_example}, about)
+            files.write_arrays(folder / PER_EXAMPLE, {"values": per_example}, about, check)
         answer = answered(result)
         name = ANSWERS[result.status]
-        files.write_json(folder / name, {**answer, "key": run.score_key})
+        files.write_json(folder / name, {**answer, "key": run.score_key}, check)
         for other in ANSWERS.values():
             if other not in (name, DONE):
                 files.remove(folder / other)
@@ -255,7 +283,7 @@ class Store:
     def put_scoring(self, run: Run, state: Mapping[str, np.ndarray]) -> None:
         """Keeps what a score has come to, in place of what it had."""
         about = {"key": run.score_key, "note": None}
-        files.write_tensors(self.runs / run.folder / SCORING, state, about)
+        files.write_tensors(self.runs / run.folder / SCORING, state, about, self._check(run))
 
     def behind(self, run: Run) -> list[Path]:
         """The files that a score of a run hangs on, its weights and samples, as far as kept."""
@@ -360,7 +388,8 @@ class Store:
 
     def _put_provenance(self, run: Run, stage: str, provenance: Mapping[str, Any]) -> None:
         folder, key = _place(run, stage)
-        files.write_json(self.runs / folder / PROVENANCE, {**provenance, "key": key})
+        path = self.runs / folder / PROVENANCE
+        files.write_json(path, {**provenance, "key": key}, self._check(run))
 
     def provenance(self, run: Run, stage: str) -> dict[str, Any]:
         """What a stage of a run ("fit", "sample", "score") was made with; empty if not kept.

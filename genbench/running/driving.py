@@ -11,7 +11,8 @@ from dataclasses import replace
 from genbench.errors import GenbenchError
 from genbench.records.run import Run
 from genbench.records.store import Store
-from genbench.running import executors
+from genbench.running import engines
+from genbench.running.engines import Engine
 from genbench.running.progress import Watch
 from genbench.running.runner import Environment, settle, submit_all
 
@@ -21,28 +22,33 @@ POLL = 0.3  # seconds between two looks at what the workers logged
 def work_on(
     todo: Sequence[Run],
     environment: Environment,
-    engine: str | Executor = "spawned",
+    engine: str | Engine | Executor = "spawned",
     watch: Watch | None = None,
 ) -> None:
-    """Does runs by an executor or one of a kind, and lets somebody watch.
+    """Does runs by an executor, or one of an engine or a kind, and lets somebody watch.
 
     Whatever ends it early ends the workers at once. Raises the first StoreError or UsageError, when
     the others are done. An executor that was given is left open.
     """
-    executor = engine
-    if isinstance(executor, str):
-        executor = executors.open(executor, environment.workers or 1, environment.threads)
-    if engine in ("serial", "threads"):  # in one process, one training works at a time
+    if isinstance(engine, str):
+        engine = Engine(engine)
+    if isinstance(engine, Engine):
+        executor = engines.open(engine, environment.workers or 1, environment.threads)
+        ours, kind = True, engine.kind
+    else:
+        executor, ours, kind = engine, False, ""
+    if kind in ("serial", "threads"):  # in one process, one training works at a time
         environment = replace(environment, workers=1)
+    environment = replace(environment, shared=engines.is_shared(executor))
     try:
-        with watch or nullcontext(), _looking_on(watch, here=engine == "serial"):
+        with watch or nullcontext(), _looking_on(watch, here=kind == "serial"):
             futures = submit_all(todo, environment, executor)
             errors = _settle_all(futures, environment, watch)
     except BaseException:
-        if isinstance(engine, str):
+        if ours:
             executor.shutdown(cancel_futures=True)
         raise
-    if isinstance(engine, str):
+    if ours:
         executor.shutdown()
     if errors:
         raise errors[0]

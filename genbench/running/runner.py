@@ -6,12 +6,13 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from genbench.errors import ModelError, StoreError, UsageError
+from genbench.errors import ModelError, StoreError, SupersededError, UsageError
 from genbench.precision import float32_products
 from genbench.protocols import Unmet
 from genbench.records.run import Result, Run
@@ -27,6 +28,7 @@ DEATH = (
     "the worker process died (killed, out of memory, or a crash in native code); "
     "the same command goes on from the last finished epoch"
 )
+_DEATHS = (BrokenExecutor, BrokenProcessPool)  # of processes of this machine
 _ALONE = threading.Lock()  # torch's generators and flags belong to the process
 
 
@@ -38,6 +40,7 @@ class Environment:
     there can be at a time, None if nobody knows; recorded, since they slow each other. threads:
     how many torch uses, None for as many as the process uses anyway. beside: folders of results
     that are read, and not written. grids: after how many epochs a picture of samples is kept.
+    shared: whether other machines write the results folder too.
     """
 
     results_dir: Path
@@ -48,6 +51,7 @@ class Environment:
     threads: int | None = None
     beside: tuple[Path, ...] = ()
     grids: int = 0
+    shared: bool = False
 
     def __post_init__(self) -> None:
         for name in ("results_dir", "data_dir"):
@@ -89,7 +93,7 @@ def execute(runs: Sequence[Run], environment: Environment) -> list[str]:
     first, store = runs[0], environment.store
     device = choose_device(environment.device)
     with (
-        store.lock(first),
+        store.lock(first, environment.shared),
         _ALONE,
         logged(store.output(first)),
         settled(environment.threads),
@@ -140,18 +144,22 @@ def submit_all(
 def settle(future: Future[list[str]], group: Sequence[Run], environment: Environment) -> None:
     """Records what an executor says of a training: a failure, and what its process left behind.
 
-    Raises StoreError and UsageError, which are of no one training.
+    Nothing is recorded of one that another worker has taken over, or that a lost one still works
+    on: it is done by that, or by the same command again. Raises StoreError and UsageError, which
+    are of no one training.
     """
-    store = environment.store
+    store, shared = environment.store, environment.shared
     left = getattr(future, "left_behind", [])
     if left:
-        with store.lock(group[0]):
+        with store.lock(group[0], shared):
             store.log(group[0], {"stage": "end", "left_behind": left})
     error = CancelledError() if future.cancelled() else future.exception()
+    if isinstance(error, SupersededError) or (error and shared and store.is_busy(group[0])):
+        return
     if isinstance(error, (StoreError, UsageError)):
         raise error
     if error is not None:
-        told = ModelError(DEATH) if isinstance(error, BrokenExecutor) else error
-        with store.lock(group[0]):
+        told = ModelError(DEATH) if type(error) in _DEATHS else error
+        with store.lock(group[0], shared):
             for run in pending(group, store):
                 fail(store, run, told, None)

@@ -36,6 +36,11 @@ def alone() -> bool:
     return spawned and (os.name == "nt" or os.getpgid(0) == os.getpid())
 
 
+def is_daemon() -> bool:
+    """Whether this process may start none of its own."""
+    return multiprocessing.current_process().daemon
+
+
 def refuse_import() -> None:
     """Ends this process if it is a worker that only just imports the script that started it.
 

@@ -253,7 +253,8 @@ def _form(path: Path) -> tuple[int, int, int]:
 
 def _pixels(path: Path, form: tuple[int, int, int]) -> np.ndarray:
     """uint8 (h, w, c) of a picture that declared this form."""
-    with readable(path), Image.open(path, formats=["PNG"]) as picture:
+    # from memory: of a file, Pillow would ask for as many bytes as a chunk says it has
+    with readable(path), Image.open(io.BytesIO(path.read_bytes()), formats=["PNG"]) as picture:
         if picture.size != (form[1], form[0]):  # a second header, or a file that changed
             raise DataError(f"{path} is damaged: it declares several sizes")
         return np.asarray(picture.convert("L" if form[2] == 1 else "RGB")).reshape(form)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import wait
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from genbench.errors import AlteredError, GenbenchError, StoreError, UsageError,
 from genbench.plugins.code import FEATURES
 from genbench.protocols import Best, Split
 from genbench.records import files, judgements
-from genbench.running import executors
+from genbench.running import engines
+from genbench.running.clusters import LostError
 from genbench.running.conditions import settled
 from genbench.running.data import TUNING_ROWS, Sources
+from genbench.running.engines import Engine
 from genbench.samples import judging
 from genbench.samples.featured import Featured
 from genbench.samples.pixels import as_stored
@@ -158,9 +161,16 @@ def _kept(path: Path) -> Mapping[str, Any]:
 
 
 def scored(
-    scorer: Scorer, every: Sequence[Unit], workers: int, threads: int | None
+    scorer: Scorer,
+    every: Sequence[Unit],
+    workers: int,
+    threads: int | None,
+    engine: Engine | None = None,
 ) -> Iterator[int]:
     """Scores what no file holds yet; yields, now and then, how many sets are still to be done.
+
+    engine: who does it; None for this process, or for `workers` more than one processes of this
+    machine. What lost workers leave, this process does itself.
 
     Ctrl-C leaves what is kept: the same call goes on from there. Raises UsageError where the folder
     cannot be written.
@@ -168,7 +178,10 @@ def scored(
     todo = [unit for unit in every if scorer.lacking(unit)]
     yield len(todo)
     try:
-        yield from _here(scorer, todo) if workers < 2 else _apart(scorer, todo, workers, threads)
+        if engine is not None or workers > 1:
+            yield from _apart(scorer, todo, workers, threads, engine or Engine())
+            todo = [unit for unit in todo if scorer.lacking(unit)]
+        yield from _here(scorer, todo)
     except StoreError as error:
         raise UsageError(f"{error}; --results-dir names another folder") from error
 
@@ -180,10 +193,11 @@ def _here(scorer: Scorer, todo: Sequence[Unit]) -> Iterator[int]:
 
 
 def _apart(
-    scorer: Scorer, todo: Sequence[Unit], workers: int, threads: int | None
+    scorer: Scorer, todo: Sequence[Unit], workers: int, threads: int | None, engine: Engine
 ) -> Iterator[int]:
     """Each process takes every so-manyth set, since it has to build the world once."""
-    executor = executors.open("spawned", workers, threads)
+    executor = engines.open(engine, workers, threads)
+    workers = engines.places(executor, workers)
     shares = [todo[i::workers] for i in range(workers) if todo[i::workers]]
     futures = {executor.submit(of_share, scorer.work, share, threads) for share in shares}
     waiting, left = set(futures), list(todo)
@@ -191,7 +205,8 @@ def _apart(
         while waiting:
             done, waiting = wait(waiting, timeout=POLL)
             for future in done:
-                future.result()
+                with suppress(LostError):  # what it leaves is lacking
+                    engines.outcome(future)
             left = [unit for unit in left if scorer.lacking(unit)]
             yield len(left)
     finally:

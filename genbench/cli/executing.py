@@ -1,0 +1,84 @@
+"""Who does the work of a command: the options that run, score, judge and audit share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from genbench.cli import parsing
+from genbench.cli.options import option
+from genbench.cli.showing import new_console, say
+from genbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from genbench.running.engines import Engine
+
+ExecutorName = Annotated[
+    str | None,
+    option(
+        "spawned: processes of this machine; serial, threads, or dask.", "EXECUTOR", "--executor"
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    option("Of Dask: tls://HOST:8786, or the file that it wrote.", "SCHEDULER", "--scheduler"),
+]
+Resources = Annotated[
+    str | None, option("What a job takes of a Dask worker: GPU=1.", "RESOURCES", "--resources")
+]
+TLS = Annotated[
+    str | None,
+    option("CA,CERT,KEY: files for a tls:// scheduler.", "TLS", "--tls", metavar="FILES"),
+]
+
+
+def engine(
+    executor: str | None, scheduler: str | None, resources: str | None, tls: str | None
+) -> Engine | None:
+    """What the options say, and None where they say nothing; warns of an open scheduler.
+
+    Raises UsageError where they contradict each other.
+    """
+    given = {"--scheduler": scheduler, "--resources": resources, "--tls": tls}
+    used = [name for name, value in given.items() if value]
+    if executor is None and not used:
+        return None
+    from genbench.running import clusters, engines  # torch comes with them
+
+    kind = executor or engines.CLUSTER
+    if kind != engines.CLUSTER and used:
+        raise UsageError(f"{used[0]} is for --executor {engines.CLUSTER}, not for {kind}")
+    if kind == engines.CLUSTER:
+        clusters.packages()
+    asked = engines.Engine(kind, scheduler or "", _numbers(resources), _files(tls, scheduler))
+    for line in engines.doubts(asked):
+        say(new_console(), f"warning: {line}")
+    return asked
+
+
+def threads_each(threads: int | None, workers: int, engine: Engine | None) -> int:
+    """Threads of each worker: this machine's cores, shared; on others one, if nobody says so."""
+    if engine is not None and engine.scheduler:
+        return threads or 1
+    return threads or max(1, parsing.cores() // workers)
+
+
+def _numbers(text: str | None) -> dict[str, float]:
+    """ "GPU=1,MEMORY=4" as numbers by name."""
+    pairs = [part.partition("=") for part in parsing.split(text, "--resources")] if text else []
+    try:
+        found = {name: float(value) for name, _, value in pairs}
+    except ValueError:
+        found = {"": 0.0}
+    if not all(name and 0 < value < float("inf") for name, value in found.items()):
+        raise UsageError(f"--resources takes amounts such as GPU=1; got {text!r}")
+    return found
+
+
+def _files(text: str | None, scheduler: str | None) -> tuple[str, ...]:
+    """The three files of --tls."""
+    if not text:
+        return ()
+    found = tuple(text.split(","))
+    if len(found) != 3 or not scheduler:
+        raise UsageError(f"--tls takes CA,CERT,KEY, for a --scheduler; got {text!r}")
+    return found

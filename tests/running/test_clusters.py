@@ -1,0 +1,182 @@
+"""Dask's workers: the bytes of one process, whichever of them are lost, and clear refusals."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future
+from pathlib import Path
+
+import pytest
+import warm
+from test_runner import bytes_of, planned
+
+from genbench.errors import UsageError
+from genbench.records.store import Store
+from genbench.running import clusters, engines
+from genbench.running.driving import work_on
+from genbench.running.engines import Engine
+from genbench.running.runner import Environment, settle
+
+distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.usefixtures("strangers")
+
+
+@pytest.fixture(scope="module")
+def cluster(site: Path) -> Iterator[clusters.Cluster]:
+    """Two workers that can import the stranger's package."""
+    with pytest.MonkeyPatch.context() as patched:
+        path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+        patched.setenv("PYTHONPATH", path)
+        patched.syspath_prepend(str(site))
+        executor = engines.open(Engine("dask"), 2, 1)
+        yield executor
+        executor.shutdown(cancel_futures=True)
+
+
+def places(folder: Path) -> dict[Path, int]:
+    """Every result, and which file it is: another where it was written again."""
+    return {path: path.stat().st_ino for path in folder.rglob("result.json")}
+
+
+def killed(cluster: clusters.Cluster, folder: Path, done: int) -> dict[Path, int]:
+    """Kills a worker once so many results are there; what was there then."""
+    while len(places(folder)) < done:
+        time.sleep(0.01)
+    before = places(folder)
+    nannies = cluster._client.cluster.workers
+    os.kill(next(iter(nannies.values())).pid, signal.SIGKILL)
+    return before
+
+
+def test_dask_gives_the_bytes_of_one_process_though_a_worker_is_killed(
+    cluster: clusters.Cluster, tmp_path: Path
+) -> None:
+    slow = {"drift": {"pause": 0.02}}
+    runs = planned(tmp_path, seeds=(0, 1, 2, 3), overrides=slow)
+    work_on(runs, Environment(tmp_path / "one", tmp_path, "cpu", False, 1, 1), "serial")
+    before: dict[Path, int] = {}
+    killer = threading.Thread(
+        target=lambda: before.update(killed(cluster, tmp_path / "two", len(runs) // 2))
+    )
+    killer.start()
+    work_on(runs, Environment(tmp_path / "two", tmp_path, "cpu", False, 2, 1), cluster)
+    killer.join()
+    assert bytes_of(tmp_path / "two") == bytes_of(tmp_path / "one")
+    after = places(tmp_path / "two")
+    assert {path: after[path] for path in before} == before  # nothing was done twice
+    assert len(before) < len(after) == len(runs)
+
+
+def test_what_a_model_raises_is_its_own_failed_result(
+    cluster: clusters.Cluster, tmp_path: Path
+) -> None:
+    runs = planned(tmp_path, "raises", "dies")
+    work_on(runs, Environment(tmp_path, tmp_path, "cpu", False, 2, 1), cluster)
+    found = {result.run.model: result for result in Store(tmp_path)}
+    assert {result.status for result in found.values()} == {"failed"}
+    assert "the worker process died" in found["dies"].error
+
+
+def test_a_worker_with_two_task_threads_is_refused(tmp_path: Path) -> None:
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        ) as wide,
+        pytest.raises(UsageError, match=r"2 task threads.*--nthreads 1"),
+    ):
+        clusters.there(wide.scheduler_address, ())
+
+
+def test_where_no_scheduler_answers_one_sentence_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clusters, "PATIENCE", 0.2)
+    with pytest.raises(UsageError, match="no Dask scheduler answers at tcp://127"):
+        clusters.there("tcp://127.0.0.1:9", ())
+
+
+class Silent:
+    """A future of Dask's whose scheduler is gone."""
+
+    def exception(self) -> None:
+        raise CancelledError
+
+
+def test_a_lost_scheduler_is_the_failure_of_its_cells_and_not_of_the_command(
+    tmp_path: Path,
+) -> None:
+    runs = planned(tmp_path, "drift")
+    future: Future = Future()
+    future.set_exception(clusters._outcome(Silent())[2])
+    settle(future, runs, Environment(tmp_path, tmp_path, "cpu", shared=True))
+    assert "the Dask scheduler was lost" in Store(tmp_path).result(runs[0]).error
+
+
+def test_the_files_of_tls_are_handed_to_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {}
+
+    class Client:
+        def __init__(self, **given) -> None:
+            seen.update(given)
+
+        def scheduler_info(self, **_) -> dict:
+            return {"workers": {}}
+
+    monkeypatch.setattr(distributed, "Client", Client)
+    clusters.there("tls://head:8786", ("ca.pem", "cert.pem", "key.pem"))
+    security = seen["security"]
+    assert security.require_encryption
+    assert (security.tls_ca_file, security.tls_client_key) == ("ca.pem", "key.pem")
+
+
+@pytest.mark.parametrize(
+    ("address", "warned"),
+    [("tcp://head:1", True), ("tcp://127.0.0.1:1", False), ("tls://head:1", False)],
+)
+def test_only_an_open_scheduler_on_a_network_is_warned_of(address: str, warned: bool) -> None:
+    assert bool(engines.doubts(Engine("dask", address))) is warned
+
+
+# --- the command ---
+
+
+@pytest.mark.parametrize("command", ["run", "audit", "judge", "score x.npy"])
+def test_without_dask_every_command_says_so_in_one_sentence(
+    command: str, genbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    ended = genbench(*command.split(), "--executor", "dask")
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "pip install 'genbench[dask]'" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("--executor spawned --scheduler tcp://127.0.0.1:1", "--scheduler is for --executor dask"),
+        ("--executor dusk", "did you mean 'dask'"),
+        ("--resources GPU", "amounts such as GPU=1"),
+        ("--scheduler tls://127.0.0.1:1 --tls ca.pem,key.pem", "CA,CERT,KEY"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(words: str, reason: str, genbench) -> None:
+    ended = genbench("run", "-m", "drift", "-d", "tiny", *words.split())
+    assert ended.returncode == 2
+    assert reason in ended.stderr
+
+
+def test_who_does_not_ask_for_dask_does_not_import_it(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        "from genbench.running import driving, engines\n"
+        "from genbench.cli import app\n"
+        "engines.open(engines.Engine('serial'), 1)\n"
+        "assert not {'dask', 'distributed'} & {*sys.modules}\n"
+    )
+    ended = warm.run(str(script), cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
