@@ -81,7 +81,9 @@ def packages() -> tuple[Any, Any]:
         raise UsageError(
             "the executor dask needs Dask, which is not installed: pip install 'genbench[dask]'"
         ) from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":  # several of them have levels of their own
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     return dask, distributed
 
 
