@@ -1,76 +1,86 @@
-"""Equal trainings by one worker of Dask and by two, a thread each: how much sooner, same bytes?
+"""How much faster two workers finish eight equal runs than one, one thread each; bytes compared.
 
-    python benchmarks/workers.py
-    python benchmarks/workers.py --runs 8 --epochs 40
-
-Each cluster has done a run before its clock begins. On a machine with fewer than two idle cores the
-ratio says nothing; how busy it was before is printed.
+python benchmarks/workers.py --out results/benchmarks
+python benchmarks/workers.py --executor dask
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
-import tempfile
+from hashlib import sha256
 from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
 
-import psutil
+import torch
+from rich.console import Console
 
-import genbench
-from genbench.records.run import Run
-from genbench.running import engines
-from genbench.running.driving import work_on
-from genbench.running.engines import Engine
-from genbench.running.runner import Environment
+from genbench.records import files
+from genbench.running import provenance
 from genbench.timing import Clock, timed
 
-KEPT = ("weights.safetensors", "samples.npz", "result.json")
+RUN = ["-m", "genbench.cli", "run", "-m", "gan", "-d", "mnist5k", "--no-references", "--threads=1"]
+KEPT = ("result.json", "weights.safetensors", "samples.npz")  # functions of their keys
+BARS = {"spawned": 1.7, "dask": 1.6}  # by executor; a cluster also has to start
+console = Console(stderr=True)
 
 
-def seconds(runs: list[Run], first: Run, workers: int, folder: Path, data: Path) -> float:
-    """How long so many workers take, once they have begun."""
-    import torch
-
-    executor = engines.open(Engine("dask"), workers, 1)
-    try:
-        for number in range(workers):
-            warm = Environment(folder / f"warm-{number}", data, "cpu", False, 1, 1)
-            work_on([first], warm, executor)
+def finish(workers: int, options: argparse.Namespace) -> tuple[float, dict[str, str]]:
+    """Seconds of all runs, and the sha256 of every file that is a function of its key."""
+    seeds = ",".join(map(str, range(options.runs)))
+    with TemporaryDirectory() as folder:
+        asked = [f"--workers={workers}", f"--seeds={seeds}", f"--epochs={options.epochs}", "-q"]
+        asked.append(f"--executor={options.executor}")
         clock = Clock()
         with timed(torch.device("cpu"), clock):
-            work_on(runs, Environment(folder, data, "cpu", False, workers, 1), executor)
-    finally:
-        executor.shutdown()
-    return clock.seconds
+            subprocess.run(
+                [sys.executable, *RUN, *asked, "--results-dir", folder],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+        found = (path for name in KEPT for path in Path(folder).rglob(name))
+        bytes_ = {
+            str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
+            for path in sorted(found)
+        }
+    console.print(f"{workers} workers: {clock.seconds:.1f} s, {len(bytes_)} files")
+    return clock.seconds, bytes_
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """What must be equal, whoever computed it."""
-    paths = [path for path in (folder / "runs").rglob("*") if path.name in KEPT]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
-def main() -> int:
-    """Prints both times and their ratio; 1 where bytes differ."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--runs", type=int, default=8)
-    asked.add_argument("--epochs", type=int, default=40)
-    asked.add_argument("--dataset", default="mnist5k")
-    given = asked.parse_args()
-    print(f"before: {psutil.cpu_percent(1.0):.0f} % of {psutil.cpu_count()} cores busy")
-    data = genbench.front.folder_of_data(None)
-    how = {"samples": 500, "epochs": given.epochs, "preset": "quick"}
-    runs = genbench.plan("gan", given.dataset, "parzen", seeds=range(given.runs), **how)
-    [first] = genbench.plan("gan", given.dataset, "parzen", seeds=[1000], **{**how, "epochs": 1})
-    with tempfile.TemporaryDirectory() as folder:
-        places = {workers: Path(folder) / str(workers) for workers in (1, 2)}
-        took = {n: seconds(runs, first, n, place, data) for n, place in places.items()}
-        equal = contents(places[1]) == contents(places[2])
-    for workers, spent in took.items():
-        print(f"{workers} worker(s): {spent:.1f} s for {given.runs} runs")
-    print(f"{took[1] / took[2]:.2f} times as fast, bytes {'equal' if equal else 'DIFFER'}")
-    return int(not equal)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--executor", choices=BARS, default="spawned")
+    parser.add_argument("--out", type=Path, help="folder for workers.json; default: none")
+    options = parser.parse_args()
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    contents = []
+    for _ in range(options.repeats):
+        for workers, taken in seconds.items():
+            one, bytes_ = finish(workers, options)
+            taken.append(one)
+            contents.append(bytes_)
+    gain = median(seconds[1]) / median(seconds[2])
+    equal = bool(contents[0]) and all(bytes_ == contents[0] for bytes_ in contents)
+    bar = BARS[options.executor]
+    passed = gain >= bar and equal
+    print(
+        f"{'PASS' if passed else 'MISS'}: {options.runs} runs, one worker / two workers = "
+        f"{gain:.2f} >= {bar}; files {'equal' if equal else 'DIFFER'}"
+    )
+    if options.out is not None:
+        asked = {name: getattr(options, name) for name in ("runs", "epochs", "repeats", "executor")}
+        report = {**asked, "seconds": {str(n): s for n, s in seconds.items()}, "gain": gain}
+        files.write_json(
+            options.out / "workers.json",
+            {**report, "equal_bytes": equal, "machine": provenance.machine()},
+        )
+    sys.exit(0 if passed else 1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

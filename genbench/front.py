@@ -107,7 +107,8 @@ def run(
         beside: folders of results that are read and not written: what they hold is not done again.
         device: "auto", "cpu", "cuda" or "cuda:1".
         executor: "serial", in this process; "spawned", `workers` processes at a time, each ended
-            with its training; "threads"; or any `concurrent.futures.Executor`, such as Dask's.
+            with its training; "threads"; "dask", `workers` of Dask on this machine; or any
+            `concurrent.futures.Executor`.
         threads: that torch uses in each training.
         rerun: do again what is done. watch: somebody to show progress, see `running.progress`.
 

@@ -14,7 +14,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future,
 from pathlib import Path
 from typing import Any
 
-from genbench.errors import UsageError
+from genbench.errors import SupersededError, UsageError
 from genbench.running import executors, worker
 
 RETRIES = 3  # after a job has raised, and after its worker was lost
@@ -27,6 +27,7 @@ _LOCAL = {
     "distributed.worker.daemon": False,  # a daemon could have no process for its job
     "distributed.scheduler.allowed-failures": RETRIES,
     "distributed.comm.retry.count": RETRIES,
+    "distributed.scheduler.http.routes": [],  # nothing is served to a browser
 }
 
 
@@ -42,7 +43,7 @@ def here(workers: int, resources: Mapping[str, float]) -> Any:
         n_workers=workers,
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address=None,
+        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
         memory_limit=None,
         resources=dict(resources) or None,
         silence_logs=logging.CRITICAL,
@@ -81,7 +82,9 @@ def packages() -> tuple[Any, Any]:
         raise UsageError(
             "the executor dask needs Dask, which is not installed: pip install 'genbench[dask]'"
         ) from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":  # several of them have levels of their own
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     return dask, distributed
 
 
@@ -169,8 +172,8 @@ def _outcome(theirs: Any) -> tuple[Any, list[str], BaseException | None]:
     try:
         error = theirs.exception()
         if error is None:
-            return (*theirs.result(), None)
-    except (*lost, OSError, TimeoutError):
+            return theirs.result()
+    except (*lost, OSError, TimeoutError, RuntimeError):  # the last: its client has closed
         return None, [], LostError(LOST)
     if isinstance(error, distributed.KilledWorker):
         times = f"{RETRIES + 1} workers died at it"
@@ -181,12 +184,21 @@ def _outcome(theirs: Any) -> tuple[Any, list[str], BaseException | None]:
 # --- what a worker does ---
 
 
-def job(packed: bytes, threads: int | None) -> tuple[Any, list[str]]:
-    """Does a call in a process of its own; its value, and what was left behind and ended.
+def job(packed: bytes, threads: int | None) -> tuple[Any, list[str], BaseException | None]:
+    """Does a call in a process of its own: its value, what was left behind and ended, its error.
 
-    A worker that Dask has made a daemon can have no process, and does the call itself. Raises
-    UsageError where the worker has several task threads: calls would be done side by side.
+    Errors that would come again are returned; others are raised, and Dask tries again: a wrong
+    request, a worker with several task threads, which would do calls side by side, and a call that
+    another worker has taken over, from which it must not be taken back.
     """
+    try:
+        return *_done(packed, threads), None
+    except (UsageError, SupersededError) as error:
+        return None, [], error
+
+
+def _done(packed: bytes, threads: int | None) -> tuple[Any, list[str]]:
+    """A worker that Dask has made a daemon can have no process, and does the call itself."""
     _, distributed = packages()
     own = distributed.get_worker()
     if own.state.nthreads != 1:

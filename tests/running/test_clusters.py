@@ -8,14 +8,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import warm
 from test_runner import bytes_of, planned
 
-from genbench.errors import UsageError
+from genbench.errors import SupersededError, UsageError
 from genbench.records.store import Store
-from genbench.running import clusters, engines
+from genbench.running import clusters, engines, worker
 from genbench.running.driving import work_on
 from genbench.running.engines import Engine
 from genbench.running.runner import Environment, settle
@@ -70,20 +71,36 @@ def test_dask_gives_the_bytes_of_one_process_though_a_worker_is_killed(
     assert len(before) < len(after) == len(runs)
 
 
-def test_what_a_model_raises_is_its_own_failed_result(
-    cluster: clusters.Cluster, tmp_path: Path
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("raises", "RuntimeError"),
+        pytest.param("dies", "the worker process died", marks=pytest.mark.slow),  # four times
+    ],
+)
+def test_what_ends_a_model_is_its_own_failed_result(
+    model: str, reason: str, cluster: clusters.Cluster, tmp_path: Path
 ) -> None:
-    runs = planned(tmp_path, "raises", "dies")
+    runs = planned(tmp_path, model)
     work_on(runs, Environment(tmp_path, tmp_path, "cpu", False, 2, 1), cluster)
-    found = {result.run.model: result for result in Store(tmp_path)}
-    assert {result.status for result in found.values()} == {"failed"}
-    assert "the worker process died" in found["dies"].error
+    found = [Store(tmp_path).result(run) for run in runs]
+    assert all(result.status == "failed" and reason in result.error for result in found)
+
+
+def test_nobody_else_reaches_a_cluster_of_this_machine(cluster: clusters.Cluster) -> None:
+    scheduler = cluster._client.cluster.scheduler
+    assert scheduler.address.startswith("tcp://127.0.0.1:")
+    assert scheduler.http_server.address == "127.0.0.1"
+    assert all(info.nthreads == 1 for info in scheduler.workers.values())
 
 
 def test_a_worker_with_two_task_threads_is_refused(tmp_path: Path) -> None:
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=1,
+            threads_per_worker=2,
+            processes=False,
+            dashboard_address="127.0.0.1:0",
         ) as wide,
         pytest.raises(UsageError, match=r"2 task threads.*--nthreads 1"),
     ):
@@ -96,6 +113,22 @@ def test_where_no_scheduler_answers_one_sentence_says_so(
     monkeypatch.setattr(clusters, "PATIENCE", 0.2)
     with pytest.raises(UsageError, match="no Dask scheduler answers at tcp://127"):
         clusters.there("tcp://127.0.0.1:9", ())
+
+
+def taken_over() -> None:
+    raise SupersededError("another has it")
+
+
+@pytest.mark.parametrize(
+    ("threads", "error"), [(1, SupersededError), (2, UsageError)], ids=["taken over", "wide"]
+)
+def test_what_would_end_the_same_again_is_told_and_not_tried_again(
+    threads: int, error: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = SimpleNamespace(address="tcp://1", state=SimpleNamespace(nthreads=threads))
+    monkeypatch.setattr(distributed, "get_worker", lambda: own)
+    monkeypatch.setattr(worker, "is_daemon", lambda: True)
+    assert isinstance(clusters.job(worker.packed(taken_over, (), {}), 1)[2], error)
 
 
 class Silent:

@@ -233,10 +233,10 @@ def test_a_full_disk_ends_in_an_error_and_the_same_command_goes_on(
     carried_out(runs, tmp_path / "whole")
     write = files.write_bytes
 
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, content: bytes, check: files.Check = None) -> None:
         if path.name != "checkpoint.safetensors":
             raise StoreError(f"cannot write {path}: No space left on device")
-        write(path, content)
+        write(path, content, check)
 
     with monkeypatch.context() as patched:
         patched.setattr(files, "write_bytes", full)
