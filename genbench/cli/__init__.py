@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -62,7 +63,7 @@ __all__ = [
 
 def main() -> None:
     """The console script; a user's mistake ends in one paragraph and an exit code."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _once()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave others the core
     try:
         app()
@@ -71,8 +72,16 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
-    echo(f"Warning: {message}", err=True)
+def _once() -> Callable[..., None]:
+    """Shows each warning of a command once, however often its files are read."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in shown:
+            shown.add(str(message))
+            echo(f"Warning: {message}", err=True)
+
+    return show
 
 
 def _show_version(wanted: bool) -> None:

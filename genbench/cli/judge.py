@@ -170,7 +170,7 @@ def _text(records: Sequence[Record], form: str, quiet: bool) -> str:
     """The boards in one of the formats of tables."""
     import pandas as pd
 
-    from genbench.tables import formats
+    from genbench.tables import formats, latex
     from genbench.worlds.judging import board, making
 
     if form == "json":
@@ -189,5 +189,5 @@ def _text(records: Sequence[Record], form: str, quiet: bool) -> str:
         elif form == "html":
             texts.append(formats.html(shown, lines, one.title))
         else:
-            texts.append(formats.latex(shown, lines, one.title, f"judgement {one.world}"))
+            texts.append(latex.latex(shown, lines, one.title, f"judgement {one.world}"))
     return "\n".join(texts)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from genbench.cli import parsing
+from genbench.cli import parsing, planned
 from genbench.cli.applications import app
 from genbench.cli.model_file import ModelFile
 from genbench.cli.options import (
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from genbench.records.run import Run
-    from genbench.running.cost import Cost
     from genbench.running.runner import Environment
     from genbench.tables.texts import Options
 
@@ -156,29 +155,17 @@ def run(
             data_dir=folder,
         )
     if not quiet:
-        for line in _full_recipes(runs, preset):
+        for line in planned.full_recipes(runs, preset):
             say(new_console(), line)
     at_a_time = _at_a_time(workers, shown)
     environment = Environment(own, folder, device, rerun, at_a_time, None, tuple(beside), grids)
     whole = (
-        _print_costs(runs, environment)
+        planned.print_costs(runs, environment, as_json)
         if dry_run
         else _carried_out(runs, environment, threads, shown, verbose, as_json)
     )
     if not whole:
         raise typer.Exit(1)
-
-
-def _full_recipes(runs: Sequence[Run], preset: str) -> list[str]:
-    """Which models run in full since their recipe has nothing of a preset that was asked for."""
-    full: dict[str, dict[str, None]] = {}
-    for run in runs:
-        if run.preset != preset and run.model not in DEFAULTS.references:
-            full.setdefault(run.data.name, {})[run.model] = None
-    return [
-        f"{', '.join(models)} on {dataset}: no preset {preset!r}, so the full recipe runs"
-        for dataset, models in full.items()
-    ]
 
 
 def _at_a_time(workers: int, shown: Options) -> int:
@@ -206,6 +193,9 @@ def _carried_out(
     todo = pending(runs, store, environment.rerun)
     if todo:
         store.prepare()
+        if not shown.quiet:
+            for line in planned.announced(todo, environment):
+                say(console, line)
         each = max(1, parsing.cores() // (environment.workers or 1))  # never by what is left to do
         work(todo, environment, threads or each, console, shown.quiet)
     results = [result for result in map(store.result, runs) if result]
@@ -290,42 +280,3 @@ def _say_if_busy(console: Console) -> None:
 
 def _terminate(*_: object) -> NoReturn:
     raise Terminated
-
-
-def _print_costs(runs: Sequence[Run], environment: Environment) -> bool:
-    """The plan, and what its trainings would cost, projected from one timed batch of each.
-
-    False where a training cannot begin.
-    """
-    from genbench.running.cost import costs
-    from genbench.words import duration
-
-    total, whole = 0.0, True
-    for one in costs(runs, environment):
-        total += one.seconds
-        whole = whole and not one.unknown
-        first = one.run
-        echo(
-            f"{first.model} on {first.data.name}, preset {first.preset}, seed {first.seed}, "
-            f"{one.left} of {one.scores} scores to do: {_said(one)}"
-        )
-    echo(
-        f"all training, one after the other: about {duration(total)}; "
-        "sampling and scoring not counted"
-    )
-    return whole
-
-
-def _said(cost: Cost) -> str:
-    from genbench.words import duration
-
-    if not cost.left:
-        return "done"
-    if cost.empty:
-        return f"nothing to train, all stay empty: {cost.run.unmet}"
-    if cost.unknown:
-        return f"it would fail, {cost.unknown}"
-    if not cost.epochs:
-        return "trained; to sample and score only"
-    epochs = "1 epoch" if cost.epochs == 1 else f"{cost.epochs} epochs"
-    return f"{epochs}, about {duration(cost.seconds)}"

@@ -10,7 +10,7 @@ from genbench.defaults import DEFAULTS
 from genbench.protocols import better
 from genbench.records.run import Result
 from genbench.records.store import Store
-from genbench.report import cell, page, scores, sections, theories
+from genbench.report import cell, page, scores, sections, summary, theories
 from genbench.tables import contents
 from genbench.tables.speed import Layout
 from genbench.words import several
@@ -22,8 +22,9 @@ def report(
     folders: Sequence[Path],
     figures: Sequence[page.Figure | page.Absent],
     version: str,
+    strips: Sequence[page.Strips] = (),
 ) -> page.Report:
-    """The page of some results, and of what is kept beside them; `figures` as they were drawn.
+    """The page of some results, and of what is kept beside them; figures and strips as drawn.
 
     folders: of results, in which audits are kept.
     """
@@ -34,6 +35,8 @@ def report(
         title=_title(results),
         version=version,
         compared=_compared(results),
+        summary=summary.section(found, store),
+        strips=strips,
         tables=[scores.table(title, cells, store, layout) for title, cells in found],
         sections=[*looked_at, *theories.sections(folders)],
         figures=[

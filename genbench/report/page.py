@@ -69,7 +69,10 @@ class Signature:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its caption above and its notes below; `first` heads the rows' names."""
+    """A table with its caption above; below it the points that all must read, and folded notes.
+
+    first: heads the rows' names.
+    """
 
     title: str
     first: str
@@ -78,6 +81,7 @@ class Table:
     caption: str = ""
     signatures: Sequence[Signature] = ()
     notes: Sequence[str] = ()
+    points: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,14 @@ class Figure:
     def source(self) -> str:
         """The picture as an address that holds it."""
         return f"data:{_TYPES[self.form]};base64,{base64.b64encode(self.content).decode()}"
+
+
+@dataclass(frozen=True)
+class Strips:
+    """The first samples of each row on one dataset: the row's name and a PNG, in alt's words."""
+
+    title: str
+    rows: Sequence[tuple[str, Figure]]
 
 
 @dataclass(frozen=True)
@@ -136,8 +148,10 @@ class Report:
     version: str
     lead: Sequence[str] = ()
     compared: Sequence[tuple[str, str]] = ()
+    summary: Section | None = None
     tables: Sequence[Table] = ()
     sections: Sequence[Section] = ()
+    strips: Sequence[Strips] = ()
     figures: Sequence[Figure] = ()
     records: Sequence[Record] = ()
     absent: Sequence[Absent] = ()

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from genbench.defaults import DEFAULTS
 from genbench.records.store import Store
 from genbench.report import page
-from genbench.tables import contents
+from genbench.tables import brief, contents
 from genbench.tables.cells import Cell, best
-from genbench.tables.notes import BEST, OTHER
 from genbench.tables.speed import Layout
 from genbench.words import MISSING
 
@@ -26,8 +25,7 @@ def table(title: str, cells: Sequence[Cell], store: Store, layout: Layout) -> pa
         for part in _parts([cell for cell in cells if cell.head == head])
     ]
     split = any(name != _OURS for _, name, _ in columns)
-    said = contents.notes_of(cells, store, layout)
-    above = [page.sentence(note.text, note.about == BEST) for note in said if note.about != OTHER]
+    caption, *points = contents.brief_of(cells, store, brief.NOTHING) or [""]
     return page.Table(
         title=f"Scores by {title or metrics}",
         first="model",
@@ -36,12 +34,13 @@ def table(title: str, cells: Sequence[Cell], store: Store, layout: Layout) -> pa
             for head, name, _ in columns
         ],
         groups=_groups(cells, columns),
-        caption=" ".join(above),
+        caption=page.sentence(caption, capital=False) if caption else "",
+        points=points,
         signatures=[
             page.Signature(head, each.short, each.full)
             for head, each in contents.signatures(cells, layout.records).items()
         ],
-        notes=[note.text for note in said if note.about == OTHER],
+        notes=[note.text for note in contents.notes_of(cells, store, layout)],
     )
 
 

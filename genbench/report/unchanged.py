@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from genbench.plugins import imports, registry
+from genbench.records import judgements
 from genbench.records.files import sha256_of_json
 from genbench.records.run import Result
 from genbench.records.store import Store
@@ -26,16 +27,12 @@ def made_of(
 ) -> str:
     """sha256, in hex, of all that a page is made from.
 
-    Every file of the results, of what they hang on, of the audits and of the theory; the sources of
-    all that is registered; the versions of what draws; which data files there are. No place, no
+    Every file of the results, of what they hang on, of audits, judgements and theory; the sources
+    of all that is registered; the versions of what draws; which data files there are. No place, no
     time.
     """
     kept = {_named(path, folder): _sha256(path) for folder, path in _records(results, store)}
-    kept |= {
-        _named(path, folder): _sha256(path)
-        for folder in folders
-        for path in (*(folder / "audit").glob("*.json"), *(folder / "theory").glob("*.*"))
-    }
+    kept |= {_named(path, folder): _sha256(path) for folder in folders for path in _beside(folder)}
     there = [
         (path.relative_to(data_dir).as_posix(), path.stat().st_size)
         for path in sorted(data_dir.glob("*/*"))  # of every dataset: some share their files
@@ -44,6 +41,12 @@ def made_of(
     versions = {name: version(name) for name in PACKAGES}
     keys = [result.key for result in results]
     return sha256_of_json([keys, kept, dict(_sources()), versions, there, figures])
+
+
+def _beside(folder: Path) -> Iterator[Path]:
+    """The files of a folder of results that a page shows beside the results."""
+    for pattern in ("audit/*.json", f"{judgements.FOLDER}/*.json", "theory/*.*"):
+        yield from folder.glob(pattern)
 
 
 def is_made_of(page: Path, wanted: str) -> bool:

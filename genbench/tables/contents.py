@@ -46,13 +46,20 @@ def notes_of(found: Sequence[Cell], store: Store, layout: Layout) -> list[Note]:
     return notes.of_table(found, DEFAULTS.references, further, layout, store.folder_of)
 
 
-def brief_of(found: Sequence[Cell], store: Store) -> list[str]:
-    """The few of them without which the numbers would be misread."""
+def brief_of(found: Sequence[Cell], store: Store, more: str = brief.FULL) -> list[str]:
+    """The few of them without which the numbers would be misread; `more`: where the rest is."""
     centroids, audited = _on_metrics(found, store)
     alone = audited if len({cell.head for cell in found}) == 1 else []
     further = [*centroids, *alone, *dependence.notes(found)]
     further += biases.notes(found, DEFAULTS.references)
-    return brief.lines(found, DEFAULTS.references, further)
+    return brief.lines(found, DEFAULTS.references, further, more)
+
+
+def warnings_of(found: Sequence[Cell], store: Store) -> list[str]:
+    """Why the numbers do not mean what readers take them for: by centroids, audits, counts."""
+    centroids, _ = _on_metrics(found, store)
+    current = [result for cell in found if not cell.stale for result in cell.results]
+    return [*centroids, *_verdicts(current, store), *biases.notes(found, DEFAULTS.references)]
 
 
 def _on_metrics(found: Sequence[Cell], store: Store) -> tuple[list[str], list[str]]:
