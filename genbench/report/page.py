@@ -86,11 +86,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """What was found out, the most important sentence first, and the tables that show it."""
+    """What was found out, the most important sentence first, and the tables that show it.
+
+    group: the title under which such sections stand together, folded; empty where it stands alone.
+    """
 
     title: str
     sentences: Sequence[str]
     tables: Sequence[Table] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,7 @@ def render(report: Report) -> str:
     )
     environment.filters["split_error"] = _split_error
     environment.filters["heads"] = _heads
+    environment.filters["by_group"] = _by_group
     environment.filters["error_width"] = _error_width
     template = environment.from_string(_asset("page.html"))
     return template.render(report=report, style=style, script=script, policy=_policy(style, script))
@@ -225,6 +230,17 @@ def _visible(value: Any) -> Any:
         else c
         for c in value
     )
+
+
+def _by_group(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
+    """Sections of one group together under its title, each other one under its own."""
+    found: list[tuple[str, list[Section]]] = []
+    for one in sections:
+        if one.group and found and found[-1][1][0].group == one.group:
+            found[-1][1].append(one)
+        else:
+            found.append((one.group or one.title, [one]))
+    return found
 
 
 def _heads(columns: Sequence[Column]) -> list[tuple[str, int]]:

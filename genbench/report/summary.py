@@ -15,7 +15,7 @@ from genbench.tables.cells import Cell
 from genbench.words import MISSING
 
 MOST = 4  # warnings that stand in the summary; the notes have all
-_COLUMNS = ("better is", "best value of a trained row", DEFAULTS.real, "where the truth is known")
+_COLUMNS = ("better is", "best, trained", DEFAULTS.real, "where the truth is known", "audit")
 
 
 def section(found: Sequence[tuple[str, list[Cell]]], store: Store) -> page.Section | None:
@@ -27,7 +27,8 @@ def section(found: Sequence[tuple[str, list[Cell]]], store: Store) -> page.Secti
     if not columns:
         return None
     warnings = [line for _, own in found for line in contents.warnings_of(own, store)]
-    told = [*_leaders(columns), *_beside_real(cells), *dict.fromkeys(warnings[:MOST])]
+    said = [page.sentence(line) for line in dict.fromkeys(warnings[:MOST])]
+    told = [*_leaders(columns), *_beside_real(cells), *said]
     return page.Section("In short", told, [_metrics(columns, store)])
 
 
@@ -51,7 +52,8 @@ def _metrics(columns: dict[tuple[str, str], list[Cell]], store: Store) -> page.T
         f"The best value is the best number, whether or not a test tells it from the next; "
         f"{DEFAULTS.real}: real data that nobody trained on. Where the truth is known: the rank "
         "that a metric gives to samples of the true distribution among worse ones, and how far "
-        "its order of these agrees with the true one (1: the same, -1: the reverse).",
+        "its order of these agrees with the true one (1: the same, -1: the reverse). Audit: what "
+        "it says of real data and of spoilt copies of them.",
     )
 
 
@@ -59,10 +61,11 @@ def _row(by: str, cells: Sequence[Cell], store: Store) -> page.Row:
     leader, first = _leader(cells), cells[0].results[0]
     real = [cell.text for cell in cells if cell.results[0].model == DEFAULTS.real]
     texts = [
-        better(first.best),
+        better(first.best) + (f" ({first.unit})" if first.unit else ""),
         f"{leader.label}: {leader.text}" if leader else MISSING,
         real[0] if real else MISSING,
         _grade(cells[0], store) or "not judged",
+        contents.audit_of(first, store) or "none",
     ]
     return page.Row(by, [page.cell(text) for text in texts])
 

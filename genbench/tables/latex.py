@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import pandas as pd
@@ -16,8 +17,25 @@ from genbench.tables.formats import one_line
 from genbench.tables.frames import VALUE, Head
 
 PAGE, HALF = 345.0, 229.0  # points across: of a page in one column, of one column of two
-SIZES = (("", 10.0, 6.0), ("small", 9.2, 5.0), ("footnotesize", 8.5, 4.0))  # em, \tabcolsep
-LONGEST = 11.5  # em of a text that stands in one line
+
+
+@dataclass(frozen=True)
+class Letters:
+    """A size of letters: points of an em, points beside a column, em of a text in one line."""
+
+    name: str
+    em: float
+    gap: float
+    longest: float
+
+
+SIZES = (
+    Letters("", 10.0, 6.0, 11.5),
+    Letters("small", 9.2, 5.0, 11.5),
+    Letters("footnotesize", 8.5, 4.0, 11.5),
+    Letters("footnotesize", 8.5, 4.0, 8.5),
+    Letters("scriptsize", 7.9, 3.0, 8.5),
+)
 MOST_NOTES = 8  # below the table, in its float; more of them follow as text, which may break
 OURS = "this suite"  # above our values where others stand beside
 
@@ -72,28 +90,27 @@ def _em(text: str) -> float:
     )
 
 
-def _widths(shown: pd.DataFrame) -> list[float]:
+def _widths(shown: pd.DataFrame, longest: float) -> list[float]:
     """Of each column, in em; a broken text is as wide as its column may be."""
     heads, cells = _heads(shown), [[*map(str, column)] for _, column in shown.items()]
     cells[0] = _names(shown)
     texts = [[below, *column] for (_, below), column in zip(heads, cells, strict=True)]
-    found = [min(LONGEST, max(map(_em, column))) for column in texts]
+    found = [min(longest, max(map(_em, column))) for column in texts]
     above = groupby(range(len(found)), lambda i: heads[i][0])
     for name, places in above:  # a head of several columns may be wider than these
         own = [*places]
-        found[own[-1]] += max(0.0, min(LONGEST, _em(name)) - sum(found[i] for i in own))
+        found[own[-1]] += max(0.0, min(longest, _em(name)) - sum(found[i] for i in own))
     return found
 
 
-def points(shown: pd.DataFrame, size: int) -> float:
+def points(shown: pd.DataFrame, size: Letters) -> float:
     """About how many points a table takes across, in letters of one of SIZES."""
-    _, em, gap = SIZES[size]
-    return sum(em * width + 2 * gap for width in _widths(shown))
+    return sum(size.em * width + 2 * size.gap for width in _widths(shown, size.longest))
 
 
 def fits(shown: pd.DataFrame) -> bool:
     """Whether a table fits a page in the smallest of its letters."""
-    return points(shown, len(SIZES) - 1) <= PAGE
+    return points(shown, SIZES[-1]) <= PAGE
 
 
 # --- heads ---
@@ -113,18 +130,18 @@ def _heads(shown: pd.DataFrame) -> list[tuple[str, str]]:
     by_both = many and len({head.by for head in heads}) > 1 and not parts
     found = [("", "")]
     for head in heads:
-        name = ", ".join(filter(None, [head.data if many or not head.by else "", head.by]))
+        name = ", ".join(filter(None, [head.data if many else "", head.by]))
         own = {other.part for other in heads if (other.data, other.by) == (head.data, head.by)}
         if by_both:
             found.append((head.data, head.by))
         elif len(own) > 1:
             found.append((name, head.part or OURS))
         else:
-            found.append(("", ", ".join(filter(None, [name, head.part]))))
+            found.append(("", ", ".join(filter(None, [name, head.part])) or head.data))
     return found
 
 
-def _head_lines(shown: pd.DataFrame) -> list[str]:
+def _head_lines(shown: pd.DataFrame, longest: float) -> list[str]:
     """One line of heads, or two where some stand over several columns."""
     heads, lines, at = _heads(shown), [], 1
     if any(above for above, _ in heads):
@@ -132,21 +149,23 @@ def _head_lines(shown: pd.DataFrame) -> list[str]:
         for name, places in groupby(heads, lambda head: head[0]):
             count = len([*places])
             text = (
-                rf"\multicolumn{{{count}}}{{c}}{{{_broken(name)}}}" if name else " &" * (count - 1)
+                rf"\multicolumn{{{count}}}{{c}}{{{_broken(name, longest)}}}"
+                if name
+                else " &" * (count - 1)
             )
             spans.append(text)
             rules += [rf"\cmidrule(lr){{{at}-{at + count - 1}}}"] if name else []
             at += count
         lines = [" & ".join(spans) + r" \\", " ".join(rules)]
-    below = [_broken(name, "b") for _, name in heads]
+    below = [_broken(name, longest, "b") for _, name in heads]
     return [*lines, " & ".join(below) + r" \\"]
 
 
-def _broken(text: str, position: str = "t") -> str:
+def _broken(text: str, longest: float, position: str = "t") -> str:
     """A text in one line, or in several as wide as a column may be."""
-    if _em(text) <= LONGEST:
+    if _em(text) <= longest:
         return escape_latex(text)
-    box = rf"\parbox[{position}]{{{LONGEST}em}}"
+    box = rf"\parbox[{position}]{{{longest}em}}"
     return rf"{box}{{\raggedright {escape_latex(text)}\strut}}"
 
 
@@ -167,15 +186,14 @@ def latex(
     It spans both columns of a paper in two columns where it is wider than one. The signatures end
     the caption, and are not in the list of tables.
     """
-    size = next((i for i in range(len(SIZES)) if points(shown, i) <= PAGE), len(SIZES) - 1)
+    size = next((one for one in SIZES if points(shown, one) <= PAGE), SIZES[-1])
     float_ = "table" if points(shown, size) <= HALF else "table*"
-    name, _, gap = SIZES[size]
-    setting = f"\\{name}\\setlength{{\\tabcolsep}}{{{gap:g}pt}}\n" if name else ""
+    setting = f"\\{size.name}\\setlength{{\\tabcolsep}}{{{size.gap:g}pt}}\n" if size.name else ""
     inside, after = (lines, []) if len(lines) <= MOST_NOTES else ([], lines)
     return (
         "% needs \\usepackage{booktabs}\n"
         f"\\begin{{{float_}}}\n\\centering\n{_above(caption, label, signatures)}"
-        f"{setting}{_tabular(shown)}{_notes(inside)}\\end{{{float_}}}\n{_text(after)}"
+        f"{setting}{_tabular(shown, size.longest)}{_notes(inside)}\\end{{{float_}}}\n{_text(after)}"
     )
 
 
@@ -191,18 +209,18 @@ def _above(caption: str, label: str, signatures: Sequence[str]) -> str:
     return f"\\caption{short}{{{said}{more}}}\n{named}"
 
 
-def _tabular(shown: pd.DataFrame) -> str:
+def _tabular(shown: pd.DataFrame, longest: float) -> str:
     best = {(row, [*shown.columns].index(column)) for row, column in shown.attrs.get("best", ())}
     rows = []
     for i, (name, texts) in enumerate(zip(_names(shown), shown.values.tolist(), strict=True)):
-        cells = [_broken(str(text)) for text in [name, *texts[1:]]]
+        cells = [_broken(str(text), longest) for text in [name, *texts[1:]]]
         marked = [rf"\textbf{{{c}}}" if (i, j) in best else c for j, c in enumerate(cells)]
         rows.append(" & ".join(marked) + r" \\")
     models = len(rows) - shown.attrs.get("untrained", 0)
     if 0 < models < len(rows):
         rows.insert(models, r"\midrule")
     columns = "l" + "r" * (shown.shape[1] - 1)
-    ruled = [r"\toprule", *_head_lines(shown), r"\midrule", *rows, r"\bottomrule"]
+    ruled = [r"\toprule", *_head_lines(shown, longest), r"\midrule", *rows, r"\bottomrule"]
     body = "\n".join(ruled)
     return f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}\n"
 
@@ -216,4 +234,4 @@ def _notes(lines: Sequence[str]) -> str:
 def _text(lines: Sequence[str]) -> str:
     """Notes that are too many for a float: text after it, which may go on over the page."""
     below = "".join(f"{escape_latex(line)}\\par\n" for line in lines)
-    return f"{{\\noindent\\footnotesize\n{below}}}\n" if lines else ""
+    return f"{{\\raggedright\\footnotesize\n{below}}}\n" if lines else ""

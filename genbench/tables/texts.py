@@ -73,7 +73,7 @@ def _scores(results: Sequence[Result], form: str, store: Store, options: Options
         return formats.comma_separated(frames.numbers(every, layout))
     fits = _fitting(form, options, layout)
     return "\n".join(
-        _table(Block(_joined(title, name), own, cells), form, store, layout, options)
+        _table(Block(title, name, own, cells), form, store, layout, options)
         for title, cells in found
         for name, own in frames.blocks(cells, fits)
     )
@@ -81,9 +81,10 @@ def _scores(results: Sequence[Result], form: str, store: Store, options: Options
 
 @dataclass(frozen=True)
 class Block:
-    """Cells that stand side by side under a title, and the `whole` table that they are of."""
+    """Cells that stand side by side, their part of a table, its title, and the `whole` of it."""
 
     title: str
+    part: str
     cells: Sequence[Cell]
     whole: Sequence[Cell]
 
@@ -110,7 +111,8 @@ def _fitting(form: str, options: Options, layout: Layout) -> Fits:
 
 
 def _table(block: Block, form: str, store: Store, layout: Layout, options: Options) -> str:
-    title, cells = block.title, block.cells
+    cells, titled = block.cells, form == "latex"
+    title = _joined(block.title, block.part)
     shown = frames.frame(cells, DEFAULTS.references, layout, block.whole, options.verdicts)
     label = " ".join(filter(None, [cells[0].results[0].dataset, title]))
     signatures = contents.signatures(cells, layout.records)
@@ -119,11 +121,11 @@ def _table(block: Block, form: str, store: Store, layout: Layout, options: Optio
         lines = [note.text for note in contents.notes_of(cells, store, layout)]
         lines += [f"signature: {each.full}" for each in signatures.values()]
     elif options.shown == SHORT:
-        lines = contents.brief_of(cells, store, brief.NOTHING if form == "latex" else brief.FULL)
-        lines += [] if form == "latex" else _one_line([s.short for s in signatures.values()])
+        lines = contents.brief_of(cells, store, brief.NOTHING if titled else brief.FULL)
+        lines += [] if titled else _one_line([s.short for s in signatures.values()])
     short = [each.short for each in signatures.values()]
-    said = _caption(cells, titled=form == "latex")
-    return _text(form, Texts(title, lines, said, short, label), shown)
+    above = block.title if titled else title  # a paper's caption names the metrics itself
+    return _text(form, Texts(above, lines, _caption(cells, titled), short, label), shown)
 
 
 def _one_line(signatures: Sequence[str]) -> list[str]:

@@ -77,9 +77,18 @@ def test_hostile_text_is_text_in_latex(text: str) -> None:
 
 OURS = {
     *("begin", "end", "centering", "caption", "toprule", "midrule", "bottomrule", "medskip"),
-    *("parbox", "linewidth", "small", "footnotesize", "pm", "textbackslash", "textasciitilde"),
+    *(
+        "parbox",
+        "linewidth",
+        "small",
+        "footnotesize",
+        "scriptsize",
+        "pm",
+        "textbackslash",
+        "textasciitilde",
+    ),
     *("textasciicircum", "ldots", "textless", "textgreater", "textbf", "setlength", "tabcolsep"),
-    *("textbar", "allowbreak", "par", "raggedright", "strut", "noindent", "multicolumn"),
+    *("textbar", "allowbreak", "par", "raggedright", "strut", "multicolumn"),
     *("cmidrule",),
 }
 
