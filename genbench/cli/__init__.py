@@ -96,7 +96,7 @@ def _genbench(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
     ] = False,
 ) -> None:
-    """Compares generative models by Parzen-window log-likelihood, in tables that can be re-run.
+    """Train generative models, score their samples, print tables that can be made again.
 
     Start with `genbench run`: it needs no download and ends in a table.
     """

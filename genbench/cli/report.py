@@ -50,10 +50,10 @@ def report(
     data_dir: DataDir = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write what the last run gave, or the folders hold, as one HTML file that loads nothing.
+    """Write one HTML page of what the last run gave, or of what the folders hold.
 
-    Tables, their signatures, other protocols, audits and figures; and of each number, how it was
-    made and the command that makes it again.
+    It has a summary, samples side by side, tables, other protocols, audits and figures; and of each
+    number how it was made, with the command that makes it again. It loads nothing from elsewhere.
     """
     from genbench import __version__
     from genbench.records import files

@@ -50,9 +50,11 @@ MODELS, DATASETS, METRICS, SEEDS = (
 )
 Models = Annotated[str, of_models(f"Comma-separated; default: {MODELS}, or the --model-file.")]
 Datasets = Annotated[str, of_datasets("One or several, comma-separated.")]
-Metrics = Annotated[str, of_metrics("Comma-separated.")]
+Metrics = Annotated[str, of_metrics("Comma-separated; a group such as prdc, or all.")]
 Seeds = Annotated[str, option("Comma-separated whole numbers.", "SEEDS", "--seeds")]
-Samples = Annotated[int, option("Samples drawn from each model.", "SAMPLES", "--samples", min=1)]
+Samples = Annotated[
+    int, option("How many samples are drawn from each model.", "SAMPLES", "--samples", min=1)
+]
 SampleSets = Annotated[
     int,
     option(
@@ -76,7 +78,7 @@ Epochs = Annotated[
 ]
 Minutes = Annotated[
     float | None,
-    option("Training budget of each run; a run it cuts is marked.", "MINUTES", "--minutes"),
+    option("Time budget of each training; one that it cuts is marked.", "MINUTES", "--minutes"),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -86,17 +88,32 @@ Settings = Annotated[
         "--set",
     ),
 ]
-Workers = Annotated[int, option("Trainings at a time.", "WORKERS", "--workers", min=1)]
+Workers = Annotated[int, option("How many trainings run at a time.", "WORKERS", "--workers", min=1)]
 Grids = Annotated[
     int,
-    option("Keep a grid of samples every so many epochs; see watch.", "GRIDS", "--grids", min=0),
+    option(
+        "Keep a picture of samples every so many epochs; `genbench watch` says where.",
+        "GRIDS",
+        "--grids",
+        min=0,
+    ),
 ]
-Rerun = Annotated[bool, switch("Do again what is done.", "--rerun")]
-NoReferences = Annotated[bool, switch("Only what --models names.", "--no-references")]
+Rerun = Annotated[bool, switch("Do again what is done already.", "--rerun")]
+NoReferences = Annotated[
+    bool, switch("Only what --models names, without reference rows.", "--no-references")
+]
 DryRun = Annotated[
     bool, switch("Print the plan and its estimated cost; nothing else.", "--dry-run")
 ]
-Verbose = Annotated[bool, option("Where a failed run failed; times.", "VERBOSE", "--verbose", "-v")]
+Verbose = Annotated[
+    bool,
+    option(
+        "Also where a failed run failed, and how long each stage took.",
+        "VERBOSE",
+        "--verbose",
+        "-v",
+    ),
+]
 
 
 @app.command(
@@ -130,7 +147,7 @@ def run(
     verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
-    """Train, sample, score, and print the table. The same command again resumes."""
+    """Train, draw samples, score them, print the table. The same command again goes on."""
     from genbench.front import plan
     from genbench.running.runner import Environment, choose_device
     from genbench.tables.texts import NOTES, Options

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 Form = Annotated[str, form("md, latex, csv, html or json.")]
 NoVerdicts = Annotated[bool, switch("Leave out verdicts beside published values.", "--no-verdicts")]
 Robustness = Annotated[
-    bool, switch("The models by other protocols, and whether their order holds.", "--robustness")
+    bool,
+    switch(
+        "Scores by other protocols instead, and whether the order of the models holds.",
+        "--robustness",
+    ),
 ]
 
 _OF_THE_LOCK = ("form", "results_dir", "model_file")

@@ -34,7 +34,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="TABLE|RUN",
-        help="A locked table, a key of genbench list runs or its beginning, a folder, or all.",
+        help="A locked table; a key (genbench list runs) or its first digits; a folder; or all.",
     ),
 ]
 Rescore = Annotated[bool, switch("Compute the numbers again from the stored samples.", "--rescore")]
@@ -68,7 +68,7 @@ def verify(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Say whether numbers hold: the files as written, or scored or trained again.
+    """Check stored numbers: by their files, by scoring again, or by training again.
 
     Exit code 3 on a mismatch, 1 where something cannot be told. The results stay as they are.
     """
