@@ -2,16 +2,20 @@
 
 import typer
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="genbench",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-list_app = typer.Typer(no_args_is_help=True, help="What is registered, and what was run.")
-data_app = typer.Typer(no_args_is_help=True, help="Dataset files: list, fetch, import, verify.")
-figure_app = typer.Typer(no_args_is_help=True, help="Pictures of results.")
-features_app = typer.Typer(
+list_app: typer.Typer = typer.Typer(
+    no_args_is_help=True, help="What is registered, and what was run."
+)
+data_app: typer.Typer = typer.Typer(
+    no_args_is_help=True, help="Dataset files: list, fetch, import, verify."
+)
+figure_app: typer.Typer = typer.Typer(no_args_is_help=True, help="Pictures of results.")
+features_app: typer.Typer = typer.Typer(
     no_args_is_help=True, help="Networks whose outputs metrics compare: list, check, train, import."
 )
 app.add_typer(list_app, name="list")

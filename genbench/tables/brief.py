@@ -101,11 +101,16 @@ def _missing(found: Sequence[Cell]) -> list[str]:
 
 
 def _failures(found: Iterable[Cell]) -> list[str]:
+    """Each failure of a training once, however many metrics were to score it."""
+    heads: dict[tuple[str, str, int, str], dict[str, None]] = {}
+    for cell in found:
+        for result in cell.results:
+            if result.status == "failed":
+                what = cell.label, cell.data, result.seed, result.error
+                heads.setdefault(what, {})[cell.head] = None
     return [
-        f"{cell.label} on {cell.head}, seed {result.seed}, failed: {result.error}"
-        for cell in found
-        for result in cell.results
-        if result.status == "failed"
+        f"{label} on {data if len(on) > 1 else next(iter(on))}, seed {seed}, failed: {error}"
+        for (label, data, seed, error), on in heads.items()
     ]
 
 

@@ -49,6 +49,13 @@ def test_a_preset_that_serves_nothing_is_refused_with_those_that_there_are(
     assert done.stderr.rstrip().endswith("presets there: paper, smoke")
 
 
+def test_scores_of_one_training_that_ended_alike_are_one_line(genbench) -> None:
+    asked = ("-m", "gaussian", "-d", "ring", "--no-references", "--samples", "50")
+    said = genbench("run", *asked, "--metrics", "parzen,frechet,recall").stderr
+    assert "gaussian [50 samples] on ring, fold 0, seed 0: done (3 scores)" in said
+    assert said.count(": done") == 1
+
+
 # --- what there is ---
 
 
