@@ -24,7 +24,8 @@ class Trial:
 
     def __init__(self, cls: Any, hyperparameters: Mapping[str, Any], examples: Examples) -> None:
         self.cls: Any = cls
-        self.hyperparameters, self.examples = hyperparameters, examples
+        self.hyperparameters: Mapping[str, Any] = hyperparameters
+        self.examples: Examples = examples
         self.kind: str = cls.samples
         self.can: frozenset[str] = abilities(cls)
         self.shape: tuple[int, ...] = examples.shape
