@@ -68,8 +68,18 @@ def main() -> None:
     try:
         app()
     except GenbenchError as error:
-        echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}{_variables(str(error))}", err=True)
         sys.exit(error.exit_code)
+
+
+def _variables(text: str) -> str:
+    """Which environment variables gave the values that an error quotes, where it does not say so.
+
+    A variable is meant for all commands, so who typed this one may have forgotten it.
+    """
+    ours = {k: v for k, v in os.environ.items() if k.startswith("GENBENCH_") and v}
+    named = [name for name, value in ours.items() if f"'{value}'" in text and name not in text]
+    return f" (from {', '.join(sorted(named))})" if named else ""
 
 
 def _once() -> Callable[..., None]:

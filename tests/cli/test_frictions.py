@@ -56,6 +56,26 @@ def test_scores_of_one_training_that_ended_alike_are_one_line(genbench) -> None:
     assert said.count(": done") == 1
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "command"),
+    [
+        ("GENBENCH_OUT", "x.html", ("figure", "values")),
+        ("GENBENCH_COLUMNS", "foo", ("table",)),
+        ("GENBENCH_METRICS", "parzn", ("run", "-m", "gaussian", "-d", "ring")),
+        ("GENBENCH_FORMAT", "csv", ("cite",)),
+        ("GENBENCH_PRESET", "qick", ("run", "-m", "gaussian", "-d", "ring")),
+    ],
+)
+def test_an_error_names_the_variable_that_gave_the_value(
+    variable: str, value: str, command: tuple[str, ...], genbench
+) -> None:
+    done = genbench(*command, env={variable: value})
+    assert done.returncode == 2
+    assert f"(from {variable})" in done.stderr
+    typed = ("--out" if variable == "GENBENCH_OUT" else f"--{variable[9:].lower()}", value)
+    assert variable not in genbench(*command, *typed).stderr
+
+
 # --- what there is ---
 
 
