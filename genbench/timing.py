@@ -17,6 +17,17 @@ class Clock:
     seconds: float = 0.0
 
 
+class Since:
+    """How long ago it was made."""
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._begun
+
+
 class Pace:
     """How many seconds are left of what goes on from a step, by how long its steps took so far."""
 

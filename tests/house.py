@@ -80,7 +80,7 @@ ACTS = {
             "genbench/running/worker.py:refuse_import": "a worker ends before it does all again",
             "genbench/running/conditions.py": "hands the streams of a cell to its log, and back",
             "genbench/plugins/registry.py:load": "what a module prints while imported is no result",
-            "genbench/running/progress.py:Watch._show": "on the console that the command hands it",
+            "genbench/running/progress.py:Watch._print": "on the console that the command hands it",
         },
     ),
     "write": Act(
@@ -95,6 +95,7 @@ ACTS = {
             "genbench/verifying/verification.py": "a store for what is made again and thrown away",
             "genbench/figures/style.py:_bytes": "into memory; the one writer writes it",
             "genbench/figures/pages.py:animated": "into memory; the one writer writes it",
+            "genbench/figures/strips.py:_png": "into memory; it stands in a page",
             "genbench/datasets/_mat.py:main": "into memory; it goes to stdout",
             "genbench/features/_unpickle.py": "into memory; it goes to stdout",
             "genbench/features/integers.py": "into memory; the one writer writes it",

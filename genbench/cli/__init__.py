@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -62,17 +63,35 @@ __all__ = [
 
 def main() -> None:
     """The console script; a user's mistake ends in one paragraph and an exit code."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _once()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave others the core
     try:
         app()
     except GenbenchError as error:
-        echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}{_variables(str(error))}", err=True)
         sys.exit(error.exit_code)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
-    echo(f"Warning: {message}", err=True)
+def _variables(text: str) -> str:
+    """Which environment variables gave the values that an error quotes, where it does not say so.
+
+    A variable is meant for all commands, so who typed this one may have forgotten it.
+    """
+    ours = {k: v for k, v in os.environ.items() if k.startswith("GENBENCH_") and v}
+    named = [name for name, value in ours.items() if f"'{value}'" in text and name not in text]
+    return f" (from {', '.join(sorted(named))})" if named else ""
+
+
+def _once() -> Callable[..., None]:
+    """Shows each warning of a command once, however often its files are read."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in shown:
+            shown.add(str(message))
+            echo(f"Warning: {message}", err=True)
+
+    return show
 
 
 def _show_version(wanted: bool) -> None:
@@ -87,7 +106,7 @@ def _genbench(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
     ] = False,
 ) -> None:
-    """Compares generative models by Parzen-window log-likelihood, in tables that can be re-run.
+    """Train generative models, score their samples, print tables that can be made again.
 
     Start with `genbench run`: it needs no download and ends in a table.
     """

@@ -2,17 +2,21 @@
 
 import typer
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="genbench",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-list_app = typer.Typer(no_args_is_help=True, help="What is registered, and what was run.")
-data_app = typer.Typer(no_args_is_help=True, help="Dataset files: list, fetch, import, verify.")
-figure_app = typer.Typer(no_args_is_help=True, help="Figures of all results in a folder.")
-features_app = typer.Typer(
-    no_args_is_help=True, help="What metrics are computed in: list, check, train, import."
+list_app: typer.Typer = typer.Typer(
+    no_args_is_help=True, help="What is registered, and what was run."
+)
+data_app: typer.Typer = typer.Typer(
+    no_args_is_help=True, help="Dataset files: list, fetch, import, verify."
+)
+figure_app: typer.Typer = typer.Typer(no_args_is_help=True, help="Pictures of results.")
+features_app: typer.Typer = typer.Typer(
+    no_args_is_help=True, help="Networks whose outputs metrics compare: list, check, train, import."
 )
 app.add_typer(list_app, name="list")
 app.add_typer(data_app, name="data")

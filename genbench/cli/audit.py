@@ -59,9 +59,10 @@ def audit(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Is the metric to be trusted here? Score real data, and copies that cannot be better.
+    """Test a metric: does it score real data above spoilt copies of them?
 
-    Training and held-out rows; copies shifted, blurred, binarised, projected and averaged; noise.
+    It scores training and held-out rows; copies of them that are shifted, blurred, made black and
+    white, projected or averaged; and noise.
 
     Sentences below the table say what follows. The finished audit is kept in the results folder,
     and printed at once by the same command; one that was interrupted goes on.

@@ -56,10 +56,10 @@ def compare(
     quiet: NoNotes = False,
     as_json: Json = False,
 ) -> None:
-    """Print by how much rows differ, and whether that holds for samples, models or methods.
+    """Print by how much rows differ, and for what that holds: samples, models or methods.
 
-    Seeds, sample sets and test examples decide for whom: three seeds of each for these methods,
-    three sample sets of each for these models, else for these samples only. Writes nothing.
+    With three seeds of each row it speaks of these methods, with three sample sets of each of these
+    models, else of these samples only. Writes nothing.
     """
     from genbench.tables import chosen, paired
 

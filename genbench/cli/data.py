@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +34,15 @@ def _row(name: str, folder: Path) -> dict[str, str]:
         "shape": "x".join(map(str, source.shape)),
         "folds": str(source.folds),
         "files": ", ".join(sorted(states)) or "none needed",
+        "what it is": _about(cls),
     }
+
+
+def _about(cls: Any) -> str:
+    """The first sentence of a dataset's file, or of its class; nothing where it has neither."""
+    texts = (sys.modules[cls.__module__].__doc__, cls.__doc__)
+    first = next((text.strip() for text in texts if text and text.strip()), "")
+    return " ".join(first.partition("\n\n")[0].split()).removesuffix(".")
 
 
 def _file_states(cls: Any, folder: Path) -> list[tuple[str, str]]:

@@ -19,17 +19,19 @@ FeaturesName = Annotated[
     str, typer.Argument(help="Registered features.", autocompletion=completing("features"))
 ]
 AnyFeatures = Annotated[
-    str | None, typer.Argument(help="Only these.", autocompletion=completing("features"))
+    str | None, typer.Argument(help="Only these features.", autocompletion=completing("features"))
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="Where the weights go, if not into the data folder."),
+    typer.Option(
+        "--out", "-o", help="A file for the weights; by default they go into the data folder."
+    ),
 ]
 
 
 @features_app.command("list")
 def features_list(data_dir: DataDir = None, as_json: Json = False) -> None:
-    """All features: how many numbers of a row, of what rows, by what weights, how good."""
+    """All features: their width, the rows they are for, their weights, and how good they are."""
     from genbench.plugins import registry
 
     folder = data_folder(data_dir)
@@ -67,7 +69,7 @@ def _built(cls: Any, folder: Path) -> tuple[Any, str]:
 def features_check(
     name: AnyFeatures = None, data_dir: DataDir = None, as_json: Json = False
 ) -> None:
-    """Compute the digests again, of weights and of features; exit code 3 where one differs."""
+    """Compute the digests of weights and features again; exit code 3 where one differs."""
     from genbench.features.checking import checks
     from genbench.plugins import registry
 

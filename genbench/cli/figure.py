@@ -38,10 +38,16 @@ Sheets = Annotated[
     out(f"A .png, .svg or .pdf file; of several figures, each has its name added. {WHERE}"),
 ]
 Folder = Annotated[Path | None, out(f"A folder. {WHERE}")]
-Forms = Annotated[str, form("png, svg, pdf; several too.")]
+Forms = Annotated[str, form("png, svg or pdf, or several of them.")]
 Count = Annotated[
     int,
-    option("Samples of a sheet, as many as fill whole rows.", "COUNT", "--count", min=1, max=400),
+    option(
+        "How many samples; as many are shown as fill whole rows.",
+        "COUNT",
+        "--count",
+        min=1,
+        max=400,
+    ),
 ]
 
 
@@ -151,7 +157,7 @@ def figure_all(
     results_dir: ResultsDir = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Every figure that the results allow; of the others, why they do not."""
+    """Every figure that the results allow, and why there are no others."""
     from genbench import figures
 
     of = _Of(models, dataset, everything, results_dir)

@@ -18,7 +18,11 @@ World = Annotated[
 ]
 Rows = Annotated[
     int | None,
-    option("Of the judgement by so many rows a set; default: most.", "ROWS", "--samples"),
+    option(
+        "Of the judgement with so many rows a set; by default the one with most.",
+        "ROWS",
+        "--samples",
+    ),
 ]
 Out = Annotated[
     Path | None,
@@ -36,7 +40,7 @@ def figure_judgement(
     out: Out = None,
     results_dir: ResultsDir = None,
 ) -> None:
-    """Every metric's value by the known KL, a panel each; a judgement must be kept."""
+    """Each metric's value against the known KL divergence, from a judgement that is kept."""
     from genbench.figures import ladders, style
     from genbench.records import judgements
     from genbench.worlds.judging import making, wording

@@ -36,17 +36,22 @@ Worlds = Annotated[
 ]
 Judges = Annotated[str, of_metrics("Comma-separated; a group, or all.")]
 Samples = Annotated[
-    str | None, option("Rows of a set; of several, a board each: 1000,10000.", "ROWS", "--samples")
+    str | None,
+    option(
+        "Rows in each set that is scored; 1000,10000 gives a board for each.", "ROWS", "--samples"
+    ),
 ]
-Seeds = Annotated[str | None, option("The sets that every rung has.", "SEEDS", "--seeds")]
+Seeds = Annotated[
+    str | None, option("One set of every generator for each seed.", "SEEDS", "--seeds")
+]
 Preset = Annotated[
     str | None,
     option(f"Worlds, rows and seeds: {', '.join(DEFAULTS.judging)}.", "JUDGE_PRESET", "--preset"),
 ]
 Draw = Annotated[
-    int | None, option("Draw the strengths of the ladder anew by this seed.", "DRAW", "--draw")
+    int | None, option("Draw the strengths of the defects anew from this seed.", "DRAW", "--draw")
 ]
-Workers = Annotated[int, option("Processes that score.", "WORKERS", "--workers", min=1)]
+Workers = Annotated[int, option("Processes that score at a time.", "WORKERS", "--workers", min=1)]
 Form = Annotated[str, form("md, latex, csv, html or json.")]
 
 _USUAL = "default"
@@ -75,7 +80,7 @@ def judge(
     data_dir: DataDir = None,
     quiet: Quiet = False,
 ) -> None:
-    """Judge metrics where the truth is known: is any generator preferred to it, are they ordered?
+    """Judge metrics on data whose density is known: do they rank better generators higher?
 
     A world is a dataset of known density; its ladder is generators at known distances. Every metric
     scores sets of rows of each, and the board says how well it ordered them, with intervals.
@@ -179,7 +184,7 @@ def _text(records: Sequence[Record], form: str, quiet: bool) -> str:
     """The boards in one of the formats of tables."""
     import pandas as pd
 
-    from genbench.tables import formats
+    from genbench.tables import formats, latex
     from genbench.worlds.judging import board, making
 
     if form == "json":
@@ -198,5 +203,5 @@ def _text(records: Sequence[Record], form: str, quiet: bool) -> str:
         elif form == "html":
             texts.append(formats.html(shown, lines, one.title))
         else:
-            texts.append(formats.latex(shown, lines, one.title, f"judgement {one.world}"))
+            texts.append(latex.latex(shown, lines, one.title, f"judgement {one.world}"))
     return "\n".join(texts)

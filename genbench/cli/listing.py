@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from genbench.cli.applications import app, list_app
 from genbench.cli.model_file import ModelFile
 from genbench.cli.options import DataDir, Json, OnDataset, ResultsDir, any_name
-from genbench.cli.parsing import data_folder, store
+from genbench.cli.parsing import data_folder, folders, store
 from genbench.cli.showing import echo, print_json, print_rows
 from genbench.errors import UsageError
 
@@ -19,21 +20,31 @@ def _list_kind(kind: str, as_json: bool) -> None:
     from genbench.plugins import registry
 
     entries = registry.entries(kind)
-    print_rows(
-        [
-            {"name": entry.name, "from": registry.owner(entry), "object": entry.value}
-            for entry in entries
-        ],
-        as_json,
-    )
+    rows = []
+    for entry in entries:
+        presets = {"presets": ", ".join(_presets(entry.name))} if kind == "model" else {}
+        about = {"from": registry.owner(entry), "object": entry.value}
+        rows.append({"name": entry.name, **presets, **about})
+    print_rows(rows, as_json)
     twice = {entry.name for entry in entries if [e.name for e in entries].count(entry.name) > 1}
     for name in sorted(twice):
         echo(f"Warning: {kind} {name!r} is registered twice and cannot be used", err=True)
 
 
+def _presets(model: str) -> list[str]:
+    """The presets of a model's recipe, the full one first; none where it cannot be read."""
+    from genbench.plugins import recipe
+
+    try:
+        found = recipe.presets(model)
+    except UsageError:
+        return []
+    return [recipe.PAPER, *sorted(found - {recipe.PAPER})]
+
+
 @list_app.command("models")
 def list_models(as_json: Json = False) -> None:
-    """Registered models."""
+    """Registered models, and the presets that their recipes have for some dataset."""
     _list_kind("model", as_json)
 
 
@@ -51,7 +62,7 @@ def list_metrics(as_json: Json = False) -> None:
 
 @list_app.command("runs")
 def list_runs(results_dir: ResultsDir = None, as_json: Json = False) -> None:
-    """Results in a folder, done and failed."""
+    """Results in a folder, done and failed; and on stderr the trainings that were stopped."""
     rows = [
         {
             "model": result.model,
@@ -70,6 +81,24 @@ def list_runs(results_dir: ResultsDir = None, as_json: Json = False) -> None:
         for result in store(results_dir)
     ]
     print_rows(rows, as_json)
+    for line in _stopped(folders(results_dir)[0]):
+        echo(line, err=True)
+
+
+def _stopped(results_dir: Path) -> list[str]:
+    """The trainings that a checkpoint lies of and that nobody works on."""
+    from genbench.records.watched import trainings
+
+    lines = []
+    for one in trainings(results_dir):
+        if one.unfinished and not one.at_work:
+            last = one.epochs[-1] if one.epochs else {}
+            where = f" after epoch {last['epoch']} of {last['of']}" if last else ""
+            lines.append(
+                f"stopped{where}: {one.model} on {one.dataset}, {one.name}; the `genbench run` "
+                "that began it goes on from there"
+            )
+    return lines
 
 
 @app.command()

@@ -43,7 +43,7 @@ def lock(
     check: Check = False,
     results_dir: ResultsDir = None,
 ) -> None:
-    """Render the tables of a folder, in every format, and write sha256 of all to lock.json."""
+    """Write the tables of a folder in every format, and the sha256 of all files to lock.json."""
     from genbench.records import lock as locks
     from genbench.tables import locked
     from genbench.tables.texts import FORMATS

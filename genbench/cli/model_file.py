@@ -93,7 +93,7 @@ ModelFile = Annotated[
     typer.Option(
         "--model-file",
         metavar="FILE.py",
-        help="A model that is not packaged: the class in this file, called as the file is.",
+        help="A model that is not packaged: the class in this file, under the file's name.",
         callback=registered,
         is_eager=True,
         envvar="GENBENCH_MODEL_FILE",

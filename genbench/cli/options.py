@@ -73,14 +73,19 @@ def switch(help: str, name: str) -> Any:
 
 # --- what is asked for ---
 
-OnlyModels = Annotated[str | None, of_models("Only these.")]
+OnlyModels = Annotated[str | None, of_models("Only these models, comma-separated.")]
 OnDataset = Annotated[
     str | None, of_datasets("Try a model on its first rows, not on made-up ones.")
 ]
-OnlyDatasets = Annotated[str | None, of_datasets("Only these.")]
-OnlyMetrics = Annotated[str | None, of_metrics("Only these.")]
+OnlyDatasets = Annotated[str | None, of_datasets("Only these datasets, comma-separated.")]
+OnlyMetrics = Annotated[str | None, of_metrics("Only these metrics, comma-separated.")]
 Columns = Annotated[
-    str, option("ll, fit and sample: score, training, samples/s.", "COLUMNS", "--columns")
+    str,
+    option(
+        "What to show: ll (the score), fit (training time), sample (samples/s).",
+        "COLUMNS",
+        "--columns",
+    ),
 ]
 
 
@@ -101,7 +106,9 @@ DataDir = Annotated[
 Device = Annotated[str, option("auto, cpu, cuda or cuda:i.", "DEVICE", "--device")]
 Threads = Annotated[
     int | None,
-    option("Threads of each worker; default: all cores, shared.", "THREADS", "--threads", min=1),
+    option(
+        "Threads of each process; by default they share all cores.", "THREADS", "--threads", min=1
+    ),
 ]
 
 # --- what is printed ---

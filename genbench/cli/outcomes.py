@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 def print_outcomes(
     done: Sequence[Run], store: Store, console: Console, quiet: bool, verbose: bool
 ) -> None:
-    """A line for each run that was worked on; of a quiet command, for failed ones only."""
+    """A line for each training that was worked on, or each score where what became of them differs.
+
+    Of a quiet command, for failed ones only.
+    """
+    lines: Counter[str] = Counter()
     for run in done:
         result = store.result(run)
         if result is None:
@@ -26,7 +31,9 @@ def print_outcomes(
             continue
         if quiet and result.status == "done":
             continue
-        say(console, _at_length(result, store) if verbose else _outcome(result))
+        lines[_at_length(result, store) if verbose else _outcome(result)] += 1
+    for line, count in lines.items():
+        say(console, f"{line} ({count} scores)" if count > 1 else line)
 
 
 def is_complete(results: Sequence[Result], runs: Sequence[Run]) -> bool:

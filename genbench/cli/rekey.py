@@ -10,7 +10,7 @@ from genbench.cli.showing import echo
 
 @app.command(epilog="Example:  genbench rekey --results-dir results")
 def rekey(results_dir: ResultsDir = None) -> None:
-    """Give results that an older version stored the form and keys of now; trains nothing.
+    """Give results of an older version the form and the keys of this one; trains nothing.
 
     The older folder stays beside the new one, as runs.before, until you delete it.
     """

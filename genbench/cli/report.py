@@ -50,10 +50,10 @@ def report(
     data_dir: DataDir = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write what the last run gave, or the folders hold, as one HTML file that loads nothing.
+    """Write one HTML page of what the last run gave, or of what the folders hold.
 
-    Tables, their signatures, other protocols, audits and figures; and of each number, how it was
-    made and the command that makes it again.
+    It has a summary, samples side by side, tables, other protocols, audits and figures; and of each
+    number how it was made, with the command that makes it again. It loads nothing from elsewhere.
     """
     from genbench import __version__
     from genbench.records import files
@@ -72,20 +72,21 @@ def report(
     else:
         from genbench.report import assembly, page
 
-        figures = [page.Absent("figures", "genbench report")]
+        figures, strips = [page.Absent("figures", "genbench report")], []
         if not no_figures:
-            figures = _drawn(results, store, sources(store, data_dir), quiet)
-        whole = assembly.report(results, store, folders, figures, __version__)
+            figures, strips = _drawn(results, store, sources(store, data_dir), quiet)
+        whole = assembly.report(results, store, folders, figures, __version__, strips)
         files.write_bytes(path, page.render(replace(whole, made_of=made_of)).encode())
     echo(str(path))
 
 
 def _drawn(
     results: Sequence[Result], store: Store, sources: Sources, quiet: bool
-) -> Sequence[page.Figure | page.Absent]:
-    """The figures of a page, each named when it is there."""
+) -> tuple[Sequence[page.Figure | page.Absent], Sequence[page.Strips]]:
+    """The figures of a page, each named when it is there, and the strips of samples."""
+    from genbench.errors import UsageError
     from genbench.report import page
-    from genbench.report.drawn import drawn
+    from genbench.report.drawn import drawn, strips
     from genbench.tables import contents
 
     found = contents.tables_of(results, contents.records_of(results, store))
@@ -94,4 +95,7 @@ def _drawn(
         figures.append(one)
         if isinstance(one, page.Figure) and not quiet:
             echo(f"drawn: {one.title}", err=True)
-    return figures
+    try:
+        return figures, strips(found, store, sources)
+    except UsageError:  # no result is done
+        return figures, []

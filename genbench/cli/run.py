@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from genbench.cli import parsing
+from genbench.cli import parsing, planned
 from genbench.cli.applications import app
 from genbench.cli.executing import TLS, ExecutorName, Resources, Scheduler, engine, threads_each
 from genbench.cli.model_file import ModelFile
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
     from genbench.records.run import Run
     from genbench.records.store import Store
-    from genbench.running.cost import Cost
     from genbench.running.engines import Engine
     from genbench.running.runner import Environment
     from genbench.tables.texts import Options
@@ -54,9 +53,11 @@ MODELS, DATASETS, METRICS, SEEDS = (
 )
 Models = Annotated[str, of_models(f"Comma-separated; default: {MODELS}, or the --model-file.")]
 Datasets = Annotated[str, of_datasets("One or several, comma-separated.")]
-Metrics = Annotated[str, of_metrics("Comma-separated.")]
+Metrics = Annotated[str, of_metrics("Comma-separated; a group such as prdc, or all.")]
 Seeds = Annotated[str, option("Comma-separated whole numbers.", "SEEDS", "--seeds")]
-Samples = Annotated[int, option("Samples drawn from each model.", "SAMPLES", "--samples", min=1)]
+Samples = Annotated[
+    int, option("How many samples are drawn from each model.", "SAMPLES", "--samples", min=1)
+]
 SampleSets = Annotated[
     int,
     option(
@@ -80,7 +81,7 @@ Epochs = Annotated[
 ]
 Minutes = Annotated[
     float | None,
-    option("Training budget of each run; a run it cuts is marked.", "MINUTES", "--minutes"),
+    option("Time budget of each training; one that it cuts is marked.", "MINUTES", "--minutes"),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -90,17 +91,32 @@ Settings = Annotated[
         "--set",
     ),
 ]
-Workers = Annotated[int, option("Trainings at a time.", "WORKERS", "--workers", min=1)]
+Workers = Annotated[int, option("How many trainings run at a time.", "WORKERS", "--workers", min=1)]
 Grids = Annotated[
     int,
-    option("Keep a grid of samples every so many epochs; see watch.", "GRIDS", "--grids", min=0),
+    option(
+        "Keep a picture of samples every so many epochs; `genbench watch` says where.",
+        "GRIDS",
+        "--grids",
+        min=0,
+    ),
 ]
-Rerun = Annotated[bool, switch("Do again what is done.", "--rerun")]
-NoReferences = Annotated[bool, switch("Only what --models names.", "--no-references")]
+Rerun = Annotated[bool, switch("Do again what is done already.", "--rerun")]
+NoReferences = Annotated[
+    bool, switch("Only what --models names, without reference rows.", "--no-references")
+]
 DryRun = Annotated[
     bool, switch("Print the plan and its estimated cost; nothing else.", "--dry-run")
 ]
-Verbose = Annotated[bool, option("Where a failed run failed; times.", "VERBOSE", "--verbose", "-v")]
+Verbose = Annotated[
+    bool,
+    option(
+        "Also where a failed run failed, and how long each stage took.",
+        "VERBOSE",
+        "--verbose",
+        "-v",
+    ),
+]
 
 
 @app.command(
@@ -138,8 +154,8 @@ def run(
     verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
-    """Train, sample, score, and print the table. The same command again resumes."""
-    from genbench.records import planned
+    """Train, draw samples, score them, print the table. The same command again goes on."""
+    from genbench.records import plans
     from genbench.records.stores import Stores
     from genbench.tables.texts import NOTES, Options
 
@@ -161,8 +177,8 @@ def run(
         "minutes": parsing.positive(minutes),
     }
     plain = device == "auto" and not (rerun or dry_run or model_file)
-    asked, store = planned.asked_of(question, folder) if plain else "", Stores([own, *beside])
-    runs = planned.remembered(own, asked)
+    asked, store = plans.asked_of(question, folder) if plain else "", Stores([own, *beside])
+    runs = plans.remembered(own, asked)
     if runs is not None and all(run in store for run in runs):
         _print_full_recipes(runs, preset, quiet)
         _show(runs, [], store, shown, verbose, as_json)
@@ -174,11 +190,11 @@ def run(
     at_a_time = _at_a_time(workers, shown)
     environment = Environment(own, folder, device, rerun, at_a_time, None, tuple(beside), grids)
     if dry_run:
-        whole = _print_costs(runs, environment)
+        whole = planned.print_costs(runs, environment, as_json)
     else:
         whole = _carried_out(runs, environment, threads, how, shown, verbose, as_json)
         with suppress(StoreError):  # the folder may be read-only
-            planned.remember(own, asked if whole else "", runs)
+            plans.remember(own, asked if whole else "", runs)
     if not whole:
         raise typer.Exit(1)
 
@@ -195,20 +211,8 @@ def _planned(question: Mapping[str, Any], folder: Path, device: str) -> list[Run
 
 
 def _print_full_recipes(runs: Sequence[Run], preset: str, quiet: bool) -> None:
-    for line in [] if quiet else _full_recipes(runs, preset):
+    for line in [] if quiet else planned.full_recipes(runs, preset):
         say(new_console(), line)
-
-
-def _full_recipes(runs: Sequence[Run], preset: str) -> list[str]:
-    """Which models run in full since their recipe has nothing of a preset that was asked for."""
-    full: dict[str, dict[str, None]] = {}
-    for run in runs:
-        if run.preset != preset and run.model not in DEFAULTS.references:
-            full.setdefault(run.data.name, {})[run.model] = None
-    return [
-        f"{', '.join(models)} on {dataset}: no preset {preset!r}, so the full recipe runs"
-        for dataset, models in full.items()
-    ]
 
 
 def _at_a_time(workers: int, shown: Options) -> int:
@@ -236,6 +240,9 @@ def _carried_out(
     todo = pending(runs, store, environment.rerun)
     if todo:
         store.prepare()
+        if not shown.quiet:
+            for line in planned.announced(todo, environment):
+                say(console, line)
         each = threads_each(threads, environment.workers or 1, how)  # never by what is left to do
         work(todo, environment, each, console, shown.quiet, how)
     return _show(runs, todo, store, shown, verbose, as_json)
@@ -338,42 +345,3 @@ def _say_if_busy(console: Console) -> None:
 
 def _terminate(*_: object) -> NoReturn:
     raise Terminated
-
-
-def _print_costs(runs: Sequence[Run], environment: Environment) -> bool:
-    """The plan, and what its trainings would cost, projected from one timed batch of each.
-
-    False where a training cannot begin.
-    """
-    from genbench.running.cost import costs
-    from genbench.words import duration
-
-    total, whole = 0.0, True
-    for one in costs(runs, environment):
-        total += one.seconds
-        whole = whole and not one.unknown
-        first = one.run
-        echo(
-            f"{first.model} on {first.data.name}, preset {first.preset}, seed {first.seed}, "
-            f"{one.left} of {one.scores} scores to do: {_said(one)}"
-        )
-    echo(
-        f"all training, one after the other: about {duration(total)}; "
-        "sampling and scoring not counted"
-    )
-    return whole
-
-
-def _said(cost: Cost) -> str:
-    from genbench.words import duration
-
-    if not cost.left:
-        return "done"
-    if cost.empty:
-        return f"nothing to train, all stay empty: {cost.run.unmet}"
-    if cost.unknown:
-        return f"it would fail, {cost.unknown}"
-    if not cost.epochs:
-        return "trained; to sample and score only"
-    epochs = "1 epoch" if cost.epochs == 1 else f"{cost.epochs} epochs"
-    return f"{epochs}, about {duration(cost.seconds)}"

@@ -61,7 +61,7 @@ ScoredOn = Annotated[
 Protocols = Annotated[
     bool,
     switch(
-        "No FILE: score the stored samples of all results by the metric's other protocols.",
+        "Without a FILE: score all stored samples by the metric's other protocols.",
         "--protocols",
     ),
 ]
@@ -72,7 +72,7 @@ Settings = Annotated[
 Gone = Annotated[str | None, typer.Option(hidden=True)]
 Name = Annotated[str | None, option("Keep the row under this name.", "AS", "--as")]
 Source = Annotated[
-    str | None, option("Whence the samples of --as come, in words.", "SOURCE", "--source")
+    str | None, option("Where the samples of --as come from, in words.", "SOURCE", "--source")
 ]
 Date = Annotated[str | None, option("When they were made: 2026-11-29.", "DATE", "--date")]
 Replace = Annotated[
@@ -121,12 +121,13 @@ def score(
 
     Arrays of m samples: (m, d), (m, c, h, w), (m, h, w, c) or (m, h, w); floats, uint8 or bool.
 
-    Of several arrays in a file, the one called `samples`.
+    Of several arrays in a file the one called `samples` is taken.
 
     Reference rows, drawn as often, stand beside; they are scored once and kept. With --as the
     file's own row is kept too, and stands in tables, comparisons and reports.
 
-    With --protocols: no FILE; how far the order of stored results depends on the protocol.
+    With --protocols, and without a FILE, it scores the stored samples in other ways, to see whether
+    the order of the rows holds.
     """
     from genbench.running.runner import Environment, choose_device
     from genbench.tables.texts import NOTES, Options

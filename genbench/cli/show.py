@@ -35,7 +35,7 @@ def show(
     settings: Settings = None,
     as_json: Json = False,
 ) -> None:
-    """Print the recipe of a model on a dataset: each value, its table of the file, its source."""
+    """Print the recipe of a model on a dataset: each value, the table it stands in, its source."""
     from genbench.plugins import presets, registry, sources
 
     named = model or model_file

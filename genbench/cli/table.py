@@ -29,8 +29,13 @@ if TYPE_CHECKING:
     from genbench.tables.texts import Options
 
 Form = Annotated[str, form("md, latex, csv, html or json.")]
+NoVerdicts = Annotated[bool, switch("Leave out verdicts beside published values.", "--no-verdicts")]
 Robustness = Annotated[
-    bool, switch("The models by other protocols, and whether their order holds.", "--robustness")
+    bool,
+    switch(
+        "Scores by other protocols instead, and whether the order of the models holds.",
+        "--robustness",
+    ),
 ]
 
 _OF_THE_LOCK = ("form", "results_dir", "model_file")
@@ -50,6 +55,7 @@ def table(
     dataset: OnlyDatasets = None,
     metrics: OnlyMetrics = None,
     robustness: Robustness = False,
+    no_verdicts: NoVerdicts = False,
     results_dir: ResultsDir = None,
     notes: Notes = "short",
     quiet: NoNotes = False,
@@ -59,7 +65,7 @@ def table(
 
     parsing.one_of(texts.FORMATS, form, "format")
     parsing.one_of(texts.NOTES, notes, "--notes")
-    options = _options(columns, models, dataset, metrics, robustness, quiet, notes)
+    options = _options(columns, models, dataset, metrics, robustness, no_verdicts, quiet, notes)
     options, store = replace(options, width=showing.width()), parsing.store(results_dir)
     results = texts.results_of(store, options)
     echo(texts.rendered(results, form, store, options), nl=False)
@@ -74,6 +80,7 @@ def _options(
     dataset: str | None = None,
     metrics: str | None = None,
     robustness: bool = False,
+    no_verdicts: bool = False,
     quiet: bool = False,
     notes: str = "full",
 ) -> Options:
@@ -88,6 +95,7 @@ def _options(
         robustness=robustness,
         quiet=quiet,
         notes=notes,
+        verdicts=not no_verdicts,
     )
 
 

@@ -44,9 +44,14 @@ Name = Annotated[
 Out = Annotated[Path | None, out("A folder. Default: theory in the folder of results.")]
 Preset = Annotated[
     str,
-    option("smoke is short, and reaches less.", "PRESET", "--preset", autocompletion=preset_names),
+    option(
+        "paper, or smoke, which is shorter and less exact.",
+        "PRESET",
+        "--preset",
+        autocompletion=preset_names,
+    ),
 ]
-Seed = Annotated[int, option("Of all that is drawn at random.", "SEED", "--seed", min=0)]
+Seed = Annotated[int, option("The seed of all that is drawn at random.", "SEED", "--seed", min=0)]
 Form = Annotated[str, form("png, svg or pdf.")]
 
 

@@ -34,7 +34,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="TABLE|RUN",
-        help="A locked table, a key of genbench list runs or its beginning, a folder, or all.",
+        help="A locked table; a key (genbench list runs) or its first digits; a folder; or all.",
     ),
 ]
 Rescore = Annotated[bool, switch("Compute the numbers again from the stored samples.", "--rescore")]
@@ -68,7 +68,7 @@ def verify(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Say whether numbers hold: the files as written, or scored or trained again.
+    """Check stored numbers: by their files, by scoring again, or by training again.
 
     Exit code 3 on a mismatch, 1 where something cannot be told. The results stay as they are.
     """
@@ -142,12 +142,18 @@ def _tables(results_dir: Path, paths: Sequence[str], known: Lock | None) -> Iter
 
 
 def _shown(verdicts: Iterator[Verdict], as_json: bool) -> list[Verdict]:
-    """All verdicts, each printed as soon as it is there, but for JSON."""
+    """All verdicts, printed as they come, but for JSON; those without samples in one line."""
+    from genbench.verifying.verification import ABSENT
+
     found = []
     for verdict in verdicts:
         found.append(verdict)
-        if not as_json:
+        if not (as_json or verdict.status == ABSENT):
             echo(verdict.line)
+    absent = [verdict for verdict in found if verdict.status == ABSENT]
+    if absent and not as_json:
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        echo(f"{absent[0].name}{more}: {absent[0].text}")
     return found
 
 

@@ -8,6 +8,7 @@ from genbench.figures.pages import drawn as page
 from genbench.figures.pictures import Sources, file_name
 from genbench.figures.sheets import COUNT, samples
 from genbench.figures.speeds import KINDS, speed
+from genbench.figures.strips import Strip, strips
 from genbench.figures.style import (
     DATES,
     Absent,
@@ -29,6 +30,7 @@ __all__ = [
     "Absent",
     "Drawn",
     "Sources",
+    "Strip",
     "animated",
     "as_png",
     "as_svg",
@@ -44,5 +46,6 @@ __all__ = [
     "samples",
     "save",
     "speed",
+    "strips",
     "values",
 ]

@@ -44,7 +44,7 @@ def sheets_of(
     found: Found, store: Store, sources: Sources | None, count: int
 ) -> Iterator[Drawn | Absent]:
     """A sheet for each row on each dataset, datasets one after the other; of toys their points."""
-    cells = _each_once(_shown(found, lambda r: r.run.draws), lambda r: r.run.sample_key)
+    cells = each_drawn(found)
     taken: set[str] = set()
     for dataset in dict.fromkeys(result.dataset for _, result in cells):
         own = [(cell, result) for cell, result in cells if result.dataset == dataset]
@@ -64,6 +64,11 @@ def sheets_of(
                     yield sheets.samples(_sheet(name, cell, result, store, source, train, count))
             except UsageError as error:
                 yield Absent(name, str(error))
+
+
+def each_drawn(found: Found) -> list[tuple[Cell, Result]]:
+    """Each row with the result whose samples are shown of it; raises UsageError for none."""
+    return _each_once(_shown(found, lambda r: r.run.draws), lambda r: r.run.sample_key)
 
 
 def _shown(

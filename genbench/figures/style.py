@@ -26,7 +26,11 @@ from matplotlib.text import Text
 from genbench.errors import UsageError
 from genbench.records import files
 
-DATES = {"png": None, "svg": "Date", "pdf": "CreationDate"}  # where a format keeps the time
+DATES: dict[str, str | None] = {
+    "png": None,
+    "svg": "Date",
+    "pdf": "CreationDate",
+}  # where a format keeps the time
 FAMILY = "DejaVu Sans"  # matplotlib brings it, so it is the same everywhere
 GREY = "0.35"
 LONGEST = 48  # characters of a name in a figure; its beginning says which model it is

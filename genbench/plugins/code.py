@@ -22,7 +22,7 @@ from genbench.plugins.imports import Reach
 __all__ = ["FEATURES", "Part", "Roles", "digest_of", "digests", "identify", "identities"]
 __all__ += ["source", "stage_revisions", "unfollowed"]
 
-source = imports.source
+source: Callable[[str], Path] = imports.source
 READING = 2  # raised when the same sources would have other digests; those of two do not compare
 _STAGES = "genbench.running.revisions"
 _CODE = (".py", ".pyc", ".so", ".pyd")

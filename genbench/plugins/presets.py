@@ -6,6 +6,8 @@ names.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
 from genbench.plugins import recipe, registry
@@ -25,6 +27,17 @@ def serves(preset: str, dataset: str) -> bool:
         preset in recipe.read(model).get(dataset, {}) or recipe.changes(model, dataset, preset)
         for model in _readable()
     )
+
+
+def known(models: Iterable[str], dataset: str) -> list[str]:
+    """The presets that change something for one of these models on a dataset, and `paper`."""
+    found = {
+        preset
+        for model in models
+        for preset in recipe.presets(model)
+        if preset == recipe.PAPER or recipe.changes(model, dataset, preset)
+    }
+    return sorted(found)
 
 
 def _readable() -> list[str]:

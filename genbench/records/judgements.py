@@ -40,15 +40,17 @@ def grades(
     metric: str,
     settings: Mapping[str, Any],
     parts: Mapping[str, Part],
+    words: str = "sentence",
 ) -> dict[str, str]:
-    """What each of these worlds says of a metric in a sentence, by world; those that judged it.
+    """What each of these worlds says of a metric, by world; those that judged it.
 
-    settings, parts: of a column. Only a metric of these very settings, features and revisions was
-    judged; a grade says nothing of another.
+    words: in a "sentence", or "short". settings, parts: of a column. Only a metric of these very
+    settings, features and revisions was judged; a grade says nothing of another.
     """
     places, found = list(folders), {}
     for world in worlds:
-        said = (_said(record, metric, settings, parts) for record in of_world(places, world))
+        records = of_world(places, world)
+        said = (_said(record, metric, settings, parts, words) for record in records)
         sentence = next(filter(None, said), "")
         if sentence:
             found[world] = sentence
@@ -56,12 +58,16 @@ def grades(
 
 
 def _said(
-    record: Mapping[str, Any], metric: str, settings: Mapping[str, Any], parts: Mapping[str, Part]
+    record: Mapping[str, Any],
+    metric: str,
+    settings: Mapping[str, Any],
+    parts: Mapping[str, Part],
+    words: str,
 ) -> str:
     for one in record["metrics"]:
         roles = [role for role in ("metric", FEATURES) if role in parts]
         asked = [metric, dict(settings), {r: dataclasses.asdict(parts[r]) for r in roles}]
         known = [one["metric"], one["settings"], one["parts"]]
         if files.sha256_of_json(asked) == files.sha256_of_json(known):  # a tuple is a list to JSON
-            return str(one["sentence"])
+            return str(one[words])
     return ""

@@ -57,7 +57,7 @@ class Store:
     """The results of one folder; `run in store` says whether a run is done."""
 
     def __init__(self, results_dir: Path) -> None:
-        self.runs = results_dir / "runs"
+        self.runs: Path = results_dir / "runs"
         self._claims: dict[Path, int] = {}  # by the folder of a training: our number
 
     def __contains__(self, run: Run) -> bool:

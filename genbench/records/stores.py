@@ -40,7 +40,7 @@ class Stores(Store):
 
     def __init__(self, folders: Sequence[Path]) -> None:
         super().__init__(folders[0])
-        self.every = [Store(folder) for folder in folders]
+        self.every: list[Store] = [Store(folder) for folder in folders]
 
     @property
     def places(self) -> list[Path]:

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from genbench.records import files
-from genbench.records.store import EVENTS, GRID
+from genbench.records.store import CHECKPOINT, EVENTS, GRID
 
 
 @dataclass(frozen=True)
 class Training:
     """A training as far as its log says; `epochs` are those since it was begun or resumed last.
 
-    at_work: whether a process holds its lock. grids: pictures of samples, by epoch.
+    at_work: whether a process holds its lock. unfinished: whether a checkpoint waits to be gone on
+    with. grids: pictures of samples, by epoch.
     """
 
     dataset: str
@@ -24,6 +25,7 @@ class Training:
     epochs: list[Mapping[str, Any]]
     stage: str
     at_work: bool
+    unfinished: bool
     grids: Mapping[int, Path]
 
 
@@ -41,6 +43,7 @@ def trainings(results_dir: Path) -> Iterator[Training]:
             epochs=[epochs[index] for index in sorted(epochs)],
             stage=stages[-1] if stages else "",
             at_work=files.is_locked(folder / ".lock"),
+            unfinished=(folder / CHECKPOINT).exists(),
             grids={_epoch(grid): grid for grid in sorted(folder.glob(GRID.format("*")))},
         )
 

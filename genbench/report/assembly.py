@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from genbench.defaults import DEFAULTS
-from genbench.protocols import better
 from genbench.records.run import Result
 from genbench.records.store import Store
-from genbench.report import cell, page, scores, sections, theories
-from genbench.tables import contents
+from genbench.report import cell, page, scores, sections, summary, theories
+from genbench.tables import contents, frames
 from genbench.tables.speed import Layout
 from genbench.words import several
 
@@ -22,8 +21,9 @@ def report(
     folders: Sequence[Path],
     figures: Sequence[page.Figure | page.Absent],
     version: str,
+    strips: Sequence[page.Strips] = (),
 ) -> page.Report:
-    """The page of some results, and of what is kept beside them; `figures` as they were drawn.
+    """The page of some results, and of what is kept beside them; figures and strips as drawn.
 
     folders: of results, in which audits are kept.
     """
@@ -34,7 +34,13 @@ def report(
         title=_title(results),
         version=version,
         compared=_compared(results),
-        tables=[scores.table(title, cells, store, layout) for title, cells in found],
+        summary=summary.section(found, store),
+        strips=strips,
+        tables=[
+            scores.table(title, block, store, layout)
+            for title, cells in found
+            for _, block in frames.blocks(cells, scores.fits)
+        ],
         sections=[*looked_at, *theories.sections(folders)],
         figures=[
             *(one for one in figures if isinstance(one, page.Figure)),
@@ -52,12 +58,6 @@ def _title(results: Sequence[Result]) -> str:
     return f"{named} on {_listed([*dict.fromkeys(r.dataset for r in results)], 'datasets')}"
 
 
-def _metric(result: Result) -> str:
-    """ "parzen, in nats, higher is better"."""
-    unit = f"in {result.unit}" if result.unit else ""
-    return ", ".join(filter(None, [result.metric, unit, better(result.best)]))
-
-
 def _listed(names: Sequence[str], what: str) -> str:
     """A few names, or how many there are.
 
@@ -72,11 +72,9 @@ def _listed(names: Sequence[str], what: str) -> str:
 def _compared(results: Sequence[Result]) -> list[tuple[str, str]]:
     """The facts at the top of the page."""
     own = [result for result in results if not result.protocol]
-    metrics = dict.fromkeys(map(_metric, (r for r in own if r.status == "done")))
     ended = Counter(result.status for result in own)
     data = dict.fromkeys((r.dataset, r.caveat, r.digest) for r in own)
     facts = {
-        "metric" if len(metrics) < 2 else "metrics": "; ".join(metrics),
         "datasets": "; ".join(
             f"{name}, {caveat or 'canonical'} (sha256 {digest[:12]}…)"
             for name, caveat, digest in data

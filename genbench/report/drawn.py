@@ -22,6 +22,17 @@ TITLES = {  # kind of figure -> its title
 PICTURES = ("samples", "interpolation")  # of pixels, so PNG; all others are drawings, so SVG
 
 
+def strips(
+    found: Sequence[tuple[str, list[Cell]]], store: Store, sources: Sources
+) -> list[page.Strips]:
+    """The first samples of each row, a group for each dataset; none where no row has pictures."""
+    rows: dict[str, list[tuple[str, page.Figure]]] = {}
+    for one in figures.strips(found, store, sources):
+        picture = page.Figure(one.label, "png", one.png, one.alt)
+        rows.setdefault(one.head, []).append((one.label, picture))
+    return [page.Strips(head, own) for head, own in rows.items()]
+
+
 def drawn(
     found: Sequence[tuple[str, list[Cell]]], store: Store, sources: Sources
 ) -> Iterator[page.Figure | page.Absent]:

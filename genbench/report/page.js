@@ -52,6 +52,30 @@ for (const table of document.querySelectorAll("table[data-sorts]")) {
   });
 }
 
+// --- rows that show: those whose name has one of the words, commas between; in all tables alike
+
+const filter = document.getElementById("filter");
+
+function wanted(name, words) {
+  return words.length === 0 || words.some((word) => name.includes(word));
+}
+
+function filterRows() {
+  const words = filter.value.toLowerCase().split(",").map((word) => word.trim()).filter(Boolean);
+  let shown = 0, all = 0;
+  for (const row of document.querySelectorAll("table[data-filters] tr[data-place]")) {
+    row.hidden = !wanted(row.cells[0].textContent.toLowerCase(), words);
+    shown += Number(!row.hidden);
+    all += 1;
+  }
+  for (const record of document.querySelectorAll("details.record")) {
+    record.hidden = !wanted(record.querySelector("h3").textContent.toLowerCase(), words);
+  }
+  said.textContent = `${shown} of ${all} rows are shown.`;
+}
+
+if (filter) filter.addEventListener("input", filterRows);
+
 // --- light and dark: as the system says, until the button says otherwise; nothing is kept
 
 const theme = document.getElementById("theme");

@@ -69,7 +69,10 @@ class Signature:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its caption above and its notes below; `first` heads the rows' names."""
+    """A table with its caption above; below it the points that all must read, and folded notes.
+
+    first: heads the rows' names.
+    """
 
     title: str
     first: str
@@ -78,15 +81,20 @@ class Table:
     caption: str = ""
     signatures: Sequence[Signature] = ()
     notes: Sequence[str] = ()
+    points: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Section:
-    """What was found out, the most important sentence first, and the tables that show it."""
+    """What was found out, the most important sentence first, and the tables that show it.
+
+    group: the title under which such sections stand together, folded; empty where it stands alone.
+    """
 
     title: str
     sentences: Sequence[str]
     tables: Sequence[Table] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,14 @@ class Figure:
     def source(self) -> str:
         """The picture as an address that holds it."""
         return f"data:{_TYPES[self.form]};base64,{base64.b64encode(self.content).decode()}"
+
+
+@dataclass(frozen=True)
+class Strips:
+    """The first samples of each row on one dataset: the row's name and a PNG, in alt's words."""
+
+    title: str
+    rows: Sequence[tuple[str, Figure]]
 
 
 @dataclass(frozen=True)
@@ -136,8 +152,10 @@ class Report:
     version: str
     lead: Sequence[str] = ()
     compared: Sequence[tuple[str, str]] = ()
+    summary: Section | None = None
     tables: Sequence[Table] = ()
     sections: Sequence[Section] = ()
+    strips: Sequence[Strips] = ()
     figures: Sequence[Figure] = ()
     records: Sequence[Record] = ()
     absent: Sequence[Absent] = ()
@@ -176,6 +194,7 @@ def render(report: Report) -> str:
     )
     environment.filters["split_error"] = _split_error
     environment.filters["heads"] = _heads
+    environment.filters["by_group"] = _by_group
     environment.filters["error_width"] = _error_width
     template = environment.from_string(_asset("page.html"))
     return template.render(report=report, style=style, script=script, policy=_policy(style, script))
@@ -211,6 +230,17 @@ def _visible(value: Any) -> Any:
         else c
         for c in value
     )
+
+
+def _by_group(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
+    """Sections of one group together under its title, each other one under its own."""
+    found: list[tuple[str, list[Section]]] = []
+    for one in sections:
+        if one.group and found and found[-1][1][0].group == one.group:
+            found[-1][1].append(one)
+        else:
+            found.append((one.group or one.title, [one]))
+    return found
 
 
 def _heads(columns: Sequence[Column]) -> list[tuple[str, int]]:

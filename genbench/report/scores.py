@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from genbench.defaults import DEFAULTS
+from genbench.records import names
 from genbench.records.store import Store
 from genbench.report import page
-from genbench.tables import contents
+from genbench.tables import brief, contents
 from genbench.tables.cells import Cell, best
-from genbench.tables.notes import BEST, OTHER
 from genbench.tables.speed import Layout
 from genbench.words import MISSING
 
@@ -17,31 +17,45 @@ _OURS, _PUBLISHED, _VERDICT = "this suite", "published", "verdict"
 _Column = tuple[str, str, Callable[[Cell], str]]  # the dataset's head, the part, what it shows
 
 
+MOST = 7  # columns of a table that a screen shows whole
+
+
+def fits(cells: Sequence[Cell]) -> bool:
+    """Whether the columns of these cells are few enough to stand side by side."""
+    heads = dict.fromkeys(cell.head for cell in cells)
+    own = [[cell for cell in cells if cell.head == head] for head in heads]
+    return len(heads) == 1 or sum(len(_parts(column)) for column in own) <= MOST
+
+
 def table(title: str, cells: Sequence[Cell], store: Store, layout: Layout) -> page.Table:
     """The table under its caption, its signatures and notes below."""
     metrics = ", ".join(dict.fromkeys(cell.results[0].metric for cell in cells))
+    one = len({cell.data for cell in cells}) == 1 and len({cell.head for cell in cells}) > 1
+    named = {c.head: names.judge(c.results[0]) if one else c.head for c in cells}
     columns = [
         (head, *part)
         for head in dict.fromkeys(cell.head for cell in cells)
         for part in _parts([cell for cell in cells if cell.head == head])
     ]
     split = any(name != _OURS for _, name, _ in columns)
-    said = contents.notes_of(cells, store, layout)
-    above = [page.sentence(note.text, note.about == BEST) for note in said if note.about != OTHER]
+    caption, *points = contents.brief_of(cells, store, brief.NOTHING) or [""]
     return page.Table(
-        title=f"Scores by {title or metrics}",
+        title=f"Scores by {title or metrics}" + (f" on {cells[0].data}" if one else ""),
         first="model",
         columns=[
-            page.Column(name, head, words=name == _VERDICT) if split else page.Column(head)
+            page.Column(name, named[head], words=name == _VERDICT)
+            if split
+            else page.Column(named[head])
             for head, name, _ in columns
         ],
         groups=_groups(cells, columns),
-        caption=" ".join(above),
+        caption=page.sentence(caption, capital=False) if caption else "",
+        points=points,
         signatures=[
             page.Signature(head, each.short, each.full)
             for head, each in contents.signatures(cells, layout.records).items()
         ],
-        notes=[note.text for note in said if note.about == OTHER],
+        notes=[note.text for note in contents.notes_of(cells, store, layout)],
     )
 
 

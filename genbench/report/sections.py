@@ -27,12 +27,20 @@ def sections(
 
     folders: of results; an audit is read from the first that keeps one.
     """
-    found = [_robustness(one, store) for one in contents.robustness_of(results, store)]
+    every = contents.robustness_of(results, store)
+    found = [_robustness(one, store) for one in every if _is_told(one.found)]
     of = {(r.dataset, r.metric): r.digest for r in results}
     audits = [_audited(folders, *names, digest) for names, digest in of.items()]
-    absent = [] if found else [page.Absent("other protocols", "genbench score --protocols")]
+    untold = len(every) - len(found)
+    what = "other protocols" + (f" of {untold} more columns" if untold and found else "")
+    absent = [page.Absent(what, "genbench score --protocols")] if untold or not found else []
     absent += [audit for audit in audits if isinstance(audit, page.Absent)]
     return [*found, *(audit for audit in audits if isinstance(audit, page.Section))], absent
+
+
+def _is_told(found: Robustness) -> bool:
+    """Whether some protocol has a score of every trained row, so that there is an order at all."""
+    return len(found.order) < 2 or any(tau is not None for tau in found.tau.values())
 
 
 def _audited(
@@ -67,7 +75,8 @@ def _robustness(one: ByProtocols, store: Store) -> page.Section:
         ],
         notes=found.lines[1:],
     )
-    return page.Section(one.title, [page.sentence(line) for line in found.lines[:1]], [own])
+    said = [page.sentence(line) for line in found.lines[:1]]
+    return page.Section(one.column, said, [own], group="By other protocols: does the order hold?")
 
 
 def _trained(found: Robustness) -> list[str]:
@@ -115,5 +124,6 @@ def _audit(found: Audit, digest: str) -> page.Section:
     )
     other = "" if found.digest == digest else "This audit is of other bytes than the results above."
     verdict = [page.sentence(line) for line in found.verdict[-1:]]
-    title = f"Audit of {found.metric} on {found.dataset}"
-    return page.Section(title, [*verdict, *filter(None, [other]), *found.verdict[:-1]], [own])
+    title = f"{found.metric} on {found.dataset}"
+    said = [*verdict, *filter(None, [other]), *found.verdict[:-1]]
+    return page.Section(title, said, [own], group="Audits: is the metric to be trusted here?")

@@ -32,4 +32,4 @@ def _section(one: KeptPage) -> page.Section:
     rows = [page.Row(name, [page.cell(text) for text in texts]) for name, *texts in one.rows]
     columns = [page.Column(name) for name in others]
     table = page.Table(one.title, first, columns, [page.Group(rows)])
-    return page.Section(f"Theory: {one.title}", one.sentences, [table] if rows else [])
+    return page.Section(one.title, one.sentences, [table] if rows else [], group="Theory")

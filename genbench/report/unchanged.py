@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from genbench.plugins import installed
+from genbench.records import judgements
 from genbench.records.files import sha256_of_json
 from genbench.records.run import Result
 from genbench.records.store import Store
@@ -25,17 +26,16 @@ def made_of(
 ) -> str:
     """sha256, in hex, of all that a page is made from.
 
-    Every file of the results, of what they hang on, of the audits and of the theory; the sources of
-    all that is registered; the versions of what draws; which data files there are. No place, no
+    Every file of the results, of what they hang on, of audits, judgements and theory; the sources
+    of all that is registered; the versions of what draws; which data files there are. No place, no
     time.
     """
-    kept = {
-        _named(path, folder): installed.sha256(path) for folder, path in _records(results, store)
-    }
+    records = _records(results, store)
+    kept = {_named(path, folder): installed.sha256(path) for folder, path in records}
     kept |= {
         _named(path, folder): installed.sha256(path)
         for folder in folders
-        for path in (*(folder / "audit").glob("*.json"), *(folder / "theory").glob("*.*"))
+        for path in _beside(folder)
     }
     there = [
         (path.relative_to(data_dir).as_posix(), path.stat().st_size)
@@ -45,6 +45,12 @@ def made_of(
     versions = {name: version(name) for name in PACKAGES}
     keys = [result.key for result in results]
     return sha256_of_json([keys, kept, installed.sources(), versions, there, figures])
+
+
+def _beside(folder: Path) -> Iterator[Path]:
+    """The files of a folder of results that a page shows beside the results."""
+    for pattern in ("audit/*.json", f"{judgements.FOLDER}/*.json", "theory/*.*"):
+        yield from folder.glob(pattern)
 
 
 def is_made_of(page: Path, wanted: str) -> bool:

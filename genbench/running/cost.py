@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -45,13 +44,14 @@ class Cost:
 def costs(runs: Sequence[Run], environment: Environment) -> Iterator[Cost]:
     """The cost of each training of a plan, in its order; trains nothing but a batch of each."""
     store, device = environment.store, choose_device(environment.device)
+    sources = Sources(environment.data_dir)  # read once for all
     for group in by_training(runs):
         first, left = group[0], pending(group, store, environment.rerun)
         empty = bool(left) and all(run.unmet for run in left)
         cost = Cost(first, len(left), len(group), empty=empty)
         if left and not empty:
             try:
-                seconds, epochs = projected(first, store, environment.data_dir, device)
+                seconds, epochs = projected(first, store, sources, device)
             except _UNKNOWN as error:
                 yield replace(cost, unknown=f"{type(error).__name__}: {error}")
                 continue
@@ -60,7 +60,7 @@ def costs(runs: Sequence[Run], environment: Environment) -> Iterator[Cost]:
         yield cost
 
 
-def projected(run: Run, store: Store, data_dir: Path, device: torch.device) -> tuple[float, int]:
+def projected(run: Run, store: Store, sources: Sources, device: torch.device) -> tuple[float, int]:
     """Projected seconds of a run's training, from one timed batch, and its epochs.
 
     Nothing where the store holds the weights. Writes nothing; sampling and scoring are not in it.
@@ -68,7 +68,7 @@ def projected(run: Run, store: Store, data_dir: Path, device: torch.device) -> t
     """
     if store.weights(run) is not None:
         return 0.0, 0
-    bench = Bench(run, store, Sources(data_dir), device)
+    bench = Bench(run, store, sources, device)
     split = bench.split(run.data.fold)
     train = bench.rows_of_training(split)[0]
     rows = len(train) + (len(split.valid) if run.uses_validation else 0)

@@ -74,8 +74,9 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
             for model in models
         }
         if not presets.serves(question.preset, dataset):
-            named = ", ".join(asked)
-            raise UsageError(f"preset {question.preset!r} changes nothing for {named} on {dataset}")
+            named, there = ", ".join(asked), ", ".join(presets.known(asked, dataset))
+            what = f"preset {question.preset!r} changes nothing for {named} on {dataset}"
+            raise UsageError(f"{what}; presets there: {there}")
         folds = sources.identities(dataset)
         for model in models:
             _check_range(model, dataset)

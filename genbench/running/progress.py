@@ -17,8 +17,10 @@ from rich.progress import (
 from genbench.errors import plain
 from genbench.records.run import Run
 from genbench.records.store import Store
+from genbench.timing import Since
 from genbench.words import duration
 
+SILENCE = 60.0  # seconds after which a log says again how far each training is
 _STAGES = {
     "fit": "training",
     "tune": "tuning",
@@ -43,6 +45,8 @@ class Watch:
         self._groups = {group[0].fit_key: group[0] for group in groups}
         self._seen = {key: len(store.events(run)) for key, run in self._groups.items()}
         self._tasks: dict[str, TaskID] = {}
+        self._said: dict[str, str] = {}  # how far each training was when it logged last
+        self._silence = Since()
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -69,6 +73,9 @@ class Watch:
             if new:
                 self._seen[key] = len(events)
                 self._show(key, run, events, new)
+        if self._lines and self._silence.seconds > SILENCE:
+            for text in self._said.values():
+                self._print(f"{text}; still at work")
 
     def _show(self, key: str, run: Run, events: list[dict], new: list[dict]) -> None:
         name = f"{run.model} on {run.data.name}" + (f", seed {run.seed}" if run.seed else "")
@@ -81,15 +88,19 @@ class Watch:
             done, of = epochs[-1]["epoch"], epochs[-1]["of"]
             self._bars.update(self._tasks[key], completed=done, total=of)
         self._bars.update(self._tasks[key], state=state)
+        where = f"epoch {epochs[-1]['epoch']}/{epochs[-1]['of']}, " if epochs else ""
+        self._said[key] = f"{name}: {where}{state}"
         if self._lines and any(_worth_a_line(event) for event in new):
-            where = f"epoch {epochs[-1]['epoch']}/{epochs[-1]['of']}, " if epochs else ""
-            self._console.print(
-                f"{name}: {where}{state}", highlight=False, markup=False, soft_wrap=True
-            )
+            self._print(self._said[key])
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._silence = Since()
 
     def finish(self, run: Run) -> None:
         """Takes a finished training's bar away; its log is looked at no more."""
         self._groups.pop(run.fit_key, None)
+        self._said.pop(run.fit_key, None)
         if run.fit_key in self._tasks:
             self._bars.remove_task(self._tasks[run.fit_key])
 

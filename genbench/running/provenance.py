@@ -149,9 +149,13 @@ def of_training(events: Sequence[Mapping[str, Any]], seconds: float, epochs: int
     begun = [event for event in own if event.get("stage") == "fit"]
     known = [event["workers"] for event in begun if event.get("workers")]
     most = max(known) if known and len(known) == len(begun) else None
-    places = dict.fromkeys(f"{e.get('device')}, {e.get('threads')} threads" for e in begun)
+    places = dict.fromkeys(f"{e.get('device')}, {_threads(e.get('threads'))}" for e in begun)
     found = {"epochs": epochs, "seconds_per_epoch": per_epoch, "workers": {"fit": most}}
     return {**found, "resumed_on": [*places]} if len(places) > 1 else found
+
+
+def _threads(count: int | None) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def of_draw(samples: int, seconds: float) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Work:
         workers: int | None = None,
         grids: int = 0,
     ) -> None:
-        self.bench = Bench(run, store, Sources(data_dir), device, workers, grids)
+        self.bench: Bench = Bench(run, store, Sources(data_dir), device, workers, grids)
         self.broken: BaseException | None = None  # what ended the training, for all that need it
         self._fits_again, self._draws_again = rerun, rerun
         self._drawn: set[str] = set()  # keys of the samples that were drawn again

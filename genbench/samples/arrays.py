@@ -257,4 +257,9 @@ def _pixels(path: Path, form: tuple[int, int, int]) -> np.ndarray:
     with readable(path), Image.open(io.BytesIO(path.read_bytes()), formats=["PNG"]) as picture:
         if picture.size != (form[1], form[0]):  # a second header, or a file that changed
             raise DataError(f"{path} is damaged: it declares several sizes")
+        frames = getattr(picture, "n_frames", 1)
+        if frames > 1:
+            raise DataError(f"{path} holds {frames} frames; save each as a picture of its own")
+        if "transparency" in picture.info:
+            raise DataError(f"{path} has a transparent colour; save it without transparency")
         return np.asarray(picture.convert("L" if form[2] == 1 else "RGB")).reshape(form)

@@ -10,7 +10,7 @@ from genbench.tables.cells import ONE, SETS, Cell, best
 from genbench.words import shortened
 
 MOST = 8  # lines under a table, its signature among them
-FULL = "`genbench table --notes full` says more of each row and column"
+FULL, NOTHING = "`genbench table --notes full` says more of each row and column", ""
 _OVER = {  # whose standard error ± is, in few words
     "seeds": "over seeds",
     "folds": "over folds",
@@ -25,16 +25,20 @@ _SIGNS = {  # what a value is that is a bound
 }
 
 
-def lines(found: Sequence[Cell], references: Sequence[str], further: Sequence[str]) -> list[str]:
+def lines(
+    found: Sequence[Cell], references: Sequence[str], further: Sequence[str], more: str = FULL
+) -> list[str]:
     """What must be known, in at most MOST - 1 lines: a signature is still to come.
 
-    further: sentences that change how a column may be read, the gravest first.
+    further: sentences that change how a column may be read, the gravest first. more: where there
+    is more to read.
     """
     first = ["; ".join([*_metrics(found), *_bounds(found)]), _errors(found), _counts(found)]
     first += [_marks(found, references)]
     first += [_listed(_missing(found)), _listed(_made_otherwise(found))]
     first = [line for line in first if line]
-    return [*first, *further[: MOST - 2 - len(first)], _warned(found)]
+    last = "; ".join(filter(None, [_warned(found), more]))
+    return [*first, *further[: MOST - 2 - len(first)], *filter(None, [last])]
 
 
 def _metrics(found: Sequence[Cell]) -> list[str]:
@@ -97,11 +101,16 @@ def _missing(found: Sequence[Cell]) -> list[str]:
 
 
 def _failures(found: Iterable[Cell]) -> list[str]:
+    """Each failure of a training once, however many metrics were to score it."""
+    heads: dict[tuple[str, str, int, str], dict[str, None]] = {}
+    for cell in found:
+        for result in cell.results:
+            if result.status == "failed":
+                what = cell.label, cell.data, result.seed, result.error
+                heads.setdefault(what, {})[cell.head] = None
     return [
-        f"{cell.label} on {cell.head}, seed {result.seed}, failed: {result.error}"
-        for cell in found
-        for result in cell.results
-        if result.status == "failed"
+        f"{label} on {data if len(on) > 1 else next(iter(on))}, seed {seed}, failed: {error}"
+        for (label, data, seed, error), on in heads.items()
     ]
 
 
@@ -123,7 +132,7 @@ def _warned(found: Sequence[Cell]) -> str:
     count = sum(len(result.warnings) for cell in found for result in cell.results)
     rows = dict.fromkeys(cell.label for cell in found for r in cell.results if r.warnings)
     what = "1 warning" if count == 1 else f"{count} warnings"
-    return f"{what} on {', '.join(rows)}; {FULL}" if count else FULL
+    return f"{what} on {', '.join(rows)}" if count else ""
 
 
 def _listed(sentences: Sequence[str]) -> str:

@@ -39,11 +39,18 @@ def asked_last(
     datasets: Sequence[str] | None,
     everything: bool = False,
 ) -> list[Result]:
-    """The results that the last run asked for, where nothing is named; else those of `only`."""
-    keys = store.last()
-    named = models is not None or datasets is not None
-    found = [r for r in store if r.key in keys] if keys and not (named or everything) else []
-    return found or only(store, models, datasets)
+    """Those of `only`, of the last run alone where it holds all that is named."""
+    keys = set(store.last() or ()) if not everything else set()
+    found = [result for result in store if result.key in keys]
+    named = (({r.model for r in found}, models), ({r.dataset for r in found}, datasets))
+    if not found or any(set(map(_plain, names or ())) - known for known, names in named):
+        return only(store, models, datasets)
+    return _of("dataset", datasets, _of("model", models, found))
+
+
+def _plain(name: str) -> str:
+    """A name as it is registered, however it was typed."""
+    return name.replace("-", "_")
 
 
 def _of(field: str, wanted: Sequence[str] | None, results: Sequence[Result]) -> list[Result]:
@@ -51,7 +58,7 @@ def _of(field: str, wanted: Sequence[str] | None, results: Sequence[Result]) -> 
     if wanted is None:
         return list(results)
     known = {getattr(result, field) for result in results}
-    names = [name.replace("-", "_") for name in wanted]
+    names = [*map(_plain, wanted)]
     for name in names:
         if name not in known:
             raise UsageError(f"no result of {field} {name!r}; {registry.nearest(name, known)}")

@@ -46,13 +46,27 @@ def notes_of(found: Sequence[Cell], store: Store, layout: Layout) -> list[Note]:
     return notes.of_table(found, DEFAULTS.references, further, layout, store.folder_of)
 
 
-def brief_of(found: Sequence[Cell], store: Store) -> list[str]:
-    """The few of them without which the numbers would be misread."""
+def brief_of(found: Sequence[Cell], store: Store, more: str = brief.FULL) -> list[str]:
+    """The few of them without which the numbers would be misread; `more`: where the rest is."""
     centroids, audited = _on_metrics(found, store)
     alone = audited if len({cell.head for cell in found}) == 1 else []
     further = [*centroids, *alone, *dependence.notes(found)]
     further += biases.notes(found, DEFAULTS.references)
-    return brief.lines(found, DEFAULTS.references, further)
+    return brief.lines(found, DEFAULTS.references, further, more)
+
+
+def warnings_of(found: Sequence[Cell], store: Store) -> list[str]:
+    """Why the numbers do not mean what readers take them for: by centroids, by counts."""
+    centroids, _ = _on_metrics(found, store)
+    return [*centroids, *biases.notes(found, DEFAULTS.references)]
+
+
+def audit_of(result: Result, store: Store) -> str:
+    """What the audit of a result's metric came to, where one is kept; of its usual settings."""
+    if names.settings(result):
+        return ""
+    said = audits.verdict(store.places, result.dataset, result.metric, result.digest)
+    return said.removeprefix("verdict: ")
 
 
 def _on_metrics(found: Sequence[Cell], store: Store) -> tuple[list[str], list[str]]:
@@ -94,11 +108,15 @@ def signatures(found: Sequence[Cell], records: Records) -> dict[str, Signature]:
 
 @dataclass(frozen=True)
 class ByProtocols:
-    """The robustness of one column, a dataset, metric and its settings, under its title."""
+    """The robustness of one column, a dataset, metric and its settings, as it is called."""
 
-    title: str
+    column: str
     dataset: str
     found: Robustness
+
+    @property
+    def title(self) -> str:
+        return f"{self.column}, by other protocols"
 
 
 def robustness_of(results: Sequence[Result], store: Store) -> list[ByProtocols]:
@@ -110,7 +128,7 @@ def robustness_of(results: Sequence[Result], store: Store) -> list[ByProtocols]:
         if found is not None:
             of = f" of {own[0].kind} samples" if own[0].kind else ""
             what = f"{names.judge(own[0])}{of} on {names.head(own[0])}"
-            every.append(ByProtocols(f"{what}, by other protocols", own[0].dataset, found))
+            every.append(ByProtocols(what, own[0].dataset, found))
     return every
 
 

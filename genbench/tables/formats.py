@@ -1,4 +1,4 @@
-"""Tables as text: Markdown, LaTeX and HTML of one frame of strings, CSV of one of numbers, JSON.
+"""Tables as text: Markdown and HTML of one frame of strings, CSV of one of numbers, JSON.
 
 Every text is escaped where it is printed: no name, note or error of a stranger's model can become
 markup, a command, or a formula.
@@ -46,7 +46,7 @@ _INVISIBLE = {
 }
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Text without line breaks, control characters, and marks that turn its direction."""
     return "".join(c for c in " ".join(text.split()).translate(_INVISIBLE) if c.isprintable())
 
@@ -60,7 +60,7 @@ def escape_markdown(text: str) -> str:
     >>> escape_markdown("<= 1 *"), escape_markdown("<b>")
     ('<= 1 \\*', '\\<b\\>')
     """
-    text = _one_line(text)
+    text = one_line(text)
     for special in "\\`*|!":
         text = text.replace(special, f"\\{special}")
     return _TAG.sub(r"\\\g<0>", text).replace("](", "]\\(")
@@ -68,81 +68,21 @@ def escape_markdown(text: str) -> str:
 
 def _note(text: str) -> str:
     """A sentence outside the table, where no tag, link or emphasis can open."""
-    text = _one_line(text).replace("\\", "\\\\").replace("<", "&lt;").replace("![", "!\\[")
+    text = one_line(text).replace("\\", "\\\\").replace("<", "&lt;").replace("![", "!\\[")
     return text.replace("*", "\\*").replace("](", "]\\(")
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "–": "--",
-    "…": r"\ldots{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "[": "{[}",  # after the end of a row it would open an argument
-    "]": "{]}",
-    "*": "{*}",
-    "|": r"\textbar{}\allowbreak{}",
-    "−": "$-$",
-    "-": "{-}",  # two of them would become one dash
-}
-
-
-def escape_latex(text: str) -> str:
-    r"""Text that LaTeX prints as it stands; what its fonts do not have is named by its code.
-
-    >>> escape_latex("50% of \\input{x}")
-    '50\\% of \\textbackslash{}input\\{x\\}'
-    >>> escape_latex(">= -3")
-    '$\\geq$ {-}3'
-    """
-    line = _one_line(text).replace("<=", "≤").replace(">=", "≥")
-    return "".join(_LATEX.get(c, c if c.isascii() else f"(U+{ord(c):04X})") for c in line)
-
-
-_NO_LABEL = re.compile(r"[^A-Za-z0-9_-]+")  # what stays is plain text in a \\label
-
-
-def latex(shown: pd.DataFrame, lines: Sequence[str], caption: str = "", label: str = "") -> str:
-    r"""The table for booktabs, notes below it; `\usepackage{booktabs}` is all it needs."""
-    safe = _escaped(shown, escape_latex, r"\textbf{{{}}}")
-    text = safe.to_latex(index=False, escape=False, column_format="l" + "r" * (safe.shape[1] - 1))
-    models = len(safe) - shown.attrs.get("untrained", 0)
-    if 0 < models < len(safe):
-        body = text.splitlines()
-        first = body.index(r"\midrule") + 1
-        body.insert(first + models, r"\midrule")
-        text = "\n".join(body) + "\n"
-    below = "".join(f"{escape_latex(line)}\\par\n" for line in lines)
-    notes = f"\n\\medskip\n\\parbox{{\\linewidth}}{{\\footnotesize\n{below}}}\n" if lines else ""
-    above = f"\\caption{{{escape_latex(caption)}}}\n" if caption else ""
-    above += f"\\label{{tab:{_NO_LABEL.sub('-', label)}}}\n" if caption and label else ""
-    needs = "% needs \\usepackage{booktabs}\n"
-    return f"{needs}\\begin{{table}}\n\\centering\n{above}{text}{notes}\\end{{table}}\n"
 
 
 def html(shown: pd.DataFrame, lines: Sequence[str], caption: str = "") -> str:
     """The table as a fragment of HTML, untrained rows in a body of their own, notes below."""
-    safe = _escaped(shown, lambda text: escape(_one_line(text)), "<strong>{}</strong>")
+    safe = _escaped(shown, lambda text: escape(one_line(text)), "<strong>{}</strong>")
     head = "".join(f'<th scope="col">{name}</th>' for name in safe.columns)
     models = len(safe) - shown.attrs.get("untrained", 0)
     parts = [part for part in (safe.iloc[:models], safe.iloc[models:]) if len(part)]
     bodies = "".join(
         f"<tbody>\n{''.join(map(_row, part.values.tolist()))}</tbody>\n" for part in parts
     )
-    above = f"<caption>{escape(_one_line(caption))}</caption>\n" if caption else ""
-    below = "".join(f"<li>{escape(_one_line(line))}</li>\n" for line in lines)
+    above = f"<caption>{escape(one_line(caption))}</caption>\n" if caption else ""
+    below = "".join(f"<li>{escape(one_line(line))}</li>\n" for line in lines)
     notes = f"<ul>\n{below}</ul>\n" if lines else ""
     return f"<table>\n{above}<thead>\n<tr>{head}</tr>\n</thead>\n{bodies}</table>\n{notes}"
 
@@ -163,7 +103,7 @@ def comma_separated(numbers: pd.DataFrame) -> str:
 def _no_formula(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    line = _one_line(value)
+    line = one_line(value)
     return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
 
 

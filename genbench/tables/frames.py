@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from genbench.records.names import settings
+from genbench.plugins.titles import title
+from genbench.records.names import judge, settings
 from genbench.records.run import Result
 from genbench.tables import speed
 from genbench.tables.cells import SCORES, Cell, best
 from genbench.tables.speed import Layout
 from genbench.words import MISSING, several, shortened
 
-_PUBLISHED, _VERDICT = ", published", ", verdict"
-
+VALUE, PUBLISHED, VERDICT = "", "published", "verdict"  # what a column shows of its cells
 
 WIDEST = 5  # columns of values side by side, where nobody says what fits
 Fits = Callable[[Sequence[Cell]], bool]
@@ -66,48 +67,84 @@ def frame(
     references: Sequence[str],
     layout: Layout = SCORES,
     whole: Sequence[Cell] | None = None,
+    verdicts: bool = True,
 ) -> pd.DataFrame:
     """What is shown: a row for each model, untrained rows last, missing cells as a dash.
 
     whole: the cells of all blocks of the table; each block has the rows of all.
-    attrs: "untrained", how many the last rows are; "best", the (row, column) of marked values.
+    attrs: "untrained", how many the last rows are; "best", the (row, column) of marked values;
+    "names" and "heads", what a paper calls the rows and the columns, see `Head`.
     """
     every = found if whole is None else whole
     labels = list(dict.fromkeys(cell.label for cell in every))
     untrained = {cell.label for cell in every if cell.results[0].model in references}
     labels.sort(key=lambda name: name in untrained)
-    columns: dict[str, dict[str, str | None]] = {}
+    columns: dict[tuple[str, str], dict[str, str | None]] = {}
     for cell in found:
-        for name, text in _texts(cell, layout).items():
+        for column, text in _texts(cell, layout, verdicts).items():
             if text is not None:
-                columns.setdefault(name, {})[cell.label] = text
+                columns.setdefault(column, {})[cell.label] = text
             else:
-                columns.setdefault(name, {}).setdefault(cell.label, None)
-    blank = {name: "" if name.endswith((_PUBLISHED, _VERDICT)) else MISSING for name in columns}
-    kept = {name: text for name, text in columns.items() if blank[name] or any(text.values())}
-    shown = pd.DataFrame(kept, index=labels, dtype=object).fillna(blank)
+                columns.setdefault(column, {}).setdefault(cell.label, None)
+    blank = {key: "" if key[1] in (PUBLISHED, VERDICT) else MISSING for key in columns}
+    shown_columns = [key for key in columns if blank[key] or any(columns[key].values())]
+    named = {", ".join(filter(None, key)): key for key in shown_columns}
+    kept = {name: columns[key] for name, key in named.items()}
+    blanks = {name: blank[key] for name, key in named.items()}
+    shown = pd.DataFrame(kept, index=labels, dtype=object).fillna(blanks)
     shown.insert(0, "model", shown.index, allow_duplicates=True)
     shown.attrs["untrained"] = len([name for name in labels if name in untrained])
     marked = best(found, references) if "ll" in layout.columns else set()
     shown.attrs["best"] = sorted((labels.index(label), head) for label, head in marked)
+    titles = {cell.label: _row_title(cell) for cell in every}
+    shown.attrs["names"] = [titles[label] for label in labels]
+    shown.attrs["heads"] = [_head(*named[name], found) for name in named]
     return shown.reset_index(drop=True)
 
 
-def _texts(cell: Cell, layout: Layout) -> dict[str, str | None]:
-    """What stands in a row for one column of cells, by what stands above it.
+@dataclass(frozen=True)
+class Head:
+    """What stands above a column in a paper: the data, the metric where it is said, the part."""
+
+    data: str
+    by: str
+    part: str
+
+
+def _head(name: str, part: str, found: Sequence[Cell]) -> Head:
+    """Of the column of these cells whose head, or whose data, has this name."""
+    cell = next(cell for cell in found if name in (cell.head, cell.data))
+    data, by = column_title(cell)
+    return Head(data, by if name == cell.head != cell.data else "", part)
+
+
+def column_title(cell: Cell) -> tuple[str, str]:
+    """The data and the metric of a cell's column as a paper calls them, what is set of it too."""
+    first = cell.results[0]
+    data = title("dataset", first.dataset) + cell.data.removeprefix(first.dataset)
+    return data, title("metric", first.metric) + judge(first).removeprefix(first.metric)
+
+
+def _row_title(cell: Cell) -> str:
+    model = cell.results[0].model
+    return title("model", model) + cell.label.removeprefix(model)
+
+
+def _texts(cell: Cell, layout: Layout, verdicts: bool) -> dict[tuple[str, str], str | None]:
+    """What stands in a row for one column of cells, by that column's head and part.
 
     Speed is of a dataset's trainings and draws, whatever metrics score them.
     """
-    texts: dict[str, str | None] = {}
+    texts: dict[tuple[str, str], str | None] = {}
     for column in layout.columns:
         if column in speed.TITLES:
-            name = f"{cell.data}, {speed.TITLES[column]}"
-            texts[name] = speed.text(_whole(cell), column, layout.records)
+            text = speed.text(_whole(cell), column, layout.records)
+            texts[cell.data, speed.TITLES[column]] = text
         else:
             beside = cell.published.text if cell.published else None
-            texts[cell.head] = cell.text
-            texts |= {f"{cell.head}{_PUBLISHED}": beside}
-            texts |= {f"{cell.head}{_VERDICT}": cell.verdict or None}
+            texts[cell.head, VALUE] = cell.text
+            texts[cell.head, PUBLISHED] = beside
+            texts[cell.head, VERDICT] = (cell.verdict or None) if verdicts else None
     return texts
 
 

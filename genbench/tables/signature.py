@@ -3,9 +3,9 @@
     parzen|d:mnist@0c36ee5df8|m:10000|s:mean|prec:auto|scale:255|sigma:grid10|v:first1000|sel:none
     |sets:3|seeds:3|genbench:0.1.0
 
-The metric's name, then fields `name:value`. Where the rows of a table differ, the full form lists
-the values, `sel:parzen/none`, and the short one says `various`. What follows the samples' kind is
-what the metric itself says of its settings. After the manner of sacreBLEU (Post 2018).
+The metric's name, then fields `name:value`. Where the rows of a table differ, both forms list the
+values, `sel:parzen/none`; the short form leaves out what is as usual. What follows the samples'
+kind is what the metric itself says of its settings. After the manner of sacreBLEU (Post 2018).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from genbench.records.files import sha256_of_json
 from genbench.records.run import Result
 
 DIGEST = 10  # hex digits of the dataset's sha256
-NONE, UNKNOWN, VARIOUS, BETWEEN = "none", "unknown", "various", "/"
+NONE, UNKNOWN, BETWEEN = "none", "unknown", "/"
 METRIC = "metric"  # under which name the first part is parsed
 USUAL = {"folds": "1", "s": "mean", "rows": "train", "sel": NONE, "tune": NONE, "chain": NONE}
 ALWAYS = (METRIC, "d", "m", "sets", "seeds", "genbench")  # in the short form too
@@ -43,22 +43,24 @@ class Signature:
     @property
     def full(self) -> str:
         """Everything, each value where the rows differ."""
-        return _line({name: BETWEEN.join(values) for name, values in self.fields.items()})
+        return _line(self.fields)
 
     @property
     def short(self) -> str:
-        """For captions: without what is as usual, and `various` where the rows differ."""
-        said = {
-            name: values[0] if len(values) == 1 else VARIOUS
-            for name, values in self.fields.items()
-            if name in ALWAYS or list(values) != [self.usual.get(name)]
-        }
-        return _line(said)
+        """For captions: without what is as usual."""
+        return _line(
+            {
+                name: values
+                for name, values in self.fields.items()
+                if name in ALWAYS or list(values) != [self.usual.get(name)]
+            }
+        )
 
 
-def _line(fields: Mapping[str, str]) -> str:
-    rest = [f"{name}:{value}" for name, value in fields.items() if name != METRIC]
-    return "|".join([fields[METRIC], *rest])
+def _line(fields: Mapping[str, Sequence[str]]) -> str:
+    said = {name: BETWEEN.join(values) for name, values in fields.items()}
+    rest = [f"{name}:{value}" for name, value in said.items() if name != METRIC]
+    return "|".join([said[METRIC], *rest])
 
 
 def parse(text: str) -> dict[str, str]:

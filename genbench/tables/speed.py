@@ -149,7 +149,8 @@ def _notes(rows: Mapping[str, Sequence[Result]], stage: str, records: Records) -
             lines.append(f"{title}: timed beside up to {beside}, slower than alone: {which}")
     for name, record in timed:
         if stage == "fit" and (places_of := record.get("resumed_on")):
-            lines.append(f"{title}: {name} went on elsewhere: {'; '.join(places_of)}")
+            said = f"{name} was stopped and went on with another device or number of threads"
+            lines.append(f"{title}: {said}: {'; '.join(places_of)}")
     absent = dict.fromkeys(name for name, record in every if _seconds(record, stage) is None)
     return lines + ([f"{title}: not recorded for {_some([*absent])}"] if absent else [])
 

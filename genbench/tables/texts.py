@@ -15,11 +15,10 @@ from genbench.protocols import better
 from genbench.records import names
 from genbench.records.run import Result
 from genbench.records.store import Store
-from genbench.tables import chosen, contents, formats, frames
+from genbench.tables import brief, chosen, contents, formats, frames, latex
 from genbench.tables.cells import Cell
 from genbench.tables.contents import ByProtocols
 from genbench.tables.frames import Fits
-from genbench.tables.signature import Signature
 from genbench.tables.speed import Layout
 
 FORMATS = ("md", "latex", "csv", "html", "json")
@@ -31,7 +30,7 @@ class Options:
     """What is shown of a folder of results; of models, datasets and metrics, None is all.
 
     width: characters of a line that is shown; None: a table may be of `frames.WIDEST` columns.
-    notes: one of NOTES; `quiet` is "none".
+    notes: one of NOTES; `quiet` is "none". verdicts: whether they stand beside published values.
     """
 
     models: Sequence[str] | None = None
@@ -42,6 +41,7 @@ class Options:
     metrics: Sequence[str] | None = None
     width: int | None = None
     notes: str = FULL
+    verdicts: bool = True
 
     @property
     def shown(self) -> str:
@@ -71,9 +71,9 @@ def _scores(results: Sequence[Result], form: str, store: Store, options: Options
     if form == "csv":
         every = [cell for _, cells in found for cell in cells]
         return formats.comma_separated(frames.numbers(every, layout))
-    fits = _fitting(options.width, layout) if form == "md" else frames.are_few
+    fits = _fitting(form, options, layout)
     return "\n".join(
-        _table(Block(_joined(title, name), own, cells), form, store, layout, options.shown)
+        _table(Block(title, name, own, cells), form, store, layout, options)
         for title, cells in found
         for name, own in frames.blocks(cells, fits)
     )
@@ -81,9 +81,10 @@ def _scores(results: Sequence[Result], form: str, store: Store, options: Options
 
 @dataclass(frozen=True)
 class Block:
-    """Cells that stand side by side under a title, and the `whole` table that they are of."""
+    """Cells that stand side by side, their part of a table, its title, and the `whole` of it."""
 
     title: str
+    part: str
     cells: Sequence[Cell]
     whole: Sequence[Cell]
 
@@ -93,31 +94,38 @@ def _joined(title: str, block: str) -> str:
     return ", ".join(filter(None, [title, block]))
 
 
-def _fitting(width: int | None, layout: Layout) -> Fits:
-    """Whether cells stand side by side in so many characters; in few columns where None."""
-    if width is None:
-        return frames.are_few
+def _fitting(form: str, options: Options, layout: Layout) -> Fits:
+    """Whether cells may stand side by side: on a screen, on a page, else in a few columns."""
 
-    def fits(found: Sequence[Cell]) -> bool:
-        text = formats.markdown(frames.frame(found, DEFAULTS.references, layout), [])
-        return len(text.partition("\n")[0]) <= width
+    def on_screen(found: Sequence[Cell]) -> bool:
+        shown = frames.frame(found, DEFAULTS.references, layout, verdicts=options.verdicts)
+        return len(formats.markdown(shown, []).partition("\n")[0]) <= (options.width or 0)
 
-    return fits
+    def on_page(found: Sequence[Cell]) -> bool:
+        shown = frames.frame(found, DEFAULTS.references, layout, verdicts=options.verdicts)
+        return latex.fits(shown)
+
+    if form == "latex":
+        return on_page
+    return on_screen if form == "md" and options.width is not None else frames.are_few
 
 
-def _table(block: Block, form: str, store: Store, layout: Layout, notes: str) -> str:
-    title, cells = block.title, block.cells
-    shown = frames.frame(cells, DEFAULTS.references, layout, block.whole)
+def _table(block: Block, form: str, store: Store, layout: Layout, options: Options) -> str:
+    cells, titled = block.cells, form == "latex"
+    title = _joined(block.title, block.part)
+    shown = frames.frame(cells, DEFAULTS.references, layout, block.whole, options.verdicts)
     label = " ".join(filter(None, [cells[0].results[0].dataset, title]))
     signatures = contents.signatures(cells, layout.records)
     lines: list[str] = []
-    if notes == FULL:
+    if options.shown == FULL:
         lines = [note.text for note in contents.notes_of(cells, store, layout)]
         lines += [f"signature: {each.full}" for each in signatures.values()]
-    elif notes == SHORT:
-        lines = contents.brief_of(cells, store)
-        lines += _one_line([each.short for each in signatures.values()])
-    return _text(form, title, shown, lines, _caption(cells, signatures), label)
+    elif options.shown == SHORT:
+        lines = contents.brief_of(cells, store, brief.NOTHING if titled else brief.FULL)
+        lines += [] if titled else _one_line([s.short for s in signatures.values()])
+    short = [each.short for each in signatures.values()]
+    above = block.title if titled else title  # a paper's caption names the metrics itself
+    return _text(form, Texts(above, lines, _caption(cells, titled), short, label), shown)
 
 
 def _one_line(signatures: Sequence[str]) -> list[str]:
@@ -126,35 +134,57 @@ def _one_line(signatures: Sequence[str]) -> list[str]:
     return [f"signature: {each}{more}" for each in signatures[:1]]
 
 
-def _caption(cells: Sequence[Cell], signatures: Mapping[str, Signature]) -> str:
-    """What is in the table, and the short signature of each of its columns."""
-    done = ((cell, r) for cell in cells for r in cell.results if r.status == "done")
-    known = {cell.head: (cell, result) for cell, result in done if cell.head in signatures}
-    by: dict[tuple[str, str], list[str]] = {}
-    for cell, result in known.values():
-        by.setdefault((names.judge(result), better(result.best)), []).append(cell.data)
-    sentence = "; ".join(f"{name} on {', '.join(on)}, {how}" for (name, how), on in by.items())
-    if not known:
-        sentence = ", ".join({f"{names.judge(c.results[0])} on {c.data}": None for c in cells})
-    return ". ".join([sentence, *(f"Signature: {one.short}" for one in signatures.values())])
+def _caption(cells: Sequence[Cell], titled: bool) -> str:
+    """What is in the table: "parzen on mnist, higher is better"; with the names of a paper."""
+    by: dict[tuple[str, str], dict[str, None]] = {}
+    for cell in cells:
+        done = [result for result in cell.results if result.status == "done"]
+        usual = cell.data, names.judge(cell.results[0])
+        data, judge = frames.column_title(cell) if titled else usual
+        how = better(done[0].best) if done else ""
+        by.setdefault((judge, how), {})[data] = None
+    known = {judge: on for (judge, how), on in by.items() if how}
+    kept = {key: on for key, on in by.items() if key[1] or key[0] not in known}
+    return _joined_captions(kept)
 
 
-def _text(
-    form: str,
-    title: str,
-    shown: pd.DataFrame,
-    lines: Sequence[str],
-    caption: str = "",
-    label: str = "",
-) -> str:
+def _joined_captions(by: Mapping[tuple[str, str], Mapping[str, None]]) -> str:
+    """Metrics of one direction and the same data together.
+
+    >>> on = {"mnist": None}
+    >>> _joined_captions({("a", "higher is better"): on, ("b", "higher is better"): on})
+    'a, b on mnist, higher is better'
+    """
+    together: dict[tuple[str, str], list[str]] = {}
+    for (judge, how), on in by.items():
+        together.setdefault((", ".join(on), how), []).append(judge)
+    return "; ".join(
+        ", ".join(filter(None, [f"{', '.join(judges)} on {on}", how]))
+        for (on, how), judges in together.items()
+    )
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What stands above and below a table."""
+
+    title: str
+    lines: Sequence[str]
+    caption: str = ""
+    signatures: Sequence[str] = ()
+    label: str = ""
+
+
+def _text(form: str, texts: Texts, shown: pd.DataFrame) -> str:
     """One table with what stands above and below it."""
     if form == "md":
-        above = f"{formats.escape_markdown(title)}:\n\n" if title else ""
-        return above + formats.markdown(shown, lines)
-    caption = ". ".join(filter(None, (title, caption)))
-    if form == "html":
-        return formats.html(shown, lines, caption)
-    return formats.latex(shown, lines, caption, label)
+        above = f"{formats.escape_markdown(texts.title)}:\n\n" if texts.title else ""
+        return above + formats.markdown(shown, texts.lines)
+    caption = ". ".join(filter(None, (texts.title, texts.caption)))
+    if form == "latex":
+        return latex.latex(shown, texts.lines, caption, texts.label, texts.signatures)
+    signatures = (f"Signature: {each}" for each in texts.signatures)
+    return formats.html(shown, texts.lines, ". ".join([caption, *signatures]))
 
 
 # --- by other protocols ---
@@ -180,7 +210,7 @@ def _robustness_table(one: ByProtocols, form: str, store: Store, notes: str) -> 
     signatures = [f"{named}: {each.full}" for each in contents.of_first(one.found, store)]
     lines = [] if notes == NONE else [*one.found.lines, *signatures]
     shown, label = robustness.frame(one.found), f"{one.dataset}-robustness"
-    return _text(form, one.title, shown, lines, label=label)
+    return _text(form, Texts(one.title, lines, label=label), shown)
 
 
 def _numbers(every: Sequence[ByProtocols]) -> pd.DataFrame:

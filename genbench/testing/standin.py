@@ -23,7 +23,7 @@ class StandIn:
     samples = "mean"
     labelled = conditional = True
     observation = "gaussian"
-    variance = STD**2
+    variance: float = STD**2
 
     def __init__(self, rows: Tensor, labels: Tensor) -> None:
         classes = range(int(labels.max()) + 1)
@@ -83,7 +83,7 @@ class StandIn:
         return {"means": self.means}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        self.means = state["means"]
+        self.means: Tensor = state["means"]
 
 
 class Projections:

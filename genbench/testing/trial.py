@@ -23,19 +23,24 @@ class Trial:
     """A model class, what it is tried on, one trained model, and its state after each epoch."""
 
     def __init__(self, cls: Any, hyperparameters: Mapping[str, Any], examples: Examples) -> None:
-        self.cls, self.hyperparameters, self.examples = cls, hyperparameters, examples
-        self.kind, self.can, self.shape = cls.samples, abilities(cls), examples.shape
-        self.train, self.valid = examples.train.clone(), examples.valid.clone()
+        self.cls: Any = cls
+        self.hyperparameters: Mapping[str, Any] = hyperparameters
+        self.examples: Examples = examples
+        self.kind: str = cls.samples
+        self.can: frozenset[str] = abilities(cls)
+        self.shape: tuple[int, ...] = examples.shape
+        self.train: Tensor = examples.train.clone()
+        self.valid: Tensor = examples.valid.clone()
         labels = examples.labels if "labelled" in self.can else None
-        self.labels = None if labels is None else labels.clone()
-        self.model = self.build()
+        self.labels: Tensor | None = None if labels is None else labels.clone()
+        self.model: Any = self.build()
         self.epochs: list[Epoch] = []
         self.states: list[State] = []  # after each epoch
         for epoch in self.steps(self.model):
             self.epochs.append(epoch)
             self.states.append(copied(self.model))
-        self.state = copied(self.model)
-        self.rows = self.draw(self.model)
+        self.state: State = copied(self.model)
+        self.rows: Tensor = self.draw(self.model)
 
     def build(self) -> Any:
         with seeded("build"):

@@ -16,7 +16,7 @@ from genbench.running.conditions import settled
 from genbench.running.data import Sources
 from genbench.verifying import records, verification
 from genbench.verifying.records import Record
-from genbench.verifying.verification import DIFFERS, HOLDS, UNSURE, Verdict
+from genbench.verifying.verification import ABSENT, DIFFERS, HOLDS, UNSURE, Verdict
 
 FILES, RESCORE, RETRAIN = "files", "rescore", "retrain"  # how a number is checked
 Watch = Callable[[str, int], None]  # is told what is looked at, and how many records are done
@@ -129,8 +129,14 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """3 for a mismatch, 1 for what cannot be told, 0 where all holds."""
+        """3 for a mismatch, 1 for what cannot be told, 0 where all holds.
+
+        Samples that are not kept, by design, are no failure; but where there are none at all,
+        nothing was told.
+        """
         states = {verdict.status for verdict in (*self.runs, *self.tables)}
+        if states == {ABSENT}:
+            return 1
         if DIFFERS in states or any(change.how != "new" for change in self.changes):
             return 3
         return int(UNSURE in states or bool(self.changes))

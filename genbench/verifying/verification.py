@@ -1,7 +1,8 @@
 """Whether stored numbers hold: scored again, or trained again.
 
-Nothing here changes a folder of results. A verdict is one of three words: it holds, it differs, or
-that could not be told. |difference| is the greater of those of value and standard error.
+Nothing here changes a folder of results. A verdict is one of four words: it holds, it differs, that
+could not be told, or what it is made of is not kept. |difference| is the greater of those of value
+and standard error.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from genbench.verifying.commands import remaking
 from genbench.verifying.records import Record
 
 HOLDS, DIFFERS, UNSURE = "holds", "differs", "cannot be told"
+ABSENT = "is not kept"  # what a number is made of, by design: a lock names what must be there
 TOLERANCE = 0.01  # nats: what float32 products may differ by from one machine to another
 _REFUSED = (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError)
 _MACHINE = ("cpu", "cpu_capability", "gpus", "cuda", "precision", "threads", "device")
@@ -95,11 +97,11 @@ def rescored(
         return _numberless(record)
     kept = store.samples(record.run) if record.run.draws else (None, None)
     if kept is None:
-        return _verdict(record, UNSURE, f"its samples are not kept here; {_remade(record)}")
+        return _verdict(record, ABSENT, f"its samples are not kept here; {_remade(record)}")
     source_of(record, sources)
     bench = Bench(record.run, store, sources, device)
     if not record.run.draws and store.weights(record.run) is None:
-        return _verdict(record, UNSURE, f"its weights are not kept here; {_remade(record)}")
+        return _verdict(record, ABSENT, f"its weights are not kept here; {_remade(record)}")
     try:
         score = _scored_again(record.run, bench, kept[0])
     except _REFUSED as error:  # settings or samples, by the metric or by torch
@@ -283,7 +285,8 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     >>> summary([one, replace(one, difference=0.00042), replace(one, status=UNSURE)])
     '2 of 3 numbers hold: 1 to the last bit, 1 within 0.0004 nats; 1 cannot be told'
     """
-    counted = {word: [v for v in verdicts if v.status == word] for word in (HOLDS, DIFFERS, UNSURE)}
+    words = (HOLDS, DIFFERS, UNSURE, ABSENT)
+    counted = {word: [v for v in verdicts if v.status == word] for word in words}
     exact = [v for v in counted[HOLDS] if v.difference == 0]
     near = [v for v in counted[HOLDS] if v.difference]
     how = [f"{len(exact)} to the last bit"] if exact else []
@@ -292,6 +295,7 @@ def summary(verdicts: Sequence[Verdict]) -> str:
         how.append(f"{len(own)} within {max(own):.1g} {unit}")
     text = f"{len(counted[HOLDS])} of {len(verdicts)} numbers hold"
     text += f": {', '.join(how)}" if how else ""
-    for word, verb in ((DIFFERS, "differ"), (UNSURE, "cannot be told")):
+    said = ((DIFFERS, "differ"), (UNSURE, "cannot be told"), (ABSENT, "have no samples here"))
+    for word, verb in said:
         text += f"; {len(counted[word])} {verb}" if counted[word] else ""
     return text

@@ -205,6 +205,11 @@ USUAL = Report(
     compared=[("models", "gan, deep_gsn, dbn, stacked_cae"), ("seeds", "0, 1, 2")],
     tables=[SCORES],
     sections=[STRESSED, AUDITED],
+    summary=Section("In short", ["dbn leads by parzen.", "Read it beside held_out."]),
+    strips=[
+        page.Strips("mnist", [("gan", Figure("gan", "png", png(), "12 digits of gan"))]),
+        page.Strips("tfd", [("dbn", Figure("dbn", "png", png(), "12 faces of dbn"))]),
+    ],
     figures=[
         Figure("Likelihood against sigma", "svg", DRAWN[0], "A peak of 225 nats at 0.2", "Curves."),
         Figure("Samples of gan", "png", DRAWN[1], "A sheet of 100 digits"),
@@ -338,9 +343,36 @@ def test_headings_are_in_order() -> None:
 
 def test_every_picture_says_what_it_shows() -> None:
     pictures = Read(page.render(USUAL)).of("img")
-    assert [picture["alt"] for picture in pictures] == [f.alt for f in USUAL.figures]
+    strips = [picture for group in USUAL.strips for _, picture in group.rows]
+    assert [picture["alt"] for picture in pictures] == [f.alt for f in [*strips, *USUAL.figures]]
     contents = [base64.b64decode((p["src"] or "").partition(",")[2]) for p in pictures]
-    assert contents == [*DRAWN]
+    assert contents[len(strips) :] == [*DRAWN]
+
+
+def test_the_summary_comes_first_then_pictures_then_results_and_the_contents_name_them() -> None:
+    text = page.render(USUAL)
+    places = [text.index(f'<h2 id="{name}">') for name in ("summary", "strips", "results")]
+    assert places == sorted(places)
+    links = [a["href"] for a in Read(text).of("a")]
+    assert links[1:4] == ["#summary", "#strips", "#results"]  # after the one that skips them
+
+
+def test_notes_are_folded_and_the_points_that_all_must_read_are_not() -> None:
+    noted = replace(SCORES, notes=["a note"], points=["± is over seeds"])
+    text = page.render(replace(USUAL, tables=[noted]))
+    assert '<details class="notes">' in text
+    before, _, after = text.partition("± is over seeds")
+    assert before.rpartition("<")[2].startswith("bdi")
+    assert "<details" not in before.rpartition("</table>")[2]
+    assert "a note" in after
+
+
+def test_sections_of_a_group_stand_folded_under_its_title() -> None:
+    first, second = replace(AUDITED, group="Audits"), replace(AUDITED, title="b", group="Audits")
+    read = Read(page.render(replace(USUAL, sections=[STRESSED, first, second])))
+    assert read.of("details")
+    folded = [a for a in read.of("details") if a.get("class") == "part"]
+    assert folded == [{"class": "part"}] * 2
 
 
 def test_every_id_is_there_once_and_every_reference_finds_one() -> None:

@@ -186,6 +186,21 @@ def test_numbers_do_not_sort_as_words(opened: Open) -> None:
     assert seen.column(1) == ["1,000", "10", "9", "0.5", "0.25", "1e-05", "-5", "-10"]
 
 
+# --- filtering ---
+
+
+def test_the_filter_keeps_the_rows_with_a_word_in_every_table_and_says_how_many(
+    opened: Open,
+) -> None:
+    seen = opened(USUAL)
+    seen.page.locator("#filter").fill("DBN, kmeans")
+    shown = seen.texts("#table-1 tr[data-place]:visible th, .strips tr[data-place]:visible th")
+    assert sorted(shown) == ["dbn", "dbn", "kmeans"]
+    assert seen.page.locator("[role=status]").inner_text() == "3 of 8 rows are shown."
+    seen.page.locator("#filter").fill("")
+    assert names(seen) == MODELS
+
+
 # --- what is seen ---
 
 
@@ -194,7 +209,7 @@ def test_every_figure_loads(opened: Open) -> None:
     widths = seen.page.eval_on_selector_all(
         "img", "images => Promise.all(images.map(i => i.decode().then(() => i.naturalWidth)))"
     )
-    assert len(widths) == 2
+    assert len(widths) == 4
     assert all(width > 0 for width in widths)
 
 
@@ -247,7 +262,7 @@ def test_nothing_is_wider_than_a_narrow_screen(opened: Open, report: Report) -> 
 def test_the_keyboard_reaches_every_control_and_first_of_all_the_results(opened: Open) -> None:
     seen = opened(USUAL)
     wanted = seen.page.locator(
-        "button:visible, a, summary:visible, .scroll:visible, .plate"
+        "button:visible, input:visible, a, summary:visible, .scroll:visible, .plate"
     ).count()
     seen.page.keyboard.press("Tab")
     assert seen.page.evaluate("document.activeElement.textContent") == "Skip to the results"
@@ -308,7 +323,8 @@ def test_a_print_shows_whole_signatures_and_no_buttons(opened: Open) -> None:
 def test_without_scripts_every_number_and_every_record_is_there(opened: Open) -> None:
     seen = opened(USUAL, java_script_enabled=False)
     assert names(seen) == MODELS
-    dead = seen.page.locator("#theme:visible, #unfold:visible, .copy:visible, .arrow:visible")
+    tools = ("#theme", "#unfold", ".copy", ".arrow", "#filter")
+    dead = seen.page.locator(", ".join(f"{tool}:visible" for tool in tools))
     assert dead.count() == 0
     seen.page.locator("details.record > summary").click()
     assert seen.page.get_by_text("genbench run --models dbn").is_visible()

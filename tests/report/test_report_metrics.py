@@ -176,9 +176,13 @@ def test_a_metric_without_samples_counts_none() -> None:
 def test_a_page_of_several_metrics_says_each_and_counts_what_is_unmet(tmp_path: Path) -> None:
     report = reported(EVERY, tmp_path)
     compared = dict(report.compared)
-    assert compared["metrics"].startswith("parzen, in nats, higher is better; c2st, nearer to 0.5")
+    glance = report.summary.tables[0].groups[0].rows
+    told = {row.name: row.cells[0].text for row in glance}
+    assert told["parzen"] == "higher is better (nats)"
+    assert told["c2st"] == "nearer to 0.5 is better"
     assert compared["runs"] == "3 done, 1 unmet"
-    assert [table.title for table in report.tables] == ["Scores by parzen, c2st, weighs, logp"]
+    (table,) = report.tables
+    assert table.title == "Scores by parzen, c2st, weighs, logp on mnist"
     titles = [record.title.partition(" on ")[2] for record in report.records]
     assert titles[:2] == ["mnist, parzen: 222.3 ± 2.0", "mnist, c2st: 0.75"]
     assert {absent.command for absent in report.absent} >= {

@@ -23,7 +23,7 @@ from test_runner import bytes_of, planned
 from genbench.errors import StoreError, UsageError
 from genbench.records.run import Result
 from genbench.records.store import Store
-from genbench.running import executors, worker
+from genbench.running import executors, progress, worker
 from genbench.running.driving import work_on
 from genbench.running.failures import places, reason
 from genbench.running.plan import by_training
@@ -221,6 +221,24 @@ def test_a_training_that_is_done_is_watched_no_more(tmp_path: Path) -> None:
         work_on(runs, settings(tmp_path), "serial", watch)
         store.log(runs[0], {"stage": "end", "left_behind": ["a process"]})
         watch.update()  # would look for its bar
+
+
+def test_a_log_says_again_how_far_a_training_is_where_it_was_silent_for_a_minute(
+    tmp_path: Path, monkeypatch
+) -> None:
+    run, store, text = planned(tmp_path)[0], Store(tmp_path), io.StringIO()
+    console = Console(file=text, width=200)
+    with Watch([[run]], store, console, live=False) as watch:
+        store.log(run, {"stage": "fit", "done": 0})
+        watch.update()
+        watch.update()
+        assert text.getvalue().splitlines() == ["drift on tiny: training"]
+        monkeypatch.setattr(progress, "SILENCE", -1.0)
+        watch.update()
+        assert text.getvalue().splitlines()[1:] == ["drift on tiny: training; still at work"]
+        watch.finish(run)
+        watch.update()
+        assert len(text.getvalue().splitlines()) == 2
 
 
 # --- what fails ---

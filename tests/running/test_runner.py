@@ -15,6 +15,7 @@ from genbench.records import files
 from genbench.records.run import Run, answered
 from genbench.records.store import Store
 from genbench.running import cost, training, work
+from genbench.running.data import Sources
 from genbench.running.executors import Spawned
 from genbench.running.plan import Question, by_training, pending, plan
 from genbench.running.runner import Environment, execute, settle, submit_all
@@ -403,7 +404,7 @@ def test_streams_are_named_and_leave_the_callers_generators_alone() -> None:
 def test_the_cost_of_a_run_is_projected_from_one_batch_and_writes_nothing(tmp_path: Path) -> None:
     run = planned(tmp_path)[0]
     slow = replace(run, hyperparameters={**run.hyperparameters, "pause": 0.05})
-    seconds, epochs = cost.projected(slow, Store(tmp_path), tmp_path, torch.device("cpu"))
+    seconds, epochs = cost.projected(slow, Store(tmp_path), Sources(tmp_path), torch.device("cpu"))
     assert epochs == 6
     assert seconds >= 6 * 0.05
     assert not (tmp_path / "runs").exists()
@@ -681,7 +682,7 @@ def test_the_projected_cost_counts_the_batches_of_an_epoch(
     batch, limit = run.hyperparameters["batch"], run.hyperparameters["max_updates"]
     assert not limit
     monkeypatch.setattr(cost, "_timed", lambda bench, rows: (len(rows) / batch, 7))
-    seconds, epochs = cost.projected(run, Store(tmp_path), tmp_path, torch.device("cpu"))
+    seconds, epochs = cost.projected(run, Store(tmp_path), Sources(tmp_path), torch.device("cpu"))
     assert (seconds, epochs) == (4000 / batch * 7, 7)
 
 

@@ -268,6 +268,16 @@ def lzma(folder: Path) -> Path:
     return folder / "made.npz"
 
 
+OTHER = Image.fromarray(np.full((4, 4), 9, np.uint8))
+
+
+def saved(folder: Path, **how) -> Path:
+    """A folder with one grey picture, saved so."""
+    path = written(folder, "p/a.png", b"")
+    Image.fromarray(np.full((4, 4), 200, np.uint8)).save(path, **how)
+    return path.parent
+
+
 BAD = {
     "missing": (lambda f: f / "made.npy", "is not there"),
     "another format": (lambda f: written(f, "made.pt", b"noise"), "samples come as .npy"),
@@ -362,6 +372,8 @@ BAD = {
     ),
     "alpha": (lambda f: pictures(f, np.zeros((2, 4, 4, 4), np.uint8)), "RGBA; save 8 bits"),
     "16 bits": (deep, "has 16 bits"),
+    "frames": (lambda f: saved(f, save_all=True, append_images=[OTHER]), "holds 2 frames"),
+    "a transparent colour": (lambda f: saved(f, transparency=7), "has a transparent colour"),
 }
 
 

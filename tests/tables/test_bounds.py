@@ -13,6 +13,7 @@ from genbench.protocols import Score
 from genbench.records.run import answered
 from genbench.samples.judging import answer, fold_score
 from genbench.tables import cells, formats, frames, notes
+from genbench.tables.latex import latex as to_latex
 from genbench.tables.published import Published, verdict
 
 ROW = made(
@@ -58,7 +59,7 @@ def test_every_format_prints_the_bound_before_the_number(bound: str, latex: str)
     found, shown = frame(altered(ROW, bound=bound))
     text = f"{bound} -84.86 ± 0.12"
     assert f" {text} |" in formats.markdown(shown, [])
-    assert f"{latex} {{-}}84.86 $\\pm$ 0.12" in formats.latex(shown, [])
+    assert f"{latex} {{-}}84.86 $\\pm$ 0.12" in to_latex(shown, [])
     assert text.replace(">", "&gt;").replace("<", "&lt;") in formats.html(shown, [])
     line = next(csv.DictReader(io.StringIO(formats.comma_separated(frames.numbers(found)))))
     assert (line["bound"], line["value"]) == (bound, "-84.863")

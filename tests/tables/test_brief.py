@@ -49,6 +49,12 @@ def test_why_a_cell_is_empty_is_said_whatever_else_there_is() -> None:
     assert "n/a: dbn has no log_prob" in lines(result(), unmet)
 
 
+def test_a_training_that_failed_is_one_line_whatever_metrics_were_to_score_it() -> None:
+    about = {"status": "failed", "error": "no memory", "value": None, "stderr": None}
+    failed = [result("dbn", metric, **about) for metric in ("parzen", "frechet", "mmd")]
+    assert "dbn on mnist, seed 0, failed: no memory" in lines(result(), *failed)
+
+
 def test_rows_that_a_budget_cut_or_that_other_code_made_are_named() -> None:
     assert "gan: cut by the time budget" in lines(result(cut=True))
     stale = cells.cells([result()], lambda _: False)

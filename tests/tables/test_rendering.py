@@ -16,7 +16,7 @@ from made import altered
 from test_table import GAN, REFERENCES, REPLAY, current
 
 from genbench.records.run import Result
-from genbench.tables import cells, formats, frames, notes
+from genbench.tables import cells, formats, frames, latex, notes
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -72,14 +72,24 @@ def test_hostile_text_adds_no_element_to_html(text: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_text_in_latex(text: str) -> None:
     shown, lines = rows_of(hostile(text), REPLAY)
-    check_latex(formats.latex(shown, lines, caption=text))
+    check_latex(latex.latex(shown, lines, caption=text))
 
 
 OURS = {
     *("begin", "end", "centering", "caption", "toprule", "midrule", "bottomrule", "medskip"),
-    *("parbox", "linewidth", "footnotesize", "pm", "textbackslash", "textasciitilde"),
-    *("textasciicircum", "ldots", "textless", "textgreater", "textbf"),
-    *("textbar", "allowbreak", "par"),
+    *(
+        "parbox",
+        "linewidth",
+        "small",
+        "footnotesize",
+        "scriptsize",
+        "pm",
+        "textbackslash",
+        "textasciitilde",
+    ),
+    *("textasciicircum", "ldots", "textless", "textgreater", "textbf", "setlength", "tabcolsep"),
+    *("textbar", "allowbreak", "par", "raggedright", "strut", "multicolumn"),
+    *("cmidrule",),
 }
 
 
@@ -96,25 +106,30 @@ def check_latex(text: str) -> None:
         depth += 1 if brace == "{" else -1
         assert depth >= 0
     assert depth == 0
-    assert re.findall(r"\\begin{(\w+)}", text) == re.findall(r"\\end{(\w+)}", text)[::-1]
-    columns = {line.count(" & ") for line in text.splitlines() if line.endswith(r" \\")}
-    assert len(columns) == 1
+    assert re.findall(r"\\begin{([\w*]+)}", text) == re.findall(r"\\end{([\w*]+)}", text)[::-1]
+    assert len({columns(line) for line in text.splitlines() if line.endswith(r" \\")}) == 1
+
+
+def columns(line: str) -> int:
+    """Over how many columns a line of a table goes."""
+    spans = re.findall(r"\\multicolumn{(\d+)}", line)
+    return line.count(" &") + 1 + sum(int(span) - 1 for span in spans)
 
 
 @pytest.mark.parametrize(
     ("label", "safe"), [("fashion_mnist", "fashion_mnist"), ("a}\\input{b", "a-input-b")]
 )
 def test_a_label_is_plain_text_that_can_be_referred_to(label: str, safe: str) -> None:
-    text = formats.latex(*rows_of(GAN), caption="x", label=label)
+    text = latex.latex(*rows_of(GAN), caption="x", label=label)
     assert f"\\label{{tab:{safe}}}\n" in text
-    assert "\\label" not in formats.latex(*rows_of(GAN), caption="", label=label)
+    assert "\\label" not in latex.latex(*rows_of(GAN), caption="", label=label)
 
 
 def test_the_latex_check_bites() -> None:
     shown, lines = rows_of(GAN)
     for wrong in (r"\input{x}", "50% more", "{", "é"):
         with pytest.raises(AssertionError):
-            check_latex(formats.latex(shown, lines).replace("GAN".lower(), wrong, 1))
+            check_latex(latex.latex(shown, lines).replace("GAN".lower(), wrong, 1))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -141,7 +156,7 @@ def test_hostile_text_keeps_markdowns_table_whole(text: str) -> None:
 def test_any_text_is_harmless_in_every_rendering(text: str) -> None:
     shown = pd.DataFrame({"model": [text, "b"], text + "x": ["1.0 ± 0.2", text]})
     shown.attrs["untrained"] = 1
-    check_latex(formats.latex(shown, [text]))
+    check_latex(latex.latex(shown, [text]))
     Elements(formats.html(shown, [text], caption=text))
     columns = {
         line.replace("\\|", "").count("|")
@@ -159,7 +174,7 @@ def test_marked_values_are_bold_in_every_rendering_that_has_it() -> None:
     ]
     shown, lines = rows_of(*rows)
     assert "| **151.0" in formats.markdown(shown, lines)
-    assert r"\textbf{151.0" in formats.latex(shown, lines)
+    assert r"\textbf{151.0" in latex.latex(shown, lines)
     assert "<strong>151.0" in formats.html(shown, lines)
     assert any(line.startswith("bold: ") for line in lines)
 
@@ -173,7 +188,7 @@ def test_with_one_seed_no_best_is_marked() -> None:
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex (Debian's texlive)")
 def test_the_latex_compiles_as_it_stands(tmp_path: Path) -> None:
     shown, lines = rows_of(*(hostile(text) for text in HOSTILE), GAN, REPLAY)
-    body = formats.latex(shown, lines, caption="parzen|d:mnist@0c36ee5df8|m:10000")
+    body = latex.latex(shown, lines, caption="parzen|d:mnist@0c36ee5df8|m:10000")
     page = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
     (tmp_path / "table.tex").write_text(page + body + "\\end{document}\n")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]

@@ -13,7 +13,7 @@ from test_table import GAN, REFERENCES, REPLAY, current
 from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.running import provenance
-from genbench.tables import cells, formats, frames, notes, speed
+from genbench.tables import cells, formats, frames, latex, notes, speed
 from genbench.tables.speed import Layout
 from genbench.words import MISSING
 
@@ -163,7 +163,7 @@ def test_an_old_record_says_its_times_and_that_nobody_knows_what_ran_beside() ->
 HOSTILE = "a_b & $x$ | 50% <b>"
 
 
-@pytest.mark.parametrize("render", [formats.markdown, formats.latex])
+@pytest.mark.parametrize("render", [formats.markdown, latex.latex])
 def test_a_hostile_processor_is_harmless(render) -> None:
     text = rendered([GAN], layout({"k": stages(cpu=HOSTILE)}), render)
     assert HOSTILE not in text
@@ -220,12 +220,13 @@ def test_a_training_that_went_on_elsewhere_says_so() -> None:
         {"epoch": 2, "seconds": 60.0},
     ]
     found = provenance.of_training(log, 61.0, 2)
-    assert found["resumed_on"] == ["cuda:0, 8 threads", "cpu, 1 threads"]
+    assert found["resumed_on"] == ["cuda:0, 8 threads", "cpu, 1 thread"]
     assert found["workers"] == {"fit": None}
     records = {GAN.key: stages()}
     records[GAN.key]["fit"] |= found
     lines = speed.notes({"a row": [GAN]}, speed.Layout(("fit",), records))
-    assert "training: a row went on elsewhere: cuda:0, 8 threads; cpu, 1 threads" in lines
+    said = "a row was stopped and went on with another device or number of threads"
+    assert f"training: {said}: cuda:0, 8 threads; cpu, 1 thread" in lines
 
 
 def test_an_earlier_version_s_record_is_merged_by_stage() -> None:

@@ -16,7 +16,7 @@ from genbench.comparing import estimates
 from genbench.protocols import BY_SAMPLES
 from genbench.records.observed import Mixing, Training, Tuned
 from genbench.records.run import Result
-from genbench.tables import cells, centroids, formats, frames, notes, published
+from genbench.tables import cells, centroids, formats, frames, latex, notes, published
 from genbench.words import MISSING, value_and_error
 
 GAN = made(
@@ -369,10 +369,10 @@ HOSTILE = ["<script>alert(1)</script>", "\\input{/etc/passwd}", "a|b", "50% & #1
 def test_hostile_text_is_harmless_in_latex_and_markdown(text: str) -> None:
     hostile = altered(GAN, error=text, status="failed", value=None, stderr=None, caveat=text)
     found = cells.cells([hostile], current)
-    latex = formats.latex(frames.frame(found, REFERENCES), notes.under_table(found, REFERENCES))
-    assert text not in latex or text == "a|b"
-    assert "\\input" not in latex
-    for line in latex.splitlines()[1:]:
+    said = latex.latex(frames.frame(found, REFERENCES), notes.under_table(found, REFERENCES))
+    assert text not in said or text == "a|b"
+    assert "\\input" not in said
+    for line in said.splitlines()[1:]:
         assert "%" not in line.replace("\\%", "")
     markdown = formats.markdown(
         frames.frame(found, REFERENCES), notes.under_table(found, REFERENCES)

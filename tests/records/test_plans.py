@@ -14,7 +14,7 @@ from made import RUN
 from genbench import front
 from genbench.plugins import installed
 from genbench.plugins.code import Part
-from genbench.records import planned
+from genbench.records import plans
 
 QUESTION = {"models": ["gan"], "seeds": [0]}
 ASKED = ("run", "-m", "gaussian", "-d", "ring", "--metrics", "parzen", "--no-references")
@@ -29,73 +29,73 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_a_plan_comes_back_as_it_was(data: Path, tmp_path: Path) -> None:
-    asked = planned.asked_of(QUESTION, data)
-    planned.remember(tmp_path, asked, [RUN])
-    assert planned.remembered(tmp_path, asked) == [RUN]
+    asked = plans.asked_of(QUESTION, data)
+    plans.remember(tmp_path, asked, [RUN])
+    assert plans.remembered(tmp_path, asked) == [RUN]
 
 
 def test_another_question_is_not_answered_by_it(data: Path, tmp_path: Path) -> None:
-    planned.remember(tmp_path, planned.asked_of(QUESTION, data), [RUN])
-    other = planned.asked_of({**QUESTION, "seeds": [1]}, data)
-    assert planned.remembered(tmp_path, other) is None
+    plans.remember(tmp_path, plans.asked_of(QUESTION, data), [RUN])
+    other = plans.asked_of({**QUESTION, "seeds": [1]}, data)
+    assert plans.remembered(tmp_path, other) is None
 
 
 def test_a_data_file_that_moved_makes_it_another_question(data: Path) -> None:
-    before = planned.asked_of(QUESTION, data)
+    before = plans.asked_of(QUESTION, data)
     (data / "mnist" / "images").write_bytes(b"abcd")
-    after = planned.asked_of(QUESTION, data)
+    after = plans.asked_of(QUESTION, data)
     (data / "mnist" / "labels").write_bytes(b"")
-    assert len({before, after, planned.asked_of(QUESTION, data)}) == 3
+    assert len({before, after, plans.asked_of(QUESTION, data)}) == 3
 
 
 def test_an_edited_source_makes_it_another_question(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = planned.asked_of(QUESTION, data)
+    before = plans.asked_of(QUESTION, data)
     edited = {**installed.sources(), "genbench: models/gan.toml": "0" * 64}
     monkeypatch.setattr(installed, "sources", lambda: edited)
-    assert planned.asked_of(QUESTION, data) != before
+    assert plans.asked_of(QUESTION, data) != before
 
 
 def test_of_too_many_data_files_nothing_is_told(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planned, "MOST_FILES", 0)
-    asked = planned.asked_of(QUESTION, data)
-    planned.remember(tmp_path, asked, [RUN])
+    monkeypatch.setattr(plans, "MOST_FILES", 0)
+    asked = plans.asked_of(QUESTION, data)
+    plans.remember(tmp_path, asked, [RUN])
     assert asked == ""
-    assert not (tmp_path / planned.PLAN).exists()
+    assert not (tmp_path / plans.PLAN).exists()
 
 
 def test_a_part_without_a_revision_is_read_anew_each_time(data: Path, tmp_path: Path) -> None:
-    asked = planned.asked_of(QUESTION, data)
+    asked = plans.asked_of(QUESTION, data)
     model = Part("stranger", "gan", digest="a" * 64)
-    planned.remember(tmp_path, asked, [replace(RUN, parts={**RUN.parts, "model": model})])
-    assert planned.remembered(tmp_path, asked) is None
+    plans.remember(tmp_path, asked, [replace(RUN, parts={**RUN.parts, "model": model})])
+    assert plans.remembered(tmp_path, asked) is None
 
 
 def test_a_stranger_s_dataset_may_read_any_file_and_is_read_anew(
     strangers: Path, data: Path, tmp_path: Path
 ) -> None:
-    asked = planned.asked_of(QUESTION, data)
-    planned.remember(tmp_path, asked, [replace(RUN, data=replace(RUN.data, name="tiny"))])
-    assert planned.remembered(tmp_path, asked) is None
+    asked = plans.asked_of(QUESTION, data)
+    plans.remember(tmp_path, asked, [replace(RUN, data=replace(RUN.data, name="tiny"))])
+    assert plans.remembered(tmp_path, asked) is None
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"asked": 1}'])
 def test_a_damaged_plan_is_none(damage: str, data: Path, tmp_path: Path) -> None:
-    asked = planned.asked_of(QUESTION, data)
-    (tmp_path / planned.PLAN).write_text(damage)
-    assert planned.remembered(tmp_path, asked) is None
+    asked = plans.asked_of(QUESTION, data)
+    (tmp_path / plans.PLAN).write_text(damage)
+    assert plans.remembered(tmp_path, asked) is None
 
 
 def test_a_plan_of_no_runs_of_ours_is_none(data: Path, tmp_path: Path) -> None:
-    asked = planned.asked_of(QUESTION, data)
-    planned.remember(tmp_path, asked, [RUN])
-    kept = json.loads((tmp_path / planned.PLAN).read_text())
+    asked = plans.asked_of(QUESTION, data)
+    plans.remember(tmp_path, asked, [RUN])
+    kept = json.loads((tmp_path / plans.PLAN).read_text())
     kept["runs"][0]["seed"] = "first"
-    planned.files.write_json(tmp_path / planned.PLAN, {k: kept[k] for k in ("asked", "runs")})
-    assert planned.remembered(tmp_path, asked) is None
+    plans.files.write_json(tmp_path / plans.PLAN, {k: kept[k] for k in ("asked", "runs")})
+    assert plans.remembered(tmp_path, asked) is None
 
 
 def test_a_finished_command_prints_the_same_and_plans_nothing(
@@ -108,7 +108,7 @@ def test_a_finished_command_prints_the_same_and_plans_nothing(
 
 
 def test_what_a_finished_command_needs_loads_no_torch() -> None:
-    needed = "genbench.cli.run, genbench.records.planned, genbench.tables.texts"
+    needed = "genbench.cli.run, genbench.records.plans, genbench.tables.texts"
     code = f"import sys, {needed}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
