@@ -36,7 +36,10 @@ def asked_of(question: Mapping[str, Any], data_dir: Path) -> str:
     if len(there) > MOST_FILES:
         return ""
     said = dict(question), str(data_dir.absolute()), there, installed.sources(), _versions()
-    return files.sha256_of_json(said)
+    try:
+        return files.sha256_of_json(said)
+    except ValueError:  # NaN is no JSON: whoever plans says what is wrong with it
+        return ""
 
 
 def remembered(results_dir: Path, asked: str) -> list[Run] | None:

@@ -244,6 +244,7 @@ def test_no_option_of_run_is_untested_or_without_a_variable() -> None:
             "--model-file",
             "--grids",
         ),
+        *("--executor", "--scheduler", "--resources", "--tls"),
     }
     assert options.keys() == question.keys() | elsewhere
     for option, variable in options.items():
