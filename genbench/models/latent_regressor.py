@@ -1,7 +1,7 @@
 """Inference by auxiliary training: the paper's GAN, then an encoder E that predicts z from G(z).
 
-It is the second extension that Goodfellow et al. 2014 name, "an auxiliary network to predict z given
-x", trained once G is; the latent regressor that Donahue, Krähenbühl & Darrell 2017 compare with. G
+The second extension that Goodfellow et al. 2014 name: "an auxiliary network to predict z given x",
+trained once G is. Donahue, Krähenbühl & Darrell 2017 compare with it as the latent regressor. G
 does not move while E learns. Of z uniform on ±√3, e = E(G(z)) are logits and t = (z/√3 + 1)/2 in
 [0, 1]: L_E = E[-t log σ(e) - (1 - t) log(1 - σ(e))], which is at least ½ nat for each code.
 Of normal z, e predicts z itself: L_E = ½ E[(e - z)²].
