@@ -234,6 +234,9 @@ class GenerativeModel(Protocol):
             t given x that a recognition network answers; `code(t)` is then a code of x.
         observation: "gaussian", "bernoulli" or "continuous_bernoulli", of the rows given decode(z);
             with "gaussian" `variance`, a number, if the model has one of its own.
+        represent(x) -> (n, w): features of rows by the model's encoder, such as its last hidden
+            layer, where those say more than the codes do.
+        represent_initial(x) -> (n, w): the same by the encoder as it was before the first epoch.
         classify(x) -> (n, classes): log probabilities or logits; the greatest is the class.
         discriminate(x) -> (n,): a critic's logit, greater for rows that it takes for data.
         inpaint(x, known) -> (n, d): x with what `known` (n, d), bool, leaves out filled in.
@@ -368,6 +371,8 @@ _METHODS = (
     "encode",
     "code",
     "posterior",
+    "represent",
+    "represent_initial",
     "boltzmann",
     "classify",
     "discriminate",

@@ -148,6 +148,19 @@ class Machine(Toy):
         return Boltzmann((torch.zeros(self.d, 1),), biases)
 
 
+class Featuring(Encoding):
+    """Its encoder began as sums of pixels."""
+
+    def learn(self, train, labels):
+        return {**super().learn(train, labels), "first": torch.ones(self.d, 2)}
+
+    def represent(self, x):
+        return self.encode(x)
+
+    def represent_initial(self, x):
+        return x @ self.kept["first"]
+
+
 class Critical(Toy):
     """Knows how far rows are from what it was trained on."""
 
@@ -190,7 +203,7 @@ class Dice(Toy):
 
 
 ABLE = [Labelled, Conditional, Unbounded, Signed, Encoding, Critical, Coins, Dice]
-ABLE += [Uniform, Machine]
+ABLE += [Uniform, Machine, Featuring]
 
 
 class Anywhere(Unbounded):
@@ -335,6 +348,26 @@ class UpsideDown(Machine):
         return Boltzmann((machine.weights[0].T,), machine.biases[::-1])
 
 
+class NoTrainedFeatures(Toy):
+    def represent_initial(self, x):
+        return x
+
+
+class NarrowAtFirst(Featuring):
+    def represent_initial(self, x):
+        return super().represent_initial(x)[:, :1]
+
+
+class NeverLearnt(Featuring):
+    def represent_initial(self, x):
+        return self.represent(x)
+
+
+class MovesItsStart(Featuring):
+    def learn(self, train, labels):
+        return {**super().learn(train, labels), "first": torch.full((self.d, 2), 1.0 + self.done)}
+
+
 class TooFewSteps(Encoding):
     def interpolate(self, n, steps):
         return super().interpolate(n, steps - 1)
@@ -425,6 +458,10 @@ BROKEN_MODELS = {
     WidePosterior: "posterior is of codes as wide as those of prior, .*: no, 4 and 2",
     Transposed: r"weights between each layer and the next, .*: no, units \[16, 1\], weights",
     UpsideDown: "layer 0 of boltzmann is the 16 numbers of a row, .*: no, it has 1 units",
+    NoTrainedFeatures: "represent_initial has a represent, .*: no, the model has none",
+    NarrowAtFirst: "represent_initial is as wide as represent, .*: no, 1 and 2",
+    NeverLearnt: "represent_initial is not the trained encoder, .*: no, both give the same",
+    MovesItsStart: "represent_initial is the same after every epoch, .*: no, after the first",
     TooFewSteps: r"interpolate gives \(12, 16\), .*: no, got \(9, 16\)",
     RepaintsAll: "inpaint keeps the known entries, .*: no, it changed some",
     PaintsOutside: "inpaint stays in the data's range, .*: no, from -",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -49,6 +49,8 @@ def ability_claims(trial: Trial) -> Iterator[str]:
         claim = f"encode and prior give codes of one width, {shape}"
         yield require(widths[0] == widths[1], claim, f"{widths[0]} and {widths[1]}")
     yield from likelihood_claims(trial, _rows(trial)[0])
+    if "represent_initial" in trial.can:
+        yield from _initial_claims(trial, given)
     if "inpaint" in trial.can:
         yield from _inpainting_claims(trial, given["inpaint"])
 
@@ -78,6 +80,8 @@ def _calls(can: AbstractSet[str]) -> dict[str, Call]:
         "decode(prior(n))": lambda model, x, known: model.decode(model.prior(N)),
         "code(prior(n))": lambda model, x, known: model.code(model.prior(N)),
         "posterior": lambda model, x, known: torch.cat(model.posterior(x), dim=1),
+        "represent": lambda model, x, known: model.represent(x),
+        "represent_initial": lambda model, x, known: model.represent_initial(x),
         "boltzmann": lambda model, x, known: _flat(model.boltzmann()),
         "inpaint": lambda model, x, known: model.inpaint(x, known),
         "interpolate": lambda model, x, known: model.interpolate(LINES, STEPS),
@@ -99,6 +103,8 @@ def _form_claims(trial: Trial, name: str, given: Any) -> Iterator[str]:
         "prior": (N, "codes"),
         "code(prior(n))": (N, "codes"),
         "posterior": (N, "means and deviations"),
+        "represent": (N, "features"),
+        "represent_initial": (N, "features"),
         "boltzmann": ("weights and biases",),
         "classify": (N, trial.examples.classes if trial.labels is not None else "classes"),
         "interpolate": (LINES * STEPS, d),
@@ -116,6 +122,22 @@ def _form_claims(trial: Trial, name: str, given: Any) -> Iterator[str]:
     yield require(fits and given.is_floating_point(), what, reason)
     finite = bool(given.isfinite().all())
     yield require(finite, f"{name} is finite, {trial.shape}", "NaN or infinity")
+
+
+def _initial_claims(trial: Trial, given: Mapping[str, Tensor]) -> Iterator[str]:
+    """Of an encoder as it was before training: it is another one, and no epoch moves it."""
+    claim, can = f"represent_initial has a represent, {trial.shape}", "represent" in trial.can
+    yield require(can, claim, "the model has none")
+    initial, own = given["represent_initial"], given["represent"]
+    claim = f"represent_initial is as wide as represent, {trial.shape}"
+    yield require(initial.shape == own.shape, claim, f"{initial.shape[1]} and {own.shape[1]}")
+    claim = f"represent_initial is not the trained encoder, {trial.shape}"
+    yield require(not torch.equal(initial, own), claim, "both give the same features")
+    younger = trial.build()
+    younger.load_state_dict({k: v.clone() for k, v in trial.states[0].items()})
+    then = called(younger, _calls(trial.can)["represent_initial"], *_rows(trial))
+    claim = f"represent_initial is the same after every epoch, {trial.shape}"
+    yield require(torch.equal(then, initial), claim, "after the first epoch it was another")
 
 
 def _inpainting_claims(trial: Trial, given: Tensor) -> Iterator[str]:

@@ -67,6 +67,15 @@ ROUNDS = {
         Change("baselines/dbm.py", "self.rate * (1 - epoch", "self.rate * (2 - epoch", "dbm"),
         Change("baselines/vae.py", "+ math.log(2 * math.pi)", "+ math.log(math.pi)", "vae"),
         Change("baselines/probabilistic_pca.py", "+ d * math", "+ math", "probabilistic_pca"),
+        Change("genbench/models/bigan.py", "softplus(a_fake).mean()) / 2", "0) / 2", "bigan"),
+        Change(
+            "genbench/models/latent_regressor.py",
+            "math.sqrt(3) + 1) / 2",
+            "2 + 1) / 2",
+            "latent_regressor",
+        ),
+        Change(f"{METRICS}/reconstruction.py", "(n * (n - 1))", "(n * n)", "reconstruction"),
+        Change(f"{METRICS}/representation.py", "own - other", "other - own", "representation"),
         Change("genbench/seeding.py", "digest()[:8]", "digest()[8:16]", STAGES),
     ),
     "first weights, pruned windows, a tenth of the rows": (

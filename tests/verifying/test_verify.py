@@ -291,6 +291,7 @@ SMOKE = ("--dataset", "mnist5k", "--preset", "smoke", "--samples", "100", "--met
     "models",
     [
         *("gan", "dbn", "stacked_cae", "deep_gsn", "rbm,dbm,vae"),
+        "bigan,latent_regressor",
         "gaussian,held_out,kmeans,replay,probabilistic_pca",
     ],
 )
