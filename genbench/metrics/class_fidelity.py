@@ -92,5 +92,5 @@ def _right(features: Any, rows: Tensor, labels: Tensor, what: str) -> Tensor:
 
 def _by_class(right: Tensor, labels: Tensor) -> list[tuple[float, float]]:
     """Each class that occurs, and the mean over its rows."""
-    classes: list[int] = labels.unique().tolist()
-    return [(float(c), right[labels == c].mean().item()) for c in classes]
+    of_class = ((c, right[labels == c]) for c in range(int(labels.max()) + 1))
+    return [(float(c), found.mean().item()) for c, found in of_class if len(found)]

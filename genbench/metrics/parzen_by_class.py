@@ -53,9 +53,10 @@ class ParzenByClass:
         by_class: list[tuple[float, float]] = []
         sigmas: dict[str, JSON] = {}
         warnings: list[str] = []
-        classes: list[int] = labels.test.unique().tolist()
-        for y in classes:
+        for y in range(int(labels.test.max()) + 1):
             of_y = labels.test == y
+            if not bool(of_y.any()):
+                continue
             drawn, choosing = samples[sample_labels == y], valid[labels.valid == y]
             check_count(len(drawn), 1, f"samples of class {y}", "its likelihood")
             check_count(len(choosing), 1, f"validation rows of class {y}", "its width")

@@ -22,6 +22,7 @@ import math
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,7 @@ def loss_G(real: Tensor, fake: Tensor) -> Tensor:
 
 
 class WeightNorm(nn.Module):
-    """x -> W x + b with W = s V / |V|, |V| of each unit (Salimans & Kingma 2016)."""
+    """x -> s V x / |V| + b, |V| of each unit's weights (Salimans & Kingma 2016)."""
 
     def __init__(self, inputs: int, outputs: int, learns_scale: bool) -> None:
         super().__init__()
@@ -64,7 +65,7 @@ class WeightNorm(nn.Module):
         self.b = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        return linear(x, self.V * (self.s / self.V.norm(dim=1))[:, None], self.b)
+        return linear(x, self.V) * (self.s / self.V.square().sum(dim=1).sqrt()) + self.b
 
     @torch.no_grad()
     def start(self, x: Tensor) -> Tensor:
@@ -103,7 +104,8 @@ class Discriminator(nn.Module):
 
     def start(self, x: Tensor) -> None:
         """Scales all weights by rows x, layer by layer."""
-        for i, layer in enumerate(self.hidden):
+        layers: Any = self.hidden
+        for i, layer in enumerate(layers):
             x = layer.start(self._noisy(x, self.sigmas[i > 0])).relu()
         self.output.start(self._noisy(x, self.sigmas[1]))
 
