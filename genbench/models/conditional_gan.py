@@ -98,7 +98,7 @@ class ConditionalGAN:
 
     generator, discriminator: units of the layers of z or x, of y, and of both; pieces: of D's.
     *_range: r of the first weights, U(-r, r); biases start at 0, G's last at the logits of the
-        training data's means.
+        training data's means. *_dropout: of hidden units.
     rate: after t updates max(rate / rate_decay^t, rate_floor); momentum: linearly from epoch 1 to
         `final_momentum` in epoch `momentum_epochs`.
     max_updates: most in an epoch; 0: no limit.
@@ -113,7 +113,8 @@ class ConditionalGAN:
     pieces: list[int]
     generator_range: float
     discriminator_range: float
-    dropout: float
+    generator_dropout: float
+    discriminator_dropout: float
     rate: float
     rate_decay: float
     rate_floor: float
@@ -133,9 +134,9 @@ class ConditionalGAN:
 
     def _build(self, classes: int) -> None:
         self.classes, d = classes, math.prod(self.shape)
-        rest = self.dropout, self.generator_range
+        rest = self.generator_dropout, self.generator_range
         self.G = Generator(self.noise_size, classes, self.generator, d, *rest)
-        rest = self.dropout, self.discriminator_range
+        rest = self.discriminator_dropout, self.discriminator_range
         self.D = Discriminator(d, classes, self.discriminator, self.pieces, *rest)
         # v <- momentum v + ∂L/∂θ;  θ <- θ - rate v
         self.descends_G, self.descends_D = (

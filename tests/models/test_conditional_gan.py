@@ -15,7 +15,8 @@ SMALL = {
     "pieces": [2, 3, 2],
     "generator_range": 0.7,
     "discriminator_range": 0.7,
-    "dropout": 0.5,
+    "generator_dropout": 0.5,
+    "discriminator_dropout": 0.5,
     "rate": 0.3,
     "rate_decay": 1.1,
     "rate_floor": 0.1,
@@ -105,7 +106,7 @@ def leaves(net):
 
 @pytest.mark.usefixtures("float64")
 def test_one_update_moves_both_nets_down_the_literal_losses_at_the_same_weights():
-    model = small(dropout=0.0)
+    model = small(generator_dropout=0.0, discriminator_dropout=0.0)
     model._build(3)
     x, labels = rows(4)
     y = torch.eye(3)[labels]

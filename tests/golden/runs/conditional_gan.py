@@ -21,7 +21,8 @@ SMALL: dict[str, Any] = {
     "pieces": [2, 3, 2],
     "generator_range": 0.7,
     "discriminator_range": 0.7,
-    "dropout": 0.5,
+    "generator_dropout": 0.5,
+    "discriminator_dropout": 0.5,
     "rate": 0.3,
     "rate_decay": 1.1,
     "rate_floor": 0.1,
@@ -46,7 +47,11 @@ def resumed() -> Given:
 
 def finished() -> Given:
     """A model restored from its weights alone draws, and trains no further."""
-    first, train, labels = gan(dropout=0.0, max_updates=2), pictures(12, SHAPE), in_turn(12, 2)
+    first, train, labels = (
+        gan(generator_dropout=0.0, max_updates=2),
+        pictures(12, SHAPE),
+        in_turn(12, 2),
+    )
     given = trained_by(first, train, labels)
     model = restored(gan(), weights_of(first))
     left = trained_by(model, train, labels)["epochs"]

@@ -1,4 +1,4 @@
-"""Runs of Parzen by class: the rows of three classes, and what it refuses."""
+"""Runs of Parzen by class: the rows of two classes, and what it refuses."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from ._labelled import in_turn
 
 
 def by_class() -> Given:
-    """Of 40 samples and 20 rows; and without any of one class."""
+    """Of 40 samples and 20 rows, of classes 0 and 2; and without samples of class 2."""
     samples, valid, test = rows()
-    labels = Labels(in_turn(40), in_turn(20), in_turn(20))
-    score = ParzenByClass()(samples, in_turn(40), valid, test, labels)
+    asked, of_rows = 2 * in_turn(40, 2), 2 * in_turn(20, 2)
+    labels = Labels(asked, of_rows, of_rows)
+    score = ParzenByClass()(samples, asked, valid, test, labels)
     assert score.per_example is not None
     call = partial(ParzenByClass(), samples, in_turn(40, 2), valid, test, labels)
     signature = [*ParzenByClass.signature({}, 256).values()]
