@@ -7,7 +7,8 @@ Both nets are told the class y, as a vector of zeros with a one at its place:
 The paper leaves open how V is descended. As in the released code of the GAN (goodfeli/adversarial),
 G maximises log D(G(z | y) | y), D's loss is half the sum of its two cross entropies, and one step
 updates both from the same fakes, which have the classes of the data beside them, and the same
-dropout. Rows whose label is hidden are left out.
+dropout. Rows whose label is hidden are left out. z is uniform on ±√3 as there, not on the paper's
+[0, 1]: with the latter G came to ignore z, by the same first weights.
 """
 
 import math
@@ -22,6 +23,7 @@ from genbench.models import layers, state
 from genbench.protocols import Epoch
 
 CHUNK = 1000  # rows sampled at a time
+NOISE = -math.sqrt(3), math.sqrt(3)  # of unit variance
 
 
 def loss_D(a_real: Tensor, a_fake: Tensor) -> Tensor:
@@ -38,15 +40,23 @@ class Generator(nn.Module):
     """z -> ReLU layer and y -> ReLU layer, side by side -> joint ReLU layer -> x, sigmoid.
 
     units: of the three layers. dropout: of what goes into the joint layer and into the last one.
+    width: r of the first weights, U(-r, r); width_y: of those of y.
     """
 
     def __init__(
-        self, noise_size: int, classes: int, units: list[int], d: int, dropout: float, width: float
+        self,
+        noise_size: int,
+        classes: int,
+        units: list[int],
+        d: int,
+        dropout: float,
+        width: float,
+        width_y: float,
     ) -> None:
         super().__init__()
         of_z, of_y, joint = units
         self.of_z = layers.uniform(noise_size, of_z, width)
-        self.of_y = layers.uniform(classes, of_y, width)
+        self.of_y = layers.uniform(classes, of_y, width_y)
         self.joint = layers.uniform(of_z + of_y, joint, width)
         self.output = layers.uniform(joint, d, width)
         self.dropout = dropout
@@ -61,7 +71,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """x -> maxout layer and y -> maxout layer, side by side -> joint maxout layer -> logit a.
 
-    units, pieces: of the three layers. dropout: as in G.
+    units, pieces: of the three layers. dropout, width, width_y: as in G.
     """
 
     def __init__(
@@ -72,11 +82,12 @@ class Discriminator(nn.Module):
         pieces: list[int],
         dropout: float,
         width: float,
+        width_y: float,
     ) -> None:
         super().__init__()
         of_x, of_y, joint = units
         self.of_x = _maxout(d, of_x, pieces[0], width)
-        self.of_y = _maxout(classes, of_y, pieces[1], width)
+        self.of_y = _maxout(classes, of_y, pieces[1], width_y)
         self.joint = _maxout(of_x + of_y, joint, pieces[2], width)
         self.output = layers.uniform(joint, 1, width)
         self.dropout = dropout
@@ -94,11 +105,12 @@ def _maxout(inputs: int, units: int, pieces: int, width: float) -> nn.Sequential
 
 @dataclass(eq=False)
 class ConditionalGAN:
-    """G(z | y), z uniform on [0, 1]^noise_size, and D(x | y); as many classes as labels show.
+    """G(z | y), z uniform on ±√3, and D(x | y); there are as many classes as labels show.
 
     generator, discriminator: units of the layers of z or x, of y, and of both; pieces: of D's.
-    *_range: r of the first weights, U(-r, r); biases start at 0, G's last at the logits of the
-        training data's means. *_dropout: of hidden units.
+    *_range: r of the first weights, U(-r, r), and *_label_range of those of y, of which a unit sees
+        one at a time; biases start at 0, G's last at the logits of the training data's means.
+    *_dropout: of hidden units.
     rate: after t updates max(rate / rate_decay^t, rate_floor); momentum: linearly from epoch 1 to
         `final_momentum` in epoch `momentum_epochs`.
     max_updates: most in an epoch; 0: no limit.
@@ -113,6 +125,8 @@ class ConditionalGAN:
     pieces: list[int]
     generator_range: float
     discriminator_range: float
+    generator_label_range: float
+    discriminator_label_range: float
     generator_dropout: float
     discriminator_dropout: float
     rate: float
@@ -134,9 +148,9 @@ class ConditionalGAN:
 
     def _build(self, classes: int) -> None:
         self.classes, d = classes, math.prod(self.shape)
-        rest = self.generator_dropout, self.generator_range
+        rest = self.generator_dropout, self.generator_range, self.generator_label_range
         self.G = Generator(self.noise_size, classes, self.generator, d, *rest)
-        rest = self.discriminator_dropout, self.discriminator_range
+        rest = self.discriminator_dropout, self.discriminator_range, self.discriminator_label_range
         self.D = Discriminator(d, classes, self.discriminator, self.pieces, *rest)
         # v <- momentum v + ∂L/∂θ;  θ <- θ - rate v
         self.descends_G, self.descends_D = (
@@ -187,7 +201,7 @@ class ConditionalGAN:
         return one_hot(labels, self.classes).to(self.G.output.weight.dtype)
 
     def _noise(self, n: int) -> Tensor:
-        return self.G.output.weight.new_empty(n, self.noise_size).uniform_()
+        return self.G.output.weight.new_empty(n, self.noise_size).uniform_(*NOISE)
 
     @torch.no_grad()
     def sample(self, n: int, labels: Tensor) -> Tensor:

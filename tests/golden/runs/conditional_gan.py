@@ -21,6 +21,8 @@ SMALL: dict[str, Any] = {
     "pieces": [2, 3, 2],
     "generator_range": 0.7,
     "discriminator_range": 0.7,
+    "generator_label_range": 0.8,
+    "discriminator_label_range": 0.9,
     "generator_dropout": 0.5,
     "discriminator_dropout": 0.5,
     "rate": 0.3,
