@@ -108,8 +108,8 @@ class ConditionalGAN:
     """G(z | y), z uniform on ±√3, and D(x | y); there are as many classes as labels show.
 
     generator, discriminator: units of the layers of z or x, of y, and of both; pieces: of D's.
-    *_range: r of the first weights, U(-r, r), and *_label_range of those of y, of which a unit sees
-        one at a time; biases start at 0, G's last at the logits of the training data's means.
+    *_range: r of the first weights, U(-r, r); label_range: of those of y in both nets, of which one
+        counts at a time; biases start at 0, G's last at the logits of the training data's means.
     *_dropout: of hidden units.
     rate: after t updates max(rate / rate_decay^t, rate_floor); momentum: linearly from epoch 1 to
         `final_momentum` in epoch `momentum_epochs`.
@@ -125,8 +125,7 @@ class ConditionalGAN:
     pieces: list[int]
     generator_range: float
     discriminator_range: float
-    generator_label_range: float
-    discriminator_label_range: float
+    label_range: float
     generator_dropout: float
     discriminator_dropout: float
     rate: float
@@ -148,9 +147,9 @@ class ConditionalGAN:
 
     def _build(self, classes: int) -> None:
         self.classes, d = classes, math.prod(self.shape)
-        rest = self.generator_dropout, self.generator_range, self.generator_label_range
+        rest = self.generator_dropout, self.generator_range, self.label_range
         self.G = Generator(self.noise_size, classes, self.generator, d, *rest)
-        rest = self.discriminator_dropout, self.discriminator_range, self.discriminator_label_range
+        rest = self.discriminator_dropout, self.discriminator_range, self.label_range
         self.D = Discriminator(d, classes, self.discriminator, self.pieces, *rest)
         # v <- momentum v + ∂L/∂θ;  θ <- θ - rate v
         self.descends_G, self.descends_D = (
