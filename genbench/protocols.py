@@ -238,6 +238,8 @@ class GenerativeModel(Protocol):
             layer, where those say more than the codes do.
         represent_initial(x) -> (n, w): the same by the encoder as it was before the first epoch.
         classify(x) -> (n, classes): log probabilities or logits; the greatest is the class.
+        classify_control(x) -> (n, classes): the same of such a classifier that `fit` has trained
+            beside it on the labelled rows alone, so that one sees what the others are worth.
         discriminate(x) -> (n,): a critic's logit, greater for rows that it takes for data.
         inpaint(x, known) -> (n, d): x with what `known` (n, d), bool, leaves out filled in.
         boltzmann() -> Boltzmann: its weights and biases, where it is such a machine.
@@ -245,7 +247,8 @@ class GenerativeModel(Protocol):
             of n lines between two random codes decode to.
         labelled = True: fit(train, valid, labels), labels int64 (n,) of the training rows, -1
             where hidden. The recipe's `labels = 100` shows that many, the others are hidden.
-        conditional = True: sample(n, labels), int64 (n,): a row of each label.
+        conditional = True: sample(n, labels), int64 (n,): a row of each label. The runner asks for
+            the classes that it has shown in turn, for as many of each as of any other.
     Optional static `unmet(takes, hyperparameters, rows)`: why it cannot be judged by a metric that
         takes these of NEEDS, where there are so many `train`, `valid` and `test` rows; empty where
         it can.
@@ -375,6 +378,7 @@ _METHODS = (
     "represent_initial",
     "boltzmann",
     "classify",
+    "classify_control",
     "discriminate",
     "inpaint",
     "interpolate",

@@ -65,6 +65,13 @@ class Labelled(Toy):
         return -torch.cdist(x, self.kept["means"])
 
 
+class Controlled(Labelled):
+    """Has a classifier beside it that knows less."""
+
+    def classify_control(self, x):
+        return self.classify(x.round())
+
+
 class Conditional(Labelled):
     """Draws of the class that is asked for."""
 
@@ -203,7 +210,7 @@ class Dice(Toy):
 
 
 ABLE = [Labelled, Conditional, Unbounded, Signed, Encoding, Critical, Coins, Dice]
-ABLE += [Uniform, Machine, Featuring]
+ABLE += [Uniform, Machine, Featuring, Controlled]
 
 
 class Anywhere(Unbounded):

@@ -7,9 +7,11 @@ import torch
 
 from genbench.plugins import recipe, registry
 from genbench.precision import float32_products
+from genbench.protocols import abilities
 from suites.inputs import DEVICES, SHAPE, finish, pictures
 
 ROWS, SAMPLES = 1000, 100
+CLASSES = 10
 SETTINGS = {
     "held_out": {"skip": 0},  # its recipe skips more validation rows than there are here
     # an epoch ends with as many batches for statistics as for learning, as on all of MNIST
@@ -25,7 +27,15 @@ def begun(name: str, device: str) -> tuple[Any, Any]:
     torch.manual_seed(0)
     with torch.device(device):
         model = registry.load("model", name)(SHAPE, **told.hyperparameters)
-    return model, model.fit(train, valid if told.runner.get("uses_validation") else valid[:0])
+    given = [train, valid if told.runner.get("uses_validation") else valid[:0]]
+    if "labelled" in abilities(type(model)):
+        given.append(labels(ROWS, device))
+    return model, model.fit(*given)
+
+
+def labels(n: int, device: str) -> torch.Tensor:
+    """The classes in turn, int64 (n,)."""
+    return torch.arange(n, device=device) % CLASSES
 
 
 @cache
@@ -62,9 +72,11 @@ class Epoch(Models):
 class Sample(Models):
     def setup(self, name, device):
         self.model = trained(name, device)
+        can = abilities(type(self.model))
+        self.asked = [labels(SAMPLES, device)] if "conditional" in can else []
 
     def time_sample(self, name, device):
         torch.manual_seed(0)
         with torch.device(device), float32_products():
-            self.model.sample(SAMPLES)
+            self.model.sample(SAMPLES, *self.asked)
         finish(device)

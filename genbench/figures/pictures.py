@@ -130,8 +130,12 @@ def _sheet(
     count: int,
 ) -> Sheet:
     """The data of a sheet; raises UsageError where the samples are not kept."""
-    every = pixels.as_scored(torch.from_numpy(_kept(cell, result, store)[:count]), source.levels)
-    shown = sheets.arranged(every.numpy(), count)
+    kept, labels = _kept(cell, result, store), store.sample_labels(result.run)
+    if labels is None:
+        arranged, classes = sheets.arranged(kept, count), []
+    else:
+        arranged, classes = sheets.by_class(kept, labels, count)
+    shown = pixels.as_scored(torch.from_numpy(arranged), source.levels).numpy()
     pixel, tolerant = _beside(shown, train, source.shape)
     looked_at = shown if train is None else train[:1000].numpy()
     missing = [] if train is not None else ["training images: their files are not at hand"]
@@ -146,6 +150,7 @@ def _sheet(
         tolerant=tolerant,
         reach=neighbours.REACH,
         searched=0 if train is None else len(train),
+        classes=classes,
         said=[*missing, *_said(cell, result)],
     )
 

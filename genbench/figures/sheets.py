@@ -50,6 +50,7 @@ class Sheet:
     """Samples (rows, columns, d) of one row of a table, in the order in which they were drawn.
 
     name: of the file. label, head: of the row and the column. said: more for the caption.
+    classes: of each row, where samples were asked for by class; its own are in order.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Sheet:
     tolerant: Beside | None = None
     reach: int = 0
     searched: int = 0
+    classes: Sequence[int] = ()
     said: Sequence[str] = field(default_factory=tuple)
 
 
@@ -75,6 +77,21 @@ def arranged(rows: np.ndarray, count: int) -> np.ndarray:
     columns = int(count**0.5)
     down = count // columns
     return rows[: down * columns].reshape(down, columns, -1)
+
+
+def by_class(rows: np.ndarray, labels: np.ndarray, count: int) -> tuple[np.ndarray, list[int]]:
+    """A row of the first samples (m, d) of each class that occurs, and the classes.
+
+    Rows are equally long, and hold `count` samples at most, or one each.
+
+    >>> shown, classes = by_class(np.arange(6)[:, None], np.array([1, 0, 1, 0, 1, 0]), 5)
+    >>> shown[..., 0].tolist(), classes
+    ([[1, 3], [0, 2]], [0, 1])
+    """
+    classes = np.unique(labels).tolist()
+    own = [rows[labels == label] for label in classes]
+    columns = max(1, min(count // len(classes), *map(len, own)))
+    return np.stack([part[:columns] for part in own]), classes
 
 
 def samples(sheet: Sheet) -> Drawn:
@@ -157,6 +174,12 @@ def _arrows(down: int, right: int) -> str:
 def _sheet_said(sheet: Sheet) -> list[str]:
     down, across, _ = sheet.samples.shape
     said = [f"the first {down * across} samples, in the order in which they were drawn, not chosen"]
+    if sheet.classes:
+        which = ", ".join(map(str, sheet.classes))
+        said = [
+            f"a row of the first {across} samples that were asked for of each class, not chosen: "
+            f"from the top {which}"
+        ]
     if sheet.pixel is not None:
         said.append(
             f"solid frame: of {sheet.searched:,} training images the nearest, by Euclidean "
@@ -180,6 +203,7 @@ def _sheet_said(sheet: Sheet) -> list[str]:
 def _sheet_alt(sheet: Sheet) -> str:
     down, across, _ = sheet.samples.shape
     said = f"{down * across} samples of {style.name(sheet.label)} on {sheet.head}"
+    said += ", a row for each class" if sheet.classes else ""
     if sheet.pixel is None:
         return style.line(f"{said}.")
     said += f", and beside the last of each row its nearest training image, {_span(sheet.pixel)}"

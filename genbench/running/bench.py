@@ -58,7 +58,7 @@ class Bench:
 
     @property
     def pool(self) -> Tensor | None:
-        """The labels that samples are asked for like; None of a model that is asked for none."""
+        """The labels whose classes samples are asked for; None where none are asked for."""
         if "labels" not in self.run.sample_reads:
             return None
         return self.labels_of_training(self.split(self.run.data.fold))

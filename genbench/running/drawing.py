@@ -53,7 +53,7 @@ def asked_for(bench: Bench, run: Run) -> Tensor | None:
     pool = bench.pool
     if pool is None:
         return None
-    return asked(pool, run.samples, (run.data.name, run.seed, run.sample_set))
+    return asked(pool, run.samples)
 
 
 def _tune(bench: Bench, run: Run, tuned: Chosen) -> Tuned | None:

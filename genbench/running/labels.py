@@ -50,9 +50,10 @@ def shown(labels: Tensor, count: int | None, stream: tuple[str | int, ...]) -> T
     return found
 
 
-def asked(labels: Tensor, n: int, stream: tuple[str | int, ...]) -> Tensor:
-    """n labels to draw samples of, int64 (n,), as frequent as those of the training rows."""
-    known = labels[labels >= 0]
-    with seeded(*stream, "sample labels"):
-        chosen = torch.randint(len(known), (n,))
-    return known[chosen.to(known.device)]
+def asked(labels: Tensor, n: int) -> Tensor:
+    """n labels to draw samples of, int64 (n,): the classes of the training rows in turn.
+
+    So there are as many of each class as of any other, among the first samples too.
+    """
+    classes = labels[labels >= 0].unique()
+    return classes[torch.arange(n, device=classes.device) % len(classes)]

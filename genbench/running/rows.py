@@ -20,9 +20,9 @@ def drawn(
 ) -> tuple[np.ndarray, Tensor | None]:
     """n samples of a model as they are kept, and the labels that were asked for, if any.
 
-    pool: labels that those asked for are as frequent as; None where none are asked for.
+    pool: labels of the classes that are asked for in turn; None where none are asked for.
     """
-    wanted = None if pool is None else asked(pool, n, (run.data.name, run.seed, run.sample_set))
+    wanted = None if pool is None else asked(pool, n)
     return kept_of(run, sampled(model, n, wanted), dataset, n, wanted), wanted
 
 

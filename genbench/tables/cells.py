@@ -173,7 +173,8 @@ def _words(result: Result, protocol: Protocol) -> dict[str, str]:
     """By which protocol a result came about, in the words of published.csv."""
     start, rows = result.sampling.get("start"), result.training.rows
     chain = f"started at {start}" if start else "none"
-    return {**protocol.fields, "rows": str(rows or "not stated"), "chain": chain}
+    labels = str(result.run.fit_reads.get("shown") or "all")
+    return {**protocol.fields, "rows": str(rows or "not stated"), "labels": labels, "chain": chain}
 
 
 def _cell(name: str, column: Column, results: list[Result], stale: bool) -> Cell:

@@ -73,6 +73,7 @@ def _calls(can: AbstractSet[str]) -> dict[str, Call]:
     every: dict[str, Call] = {
         "log_prob": lambda model, x, known: model.log_prob(x),
         "classify": lambda model, x, known: model.classify(x),
+        "classify_control": lambda model, x, known: model.classify_control(x),
         "discriminate": lambda model, x, known: model.discriminate(x),
         "encode": lambda model, x, known: model.encode(x),
         "decode(encode(x))": lambda model, x, known: model.decode(model.encode(x)),
@@ -96,6 +97,7 @@ def _flat(machine: Boltzmann) -> Tensor:
 
 def _form_claims(trial: Trial, name: str, given: Any) -> Iterator[str]:
     d = math.prod(trial.shape)
+    classes = trial.examples.classes if trial.labels is not None else "classes"
     forms: dict[str, tuple[int | str, ...]] = {
         "log_prob": (N,),
         "discriminate": (N,),
@@ -106,7 +108,8 @@ def _form_claims(trial: Trial, name: str, given: Any) -> Iterator[str]:
         "represent": (N, "features"),
         "represent_initial": (N, "features"),
         "boltzmann": ("weights and biases",),
-        "classify": (N, trial.examples.classes if trial.labels is not None else "classes"),
+        "classify": (N, classes),
+        "classify_control": (N, classes),
         "interpolate": (LINES * STEPS, d),
     }
     form = forms.get(name, (N, d))
@@ -118,7 +121,7 @@ def _form_claims(trial: Trial, name: str, given: Any) -> Iterator[str]:
     words = f"({', '.join(map(str, form))}{',' if len(form) == 1 else ''})"
     what = f"{name} gives {words}, {trial.shape}"
     told = f"; the labels are 0 to {trial.examples.classes - 1}" if trial.labels is not None else ""
-    reason = f"got {got}, {given.dtype}{told if name == 'classify' else ''}"
+    reason = f"got {got}, {given.dtype}{told if name.startswith('classify') else ''}"
     yield require(fits and given.is_floating_point(), what, reason)
     finite = bool(given.isfinite().all())
     yield require(finite, f"{name} is finite, {trial.shape}", "NaN or infinity")

@@ -47,6 +47,12 @@ class StandIn:
     def classify(self, x: Tensor) -> Tensor:
         return self._exponents(x).log_softmax(dim=1)
 
+    def classify_control(self, x: Tensor) -> Tensor:
+        """By the first half of each row's numbers."""
+        return self.classify(
+            torch.where(torch.arange(x.shape[1], device=x.device) < x.shape[1] / 2, x, 0.0)
+        )
+
     def _exponents(self, x: Tensor) -> Tensor:
         sq_dist = (x.double()[:, None] - self.means).square().sum(dim=2)
         return -sq_dist / (2 * STD**2)

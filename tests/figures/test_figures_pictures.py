@@ -100,6 +100,23 @@ def test_whole_rows_of_the_first_samples_are_shown() -> None:
     assert sheets.arranged(rows[:2], 100).shape == (2, 1, 1)
 
 
+def test_samples_that_were_asked_for_by_class_have_a_row_for_each() -> None:
+    rows, labels = np.arange(20)[:, None], np.array([5, 0, 3, 0, 5] * 4)
+    shown, classes = sheets.by_class(rows, labels, 10)
+    assert classes == [0, 3, 5]
+    assert shown[..., 0].tolist() == [[1, 3, 6], [2, 7, 12], [0, 4, 5]]
+    assert sheets.by_class(rows, labels, 2)[0].shape == (3, 1, 1)
+    assert sheets.by_class(rows, labels, 100)[0].shape == (3, 4, 1)
+
+
+def test_the_caption_names_the_class_of_each_row() -> None:
+    drawn = figures.samples(sheet(classes=[0, 3, 5]))
+    first = "a row of the first 4 samples that were asked for of each class, not chosen"
+    assert f"{first}: from the top 0, 3, 5" in said(drawn)
+    assert "in the order in which they were drawn" not in said(drawn)
+    assert "a row for each class" in drawn.alt
+
+
 def test_the_neighbours_stand_in_two_frames_that_differ_without_colour() -> None:
     axes = figures.samples(sheet()).figure.axes
     pixel, tolerant = axes[3:6], axes[6:9]

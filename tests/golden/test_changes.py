@@ -23,7 +23,7 @@ STAGES = "training drawing scoring"
 BALLS = "coverage density precision recall"
 COPYING = "authenticity data_copying nn_ratio"
 OF_NEIGHBOURS = f"{BALLS} {COPYING} c2st_nn mmd train_share"
-OF_ROWS = f"{OF_NEIGHBOURS} c2st frechet kernel_distance modes"
+OF_ROWS = f"{OF_NEIGHBOURS} c2st class_fidelity frechet kernel_distance modes parzen_by_class"
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,14 @@ class Change:
 ROUNDS = {
     "what is computed": (
         Change("genbench/models/gan.py", "(a_fake).mean()) / 2", "(a_fake).mean())", "gan"),
+        Change(
+            "genbench/models/conditional_gan.py",
+            *("a_fake).mean()) / 2", "a_fake).mean())", "conditional_gan"),
+        ),
+        Change(
+            "genbench/models/semi_supervised_gan.py",
+            *("- log_Z).mean()", "- log_Z).sum()", "semi_supervised_gan"),
+        ),
         Change("baselines/dbn.py", "self.rate * (1 - epoch", "self.rate * (2 - epoch", "dbn"),
         Change("baselines/deep_gsn.py", "math.sqrt(6 /", "math.sqrt(3 /", "deep_gsn"),
         Change("baselines/stacked_cae.py", "s * (1 - 2 * h)", "s * (1 - h)", "stacked_cae"),
@@ -49,7 +57,9 @@ ROUNDS = {
         ),
         Change("baselines/kmeans.py", "len(train) // 5", "len(train) // 4", "kmeans"),
         Change("baselines/replay.py", "train[: self.most]", "train[-self.most :]", "replay"),
-        Change(f"{PARZEN}/estimator.py", "d * torch.log(", "torch.log(", "parzen"),
+        Change(f"{PARZEN}/estimator.py", "d * torch.log(", "torch.log(", "parzen parzen_by_class"),
+        Change(f"{METRICS}/class_fidelity.py", "== labels", "!= labels", "class_fidelity"),
+        Change(f"{METRICS}/semi_supervised_error.py", "/ 100\n", "/ 99\n", "semi_supervised_error"),
         Change(f"{METRICS}/c2st.py", "-2 * math.sqrt(", "-math.sqrt(", "c2st"),
         Change(f"{METRICS}/c2st_nn.py", "(sides - 0.5)", "(sides - 0.4)", "c2st_nn"),
         Change(f"{METRICS}/copying.py", "(c**3 - c)", "(c**2 - c)", COPYING),
@@ -79,7 +89,10 @@ ROUNDS = {
         Change("genbench/seeding.py", "digest()[:8]", "digest()[8:16]", STAGES),
     ),
     "first weights, pruned windows, a tenth of the rows": (
-        Change("genbench/models/layers.py", "weight, -width, width)", "weight, 0, width)", "gan"),
+        Change(
+            "genbench/models/layers.py",
+            *("weight, -width, width)", "weight, 0, width)", "gan conditional_gan"),
+        ),
         Change(f"{PARZEN}/blocks.py", "sums + rate *", "sums - rate *", "parzen"),
         Change(f"{RUNNING}/data.py", "len(train) // 10", "len(train) // 5", "training drawing"),
     ),

@@ -293,6 +293,7 @@ SMOKE = ("--dataset", "mnist5k", "--preset", "smoke", "--samples", "100", "--met
         *("gan", "dbn", "stacked_cae", "deep_gsn", "rbm,dbm,vae"),
         "bigan,latent_regressor",
         "gaussian,held_out,kmeans,replay,probabilistic_pca",
+        "conditional_gan,semi_supervised_gan",
     ],
 )
 def test_every_model_trained_again_gives_its_number_to_the_last_bit(models: str, genbench) -> None:
