@@ -14,7 +14,11 @@ figure_app = typer.Typer(no_args_is_help=True, help="Figures of all results in a
 features_app = typer.Typer(
     no_args_is_help=True, help="What metrics are computed in: list, check, train, import."
 )
+experiment_app = typer.Typer(
+    no_args_is_help=True, help="One factor at a time from a recipe: run, table."
+)
 app.add_typer(list_app, name="list")
 app.add_typer(data_app, name="data")
+app.add_typer(experiment_app, name="experiment")
 app.add_typer(figure_app, name="figure")
 app.add_typer(features_app, name="features")

@@ -251,6 +251,7 @@ def work(
     threads: int,
     console: Console,
     quiet: bool,
+    engine: str = "spawned",
 ) -> None:
     """Runs what is to be done and shows it; Ctrl-C and SIGTERM end the workers at once."""
     from genbench.records.store import Store
@@ -264,7 +265,7 @@ def work(
     watch = Watch(by_training(todo), store, console, live, quiet)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        work_on(todo, replace(environment, threads=threads), watch=watch)
+        work_on(todo, replace(environment, threads=threads), engine, watch)
     except KeyboardInterrupt as stop:
         echo(
             "Interrupted; the same command goes on from the last finished epoch.",

@@ -42,6 +42,7 @@ ROUNDS = {
         Change("genbench/models/gan.py", "(a_fake).mean()) / 2", "(a_fake).mean())", "gan"),
         Change("baselines/dbn.py", "self.rate * (1 - epoch", "self.rate * (2 - epoch", "dbn"),
         Change("baselines/deep_gsn.py", "math.sqrt(6 /", "math.sqrt(3 /", "deep_gsn"),
+        Change("baselines/dae.py", "u < share / 2", "u < share / 3", "dae"),
         Change("baselines/stacked_cae.py", "s * (1 - 2 * h)", "s * (1 - h)", "stacked_cae"),
         Change("baselines/gaussian.py", "values, 0).sqrt()", "values, 0)", "gaussian"),
         Change(

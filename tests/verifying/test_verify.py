@@ -290,7 +290,7 @@ SMOKE = ("--dataset", "mnist5k", "--preset", "smoke", "--samples", "100", "--met
 @pytest.mark.parametrize(
     "models",
     [
-        *("gan", "dbn", "stacked_cae", "deep_gsn", "rbm,dbm,vae"),
+        *("gan", "dbn", "stacked_cae", "deep_gsn", "rbm,dbm,vae,dae"),
         "gaussian,held_out,kmeans,replay,probabilistic_pca",
     ],
 )
