@@ -14,7 +14,7 @@ The arm called RECIPE, in which nothing else is changed, is always there and com
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,7 @@ def _faults_of_arms(one: Experiment) -> list[str]:
     return faults
 
 
-def _fault(check: Any) -> list[str]:
+def _fault(check: Callable[[], object]) -> list[str]:
     """What a check refuses, if it does."""
     try:
         check()
