@@ -26,6 +26,7 @@ class Defaults:
     training_images: str
     covariance: str
     of_papers: Sequence[str]
+    families: Mapping[str, str]
     groups: Mapping[str, Sequence[str]]
     features: Mapping[str, str]
     judging: Mapping[str, Mapping[str, Any]]

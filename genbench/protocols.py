@@ -220,6 +220,8 @@ class GenerativeModel(Protocol):
     [t chains, (t + 1) chains) are the t-th kept states of all chains, `thinning` steps apart.
     `start`, where there is one, is "noise", or "data" for training images; `reconstruct`, if true,
     means training images encoded and decoded, and no chain.
+    Optional `later`: names of hyperparameters that came when results were kept already. Their
+        defaults leave every number as it was, and at its default each is in no key.
     Optional `range`: the only range of data that it can model, such as (0.0, 1.0), or
         (-math.inf, math.inf).
     Optional `levels`, a parameter of the constructor: is told the dataset's.

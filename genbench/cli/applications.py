@@ -18,7 +18,11 @@ figure_app: typer.Typer = typer.Typer(no_args_is_help=True, help="Pictures of re
 features_app: typer.Typer = typer.Typer(
     no_args_is_help=True, help="Networks whose outputs metrics compare: list, check, train, import."
 )
+experiment_app = typer.Typer(
+    no_args_is_help=True, help="One factor at a time from a recipe: run, table."
+)
 app.add_typer(list_app, name="list")
 app.add_typer(data_app, name="data")
+app.add_typer(experiment_app, name="experiment")
 app.add_typer(figure_app, name="figure")
 app.add_typer(features_app, name="features")

@@ -38,6 +38,11 @@ Robustness = Annotated[
     ),
 ]
 
+Challenges = Annotated[
+    bool,
+    switch("What each model finds hard, measured: the paper's Table 2.", "--challenges"),
+]
+
 _OF_THE_LOCK = ("form", "results_dir", "model_file")
 _WRONG: Any = typer.BadParameter.__mro__[1]  # any wrong argument: typer keeps its own click
 
@@ -45,7 +50,7 @@ _WRONG: Any = typer.BadParameter.__mro__[1]  # any wrong argument: typer keeps i
 @app.command(
     epilog="Examples:  genbench table  |  genbench table --format latex -d mnist > table.tex  |  "
     "genbench table --columns ll,fit,sample  |  genbench table --robustness -d mnist  |  "
-    "genbench table --notes full"
+    "genbench table --challenges -d mnist  |  genbench table --notes full"
 )
 def table(
     form: Form = "md",
@@ -56,6 +61,7 @@ def table(
     metrics: OnlyMetrics = None,
     robustness: Robustness = False,
     no_verdicts: NoVerdicts = False,
+    challenges: Challenges = False,
     results_dir: ResultsDir = None,
     notes: Notes = "short",
     quiet: NoNotes = False,
@@ -65,7 +71,9 @@ def table(
 
     parsing.one_of(texts.FORMATS, form, "format")
     parsing.one_of(texts.NOTES, notes, "--notes")
-    options = _options(columns, models, dataset, metrics, robustness, no_verdicts, quiet, notes)
+    options = _options(
+        columns, models, dataset, metrics, robustness, no_verdicts, challenges, quiet, notes
+    )
     options, store = replace(options, width=showing.width()), parsing.store(results_dir)
     results = texts.results_of(store, options)
     echo(texts.rendered(results, form, store, options), nl=False)
@@ -81,6 +89,7 @@ def _options(
     metrics: str | None = None,
     robustness: bool = False,
     no_verdicts: bool = False,
+    challenges: bool = False,
     quiet: bool = False,
     notes: str = "full",
 ) -> Options:
@@ -93,6 +102,7 @@ def _options(
         datasets=parsing.only(dataset, "--dataset"),
         metrics=parsing.only_metrics(metrics),
         robustness=robustness,
+        challenges=challenges,
         quiet=quiet,
         notes=notes,
         verdicts=not no_verdicts,

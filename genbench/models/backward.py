@@ -21,15 +21,16 @@ from torch import Tensor, nn
 from genbench.models import layers
 
 UNITS = 128  # whose weights move at a time: few enough that their velocities are still in cache
-Masks = Sequence[Tensor | None]  # of a net's dropouts, the lowest first; None: nothing is dropped
+# what a net's dropouts and noises drew, the lowest first; None: nothing is dropped
+Masks = Sequence[Tensor | None]
 Velocity = Mapping[nn.Parameter, Tensor]
 Above = Callable[[Tensor, Tensor, Tensor], Tensor]  # ∂L/∂h, a and h = f(a) -> ∂L/∂a
 
 
 def draw_masks(net: nn.Sequential, n: int) -> Masks:
-    """The masks of a net's dropouts for n rows."""
+    """The masks of a net's dropouts, and what its layers of noise add, for n rows."""
     like = next(net.parameters())
-    return [layer.draw(n, like) for layer in net if isinstance(layer, layers.Dropout)]
+    return [layer.draw(n, like) for layer in net if isinstance(layer, layers.RANDOM)]
 
 
 def joined(first: Masks, then: Masks) -> Masks:
@@ -48,8 +49,9 @@ def with_way_back(net: nn.Sequential, velocity: Velocity, longest: float) -> ByH
 
 
 def is_fully_connected(net: nn.Sequential) -> bool:
-    """Whether it is affine layers, each perhaps below an activation or maxout and above dropout."""
-    kinds = {nn.Linear: "a", layers.Dropout: "d", **dict.fromkeys(ABOVE, "f")}
+    """Whether it is affine layers, each perhaps below an activation or maxout and above a dropout
+    or noise."""
+    kinds = {nn.Linear: "a", **dict.fromkeys(layers.RANDOM, "d"), **dict.fromkeys(ABOVE, "f")}
     return bool(re.fullmatch("(d?af?)+", "".join(kinds.get(type(layer), "?") for layer in net)))
 
 
@@ -76,8 +78,8 @@ class ByAutograd:
         self.x = x.detach().requires_grad_()
         self.y, left = self.x, iter(masks)
         for layer in self.net:
-            drops = isinstance(layer, layers.Dropout)
-            self.y = layers.masked(self.y, next(left)) if drops else layer(self.y)
+            draws = isinstance(layer, layers.RANDOM)
+            self.y = layer.disturb(self.y, next(left)) if draws else layer(self.y)
         return self.y.detach()
 
     def into(self, dy: Tensor) -> Tensor:
@@ -129,20 +131,29 @@ ABOVE: dict[type[nn.Module], Above] = {
 
 
 class Layer:
-    """h = f(a), a = x Wᵀ + b, x = m h_below: m is a mask of dropout, f an activation or maxout."""
+    """h = f(a), a = x Wᵀ + b, x = m h_below: m is a mask of dropout, f an activation or maxout.
+
+    Above noise x = h_below + m instead.
+    """
 
     m: Tensor | None
     x: Tensor
     a: Tensor
     h: Tensor
 
-    def __init__(self, affine: nn.Linear, f: nn.Module, drops: bool, velocity: Velocity) -> None:
+    def __init__(
+        self,
+        affine: nn.Linear,
+        f: nn.Module,
+        random: layers.Dropout | layers.Noise | None,
+        velocity: Velocity,
+    ) -> None:
         self.W, self.b = affine.parameters()
         self.v_W, self.v_b = velocity[self.W], velocity[self.b]
-        self.f, self.drops = f, drops
+        self.f, self.random = f, random
 
     def forward(self, below: Tensor, m: Tensor | None) -> Tensor:
-        self.m, self.x = m, layers.masked(below, m)
+        self.m, self.x = m, self.random.disturb(below, m) if self.random else below
         self.a = torch.mm(self.x, self.W.T).add_(self.b)  # addmm copies b first: slower
         self.h = self.f(self.a)
         return self.h
@@ -153,9 +164,11 @@ class Layer:
         return ABOVE[type(self.f)](dh, self.a[-n:], self.h[-n:])
 
     def below(self, da: Tensor) -> Tensor:
-        """∂L/∂h_below = m (da W)."""
+        """∂L/∂h_below = m (da W); above noise da W."""
         dx = da @ self.W
-        return dx if self.m is None else dx.mul_(self.m[-len(da) :])
+        if self.random is None or self.m is None:
+            return dx
+        return self.random.back(dx, self.m[-len(da) :])
 
     def move(self, da: Tensor, scale: Tensor | None, rate: float, momentum: float) -> None:
         """v <- momentum v - rate ∂L/∂θ, θ <- θ + v, where ∂L/∂W = (s da)ᵀ x and ∂L/∂b = (s da)ᵀ 1.
@@ -186,7 +199,7 @@ class ByHand:
         """y of rows x, whose dropouts have these masks."""
         self.slopes, left = [], iter(masks)
         for layer in self.layers:
-            x = layer.forward(x, next(left) if layer.drops else None)
+            x = layer.forward(x, next(left) if layer.random else None)
         return x
 
     @torch.no_grad()
@@ -225,4 +238,5 @@ def _layers(net: nn.Sequential, velocity: Velocity) -> Iterator[Layer]:
     for below, affine, above in zip(around, around[1:], around[2:], strict=False):
         if isinstance(affine, nn.Linear):
             f = above if type(above) in ABOVE else nn.Identity()
-            yield Layer(affine, f, isinstance(below, layers.Dropout), velocity)
+            random = below if isinstance(below, layers.RANDOM) else None
+            yield Layer(affine, f, random, velocity)

@@ -6,9 +6,9 @@ both nets from the same fakes and dropout masks.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +65,12 @@ class GAN:
         says stand between the noise and G; D, all velocities and schedules start anew.
     transposed_convolution: unless empty, G's last layer: [channels below it, kernel, stride].
     convolutions: D's first maxout layers, each [channels, kernel, padding, pool, stride].
+    rate_ratio: G's rate as a multiple of D's.
+    instance_noise: deviation of Gaussian noise on all rows that D sees in training, in the first
+        epoch; it falls linearly, to 0 after the last (Sønderby et al. 2016).
+    generator_noise, generator_dropout: deviation of Gaussian noise on G's hidden units, and the
+        share of them that is dropped; both are part of G, which draws them whenever it samples.
+    discriminator_activation: of D's fully connected layers, each as wide as `discriminator` says.
     """
 
     shape: tuple[int, ...]
@@ -101,9 +107,16 @@ class GAN:
     transposed_convolution: Sequence[int] = ()
     convolutions: Sequence[Sequence[int]] = ()
     convolution_pieces: int = 2
+    rate_ratio: float = 1.0
+    instance_noise: float = 0.0
+    generator_noise: float = 0.0
+    generator_dropout: float = 0.0
+    discriminator_activation: Literal["maxout", "relu", "sigmoid"] = "maxout"
 
     revision = 1
     samples = "mean"
+    later = ("rate_ratio", "instance_noise", "generator_noise", "generator_dropout")
+    later += ("discriminator_activation",)
 
     def __post_init__(self) -> None:
         if self.update == "simultaneous" and self.k != 1:
@@ -115,6 +128,15 @@ class GAN:
         self.knows_D = True
         self.epoch = torch.zeros((), dtype=torch.int64)
         self.stage = torch.ones((), dtype=torch.int64)
+
+    @staticmethod
+    def unmet(
+        takes: Collection[str], hyperparameters: Mapping[str, Any], rows: Mapping[str, int]
+    ) -> str:
+        """Why it cannot be judged by a metric that takes these; empty where it can."""
+        inside = ("generator_noise", "generator_dropout")
+        draws = "model" in takes and any(hyperparameters.get(name) for name in inside)
+        return "G draws inside its layers too, so that one z has many x" if draws else ""
 
     def rate_at(self, t: int) -> float:
         """max(rate / rate_decay^t, rate_floor), t updates having been made."""
@@ -162,15 +184,16 @@ class GAN:
     def _together(self, x: Tensor, t: int, momentum: float) -> tuple[Tensor, ...]:
         """Both gradients at the same weights, from one pass of D over the fakes; then both move."""
         (G, D), n, rate = self._ways(), len(x), self.rate_at(t)
-        m_real, z, m_fake = draw_masks(self.D, n), self._noise(n), draw_masks(self.D, n)
-        rows = torch.cat([x, G.forward(z)])
+        m_real, z = draw_masks(self.D, n), self._noise(n)
+        m_G, m_fake = draw_masks(self.G, n), draw_masks(self.D, n)
+        rows = self._blurred(torch.cat([x, G.forward(z, m_G)]))
         a_real, a_fake = D.forward(rows, joined(m_real, m_fake)).split(n)
         # ∂L_G/∂G(z) = ∂L_G/∂a ∂a/∂G(z)
         to_fakes = D.into(slope_G(a_fake, self.generator_loss))
         # ∂L_D/∂θ_D = ∂L_D/∂a ∂a/∂θ_D
         D.move(slope_D(a_real, a_fake), rate, momentum)
         # ∂L_G/∂θ_G = ∂L_G/∂G(z) ∂G(z)/∂θ_G
-        G.move(to_fakes, rate, momentum)
+        G.move(to_fakes, self.rate_ratio * rate, momentum)
         losses = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
         return *losses, *means_D(a_real, a_fake)
 
@@ -179,17 +202,19 @@ class GAN:
         (G, D), n, rate = self._ways(), len(x), self.rate_at(t)
         z, m, moves_G = self._noise(n), draw_masks(self.D, 2 * n), (t + 1) % self.k == 0
         # G does not move before its turn: the fakes that D sees and its own are one product
-        fakes = G.forward(torch.cat([z, self._noise(n)]) if moves_G else z)
-        a_real, a_fake = D.forward(torch.cat([x, fakes[:n]]), m).split(n)
+        z = torch.cat([z, self._noise(n)]) if moves_G else z
+        fakes = G.forward(z, draw_masks(self.G, len(z)))
+        a_real, a_fake = D.forward(self._blurred(torch.cat([x, fakes[:n]])), m).split(n)
         L_D, L_G = loss_D(a_real, a_fake), loss_G(a_fake, self.generator_loss)
         means = means_D(a_real, a_fake)
         # ∂L_D/∂θ_D = ∂L_D/∂a ∂a/∂θ_D
         D.move(slope_D(a_real, a_fake), rate, momentum)
         if moves_G:
-            a_fake = D.forward(fakes[n:], draw_masks(self.D, n))
+            a_fake = D.forward(self._blurred(fakes[n:]), draw_masks(self.D, n))
             L_G = loss_G(a_fake, self.generator_loss)
             # ∂L_G/∂θ_G = ∂L_G/∂a ∂a/∂G(z) ∂G(z)/∂θ_G
-            G.move(D.into(slope_G(a_fake, self.generator_loss)), rate, momentum)
+            to_fakes = D.into(slope_G(a_fake, self.generator_loss))
+            G.move(to_fakes, self.rate_ratio * rate, momentum)
         return L_D, L_G, *means
 
     def _ways(self) -> list[ByHand | ByAutograd]:
@@ -199,6 +224,11 @@ class GAN:
     def _noise(self, n: int) -> Tensor:
         z = next(self.G.parameters()).new_empty(n, self.noise_size)
         return z.normal_() if self.noise == "gaussian" else z.uniform_(-math.sqrt(3), math.sqrt(3))
+
+    def _blurred(self, x: Tensor) -> Tensor:
+        """x + ε, ε from N(0, s²), s from `instance_noise` linearly to 0."""
+        s = self.instance_noise * (1 - int(self.epoch) / self.epochs)
+        return x + s * torch.randn_like(x) if s else x
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:

@@ -30,13 +30,44 @@ class Dropout(nn.Module):
         kept = torch.rand(n, self.units, dtype=like.dtype, device=like.device).ge_(self.rate)
         return kept.mul_(1 / (1 - self.rate))
 
+    def disturb(self, x: Tensor, m: Tensor | None) -> Tensor:
+        """x m; None: every m is 1."""
+        return x if m is None else x * m
+
+    def back(self, dy: Tensor, m: Tensor | None) -> Tensor:
+        """∂L/∂x = m ∂L/∂y, in the memory of ∂L/∂y."""
+        return dy if m is None else dy.mul_(m)
+
     def forward(self, x: Tensor) -> Tensor:
-        return masked(x, self.draw(len(x), x))
+        return self.disturb(x, self.draw(len(x), x))
 
 
-def masked(x: Tensor, m: Tensor | None) -> Tensor:
-    """x m; None: every m is 1."""
-    return x if m is None else x * m
+class Noise(nn.Module):
+    """x + ε, rows of `units`, ε from N(0, deviation²), drawn anew for every row and unit."""
+
+    def __init__(self, deviation: float, units: int) -> None:
+        super().__init__()
+        if deviation < 0:
+            raise ValueError(f"a deviation of noise must be at least 0, got {deviation}")
+        self.deviation, self.units = deviation, units
+
+    def draw(self, n: int, like: Tensor) -> Tensor | None:
+        """ε for n rows, of the type and on the device of `like`."""
+        return self.deviation * torch.randn(n, self.units, dtype=like.dtype, device=like.device)
+
+    def disturb(self, x: Tensor, e: Tensor | None) -> Tensor:
+        """x + ε; None: every ε is 0."""
+        return x if e is None else x + e
+
+    def back(self, dy: Tensor, e: Tensor | None) -> Tensor:
+        """∂L/∂x = ∂L/∂y."""
+        return dy
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.disturb(x, self.draw(len(x), x))
+
+
+RANDOM = (Dropout, Noise)  # the layers that draw
 
 
 class Maxout(nn.Module):

@@ -30,7 +30,10 @@ class Hyperparameters(Protocol):
     deepen_after: int
     deepening: Sequence[int]
     deepening_activations: Sequence[Activation]
+    generator_noise: float
+    generator_dropout: float
     discriminator: list[int]
+    discriminator_activation: Literal["maxout", "relu", "sigmoid"]
     pieces: int
     discriminator_range: float
     dropout_input: float
@@ -63,6 +66,10 @@ def _hidden(h: Hyperparameters, widths: Sequence[int], activations: Sequence[str
         bias = h.sigmoid_bias if activation == "sigmoid" else 0.0
         net.append(layers.uniform(inputs, units, h.generator_range, bias))
         net.append(ACTIVATIONS[activation]())
+        if h.generator_noise:
+            net.append(layers.Noise(h.generator_noise, units))
+        if h.generator_dropout:
+            net.append(layers.Dropout(h.generator_dropout, units))
         inputs = units
     return net
 
@@ -84,7 +91,10 @@ def _numbers(name: str, numbers: Sequence[int], wanted: int) -> Sequence[int]:
 
 
 def discriminator(h: Hyperparameters) -> nn.Sequential:
-    """x, rows of `shape` -> maxout convolutions -> maxout layers -> a; before each is dropout."""
+    """x, rows of `shape` -> maxout convolutions -> maxout layers -> a; before each is dropout.
+
+    The layers are of units of another kind where `discriminator_activation` says so.
+    """
     net, shape, dropout, width = nn.Sequential(), h.shape, h.dropout_input, h.discriminator_range
     for numbers in h.convolutions:
         channels, kernel, padding, pool, stride = _numbers("a convolution", numbers, 5)
@@ -95,8 +105,12 @@ def discriminator(h: Hyperparameters) -> nn.Sequential:
     inputs = math.prod(shape)
     for units in h.discriminator:
         net.append(layers.Dropout(dropout, inputs))
-        net.append(layers.uniform(inputs, units * h.pieces, width))
-        net.append(layers.Maxout(h.pieces))
+        if h.discriminator_activation == "maxout":
+            net.append(layers.uniform(inputs, units * h.pieces, width))
+            net.append(layers.Maxout(h.pieces))
+        else:
+            net.append(layers.uniform(inputs, units, width))
+            net.append(ACTIVATIONS[h.discriminator_activation]())
         inputs, dropout = units, h.dropout_hidden
     net.append(layers.Dropout(dropout, inputs))
     return net.append(layers.uniform(inputs, 1, width))

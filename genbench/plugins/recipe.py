@@ -113,7 +113,16 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
                 f"give it in the recipe or by --set {model}.{name}=..."
             )
     named = preset if changes(model, dataset, preset) else PAPER
-    return Recipe(named, complete, runner, options, said)
+    return Recipe(named, _without_later(cls, complete), runner, options, said)
+
+
+def _without_later(cls: type, complete: Mapping[str, Any]) -> dict[str, Any]:
+    """All hyperparameters but those of `later` that are as they are by default.
+
+    They came when results were kept already, and so they are in no key of these.
+    """
+    usual = {name: defaults(cls)[name] for name in getattr(cls, "later", ())}
+    return {k: v for k, v in complete.items() if k not in usual or v != usual[k]}
 
 
 def _check_tables(model: str, tables: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from genbench.samples import chains, judging
 from genbench.seeding import seeded
 from genbench.timing import Clock, timed
 
+CODED = 1000
 Chosen = dict[str, Tuned | None]  # what was chosen, by what it was chosen for
 
 
@@ -42,10 +43,23 @@ def draw(bench: Bench, run: Run, tuned: Chosen) -> tuple[np.ndarray, Drawn]:
     record |= provenance.of_draw(len(kept), clock.seconds)
     notes = model.notes() if hasattr(model, "notes") else {}
     mixing = _mixing(bench, run, chosen, kept)
+    record |= _cost_of_a_code(bench, run, model)
     found = Drawn(model.samples, trained, notes, chosen, mixing)
     labels = None if wanted is None else wanted.cpu().numpy()
     bench.store.put_samples(run, kept, as_note(found), record, labels)
     return kept, found
+
+
+def _cost_of_a_code(bench: Bench, run: Run, model: Any) -> dict[str, float]:
+    """Seconds that the code of a row takes, of CODED training rows; nothing if it has no codes."""
+    if not callable(getattr(model, "encode", None)):
+        return {}
+    rows, clock = bench.split(run.data.fold).train[:CODED].clone(), Clock()
+    with seeded(*bench.stream, "encode"), bench.device, torch.no_grad():
+        model.encode(rows)  # warms up
+        with timed(bench.device, clock):
+            model.encode(rows)
+    return {"seconds_per_code": clock.seconds / len(rows)}
 
 
 def asked_for(bench: Bench, run: Run) -> Tensor | None:

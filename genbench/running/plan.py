@@ -50,9 +50,10 @@ class Question:
     minutes: float | None = None
 
 
-def plan(question: Question, data_dir: Path) -> list[Run]:
+def plan(question: Question, data_dir: Path, sources: Sources | None = None) -> list[Run]:
     """The runs that answer a question, in the order of the table; reads the data, trains nothing.
 
+    sources: of the same folder, which remember the data from one question to the next.
     Raises UsageError for anything that is unknown or ill-typed and DataError for bad files.
     """
     models = [registry.find("model", name).name for name in question.models]
@@ -67,7 +68,7 @@ def plan(question: Question, data_dir: Path) -> list[Run]:
         if owner not in {*models, *metrics}:
             hint = registry.nearest(owner, {*models, *metrics})
             raise UsageError(f"--set names {owner!r}, which is not in this plan; {hint}")
-    runs, sources = [], Sources(data_dir)
+    runs, sources = [], sources or Sources(data_dir)
     for dataset in dict.fromkeys(registry.find("dataset", d).name for d in question.datasets):
         recipes = {
             model: recipe.resolve(model, dataset, question.preset, set_by_user(question, model))

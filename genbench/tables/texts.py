@@ -15,7 +15,7 @@ from genbench.protocols import better
 from genbench.records import names
 from genbench.records.run import Result
 from genbench.records.store import Store
-from genbench.tables import brief, chosen, contents, formats, frames, latex
+from genbench.tables import brief, challenges, chosen, contents, formats, frames, latex
 from genbench.tables.cells import Cell
 from genbench.tables.contents import ByProtocols
 from genbench.tables.frames import Fits
@@ -37,6 +37,7 @@ class Options:
     datasets: Sequence[str] | None = None
     columns: Sequence[str] = ("ll",)
     robustness: bool = False
+    challenges: bool = False
     quiet: bool = False
     metrics: Sequence[str] | None = None
     width: int | None = None
@@ -57,7 +58,7 @@ def results_of(store: Store, options: Options) -> list[Result]:
 
 def rendered(results: Sequence[Result], form: str, store: Store, options: Options) -> str:
     """What is printed of some results in one of FORMATS, to the last line break."""
-    show = _robustness if options.robustness else _scores
+    show = _robustness if options.robustness else _challenges if options.challenges else _scores
     text = show(results, form, store, options)
     return f"{text}\n" if form in ("md", "latex") else text
 
@@ -185,6 +186,28 @@ def _text(form: str, texts: Texts, shown: pd.DataFrame) -> str:
         return latex.latex(shown, texts.lines, caption, texts.label, texts.signatures)
     signatures = (f"Signature: {each}" for each in texts.signatures)
     return formats.html(shown, texts.lines, ". ".join([caption, *signatures]))
+
+
+# --- what models find hard ---
+
+
+def _challenges(results: Sequence[Result], form: str, store: Store, options: Options) -> str:
+    datasets = dict.fromkeys(result.dataset for result in results)
+    every = {name: challenges.rows(results, name, store) for name in datasets}
+    if form == "json":
+        return json_text([challenges.as_json(own, name) for name, own in every.items()]) + "\n"
+    if form == "csv":
+        found = [challenges.numbers(own, name) for name, own in every.items()]
+        return formats.comma_separated(pd.concat(found))
+    return "\n".join(
+        _text(form, _of_challenges(name, own, options), challenges.frame(own))
+        for name, own in every.items()
+    )
+
+
+def _of_challenges(name: str, own: Sequence[challenges.Row], options: Options) -> Texts:
+    lines = [] if options.shown == NONE else challenges.notes(own)
+    return Texts(f"{name}, what each model finds hard", lines, label=f"{name}-challenges")
 
 
 # --- by other protocols ---

@@ -59,6 +59,7 @@ LAYERS = {
     "maxout": lambda: [nn.Linear(4, 18), layers.Maxout(3)],
     "dropout": lambda: [layers.Dropout(0.3, 4), nn.Linear(4, 6)],
     "no dropout": lambda: [layers.Dropout(0.0, 4), nn.Linear(4, 6)],
+    "noise": lambda: [layers.Noise(0.3, 4), nn.Linear(4, 6), nn.ReLU()],
     "dropout and maxout": lambda: [layers.Dropout(0.3, 4), nn.Linear(4, 18), layers.Maxout(3)],
 }
 TOPS = {
@@ -124,9 +125,16 @@ def test_pieces_that_tie_share_the_slope_as_in_amax():
 
 def test_only_affine_layers_with_what_belongs_to_them_go_back_by_hand():
     affine, relu, dropout = nn.Linear(4, 4), nn.ReLU(), layers.Dropout(0.5, 4)
-    for net in ([affine], [affine, relu], [dropout, affine], [affine, affine, relu]):
+    noise = layers.Noise(0.5, 4)
+    for net in ([affine], [affine, relu], [dropout, affine], [noise, affine], [affine, affine]):
         assert isinstance(with_way_back(nn.Sequential(*net), speeds_of(affine), 0.0), ByHand)
-    for net in ([affine, relu, relu], [affine, dropout], [affine, nn.Tanh()], [relu, affine]):
+    for net in (
+        [affine, relu, relu],
+        [noise, dropout, affine],
+        [affine, dropout],
+        [affine, nn.Tanh()],
+        [relu, affine],
+    ):
         assert isinstance(with_way_back(nn.Sequential(*net), speeds_of(affine), 0.0), ByAutograd)
 
 

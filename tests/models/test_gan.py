@@ -8,6 +8,7 @@ from torch.nn.functional import linear, softplus
 
 from genbench.errors import UsageError
 from genbench.models import layers
+from genbench.models.backward import ByHand
 from genbench.models.gan import GAN, loss_D, loss_G
 from genbench.plugins import recipe
 from genbench.testing import check_model
@@ -197,14 +198,24 @@ def textbook(model, train, epochs):
 
     def generate():
         z = torch.empty(4, 3).normal_()
-        return linear(linear(z, *G[:2]).clamp(min=0), *G[2:]).sigmoid()
+        h = linear(z, *G[:2]).clamp(min=0)
+        if model.generator_noise:
+            h = h + model.generator_noise * torch.randn_like(h)
+        if model.generator_dropout:
+            h = dropout(h, model.generator_dropout)
+        return linear(h, *G[2:]).sigmoid()
 
     def dropout(x, rate):
         return x * (torch.rand_like(x) >= rate) / (1 - rate)
 
+    def units(a, width):
+        kinds = {"relu": torch.relu, "sigmoid": torch.sigmoid}
+        f = kinds.get(model.discriminator_activation)
+        return f(a) if f else a.reshape(-1, 2, width).amax(1)
+
     def logit(x):
-        h = linear(dropout(x, model.dropout_input), *D[:2]).reshape(-1, 2, 4).amax(1)
-        h = linear(dropout(h, model.dropout_hidden), *D[2:4]).reshape(-1, 2, 3).amax(1)
+        h = units(linear(dropout(x, model.dropout_input), *D[:2]), 4)
+        h = units(linear(dropout(h, model.dropout_hidden), *D[2:4]), 3)
         return linear(dropout(h, model.dropout_hidden), *D[4:])
 
     def move(parameters, gradients, mu, rate):
@@ -229,12 +240,12 @@ def textbook(model, train, epochs):
             if model.update == "simultaneous":
                 G_gradients = torch.autograd.grad(softplus(-fake).mean(), G)
                 move(D, D_gradients, mu, rate)
-                move(G, G_gradients, mu, rate)
+                move(G, G_gradients, mu, model.rate_ratio * rate)
             else:
                 move(D, D_gradients, mu, rate)
                 if t % model.k == model.k - 1:
                     L_G = softplus(-logit(generate())).mean()
-                    move(G, torch.autograd.grad(L_G, G), mu, rate)
+                    move(G, torch.autograd.grad(L_G, G), mu, model.rate_ratio * rate)
             t += 1
     return G, D
 
@@ -246,6 +257,13 @@ def textbook(model, train, epochs):
         {"update": "simultaneous", "max_norm": 0.8},
         {"update": "alternating"},
         {"update": "alternating", "k": 2},
+        {"update": "simultaneous", "rate_ratio": 0.25},
+        {"update": "alternating", "rate_ratio": 4.0},
+        {"generator_noise": 0.3},
+        {"generator_dropout": 0.4},
+        {"generator_noise": 0.3, "generator_dropout": 0.4},
+        {"discriminator_activation": "relu"},
+        {"discriminator_activation": "sigmoid"},
     ],
     ids=str,
 )
@@ -317,6 +335,47 @@ def test_biases_of_a_linear_output_start_at_0():
 
 
 # --- the noise, the choices, the recipes ---
+
+
+def test_instance_noise_falls_linearly_from_epoch_to_epoch():
+    model, zeros = small(instance_noise=0.6), torch.zeros(20_000, 6)
+    for done, deviation in ((0, 0.6), (1, 0.4), (2, 0.2), (3, 0.0)):
+        model.epoch.fill_(done)
+        assert model._blurred(zeros).std().item() == pytest.approx(deviation, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("update", "seen"), [("simultaneous", [8, 8, 8]), ("alternating", [8, 4, 8, 4, 8, 4])]
+)
+def test_instance_noise_is_on_all_rows_that_d_sees(update, seen, monkeypatch):
+    model, blurred, fed = small(update=update, instance_noise=0.5), [], []
+    blur, forward = model._blurred, ByHand.forward
+    monkeypatch.setattr(model, "_blurred", lambda x: blurred.append(blur(x)) or blurred[-1])
+    monkeypatch.setattr(ByHand, "forward", lambda *given: fed.append(given[1]) or forward(*given))
+    trained(model, rows(), last=1)
+    of_d = [x for x in fed if x.shape[1] == 6]
+    assert [len(x) for x in of_d] == seen
+    assert all(one is other for one, other in zip(of_d, blurred, strict=True))
+
+
+@pytest.mark.parametrize("changes", [{"generator_noise": 0.3}, {"generator_dropout": 0.4}], ids=str)
+def test_what_g_draws_inside_its_layers_it_draws_whenever_it_samples(changes):
+    z = torch.randn(5, 3)
+    plain, drawing = small(), small(**changes)
+    assert torch.equal(plain.decode(z), plain.decode(z))
+    assert not torch.equal(drawing.decode(z), drawing.decode(z))
+    assert GAN.unmet({"model"}, changes, {})
+    assert not GAN.unmet({"samples"}, changes, {})
+    assert not GAN.unmet({"model"}, {}, {})
+
+
+def test_hyperparameters_that_came_later_are_in_no_key_at_their_defaults():
+    usual = recipe.resolve("gan", "ring", "paper", {}).hyperparameters
+    assert not set(GAN.later) & usual.keys()
+    defaults = {name: GAN.__dataclass_fields__[name].default for name in GAN.later}
+    assert recipe.resolve("gan", "ring", "paper", defaults).hyperparameters == usual
+    other = recipe.resolve("gan", "ring", "paper", {"rate_ratio": 2}).hyperparameters
+    assert other == {**usual, "rate_ratio": 2.0}
 
 
 def test_both_kinds_of_noise_have_unit_variance():

@@ -25,6 +25,14 @@ def test_a_rate_of_dropout_outside_0_to_1_is_refused(rate):
         layers.Dropout(rate, 3)
 
 
+def test_noise_has_the_deviation_that_is_asked_for_and_a_negative_one_is_refused():
+    e = layers.Noise(0.3, 50)(torch.ones(4000, 50)) - 1
+    assert abs(e.mean().item()) < 4 * 0.3 / 200_000**0.5
+    assert e.std().item() == pytest.approx(0.3, rel=0.01)
+    with pytest.raises(ValueError, match="at least 0"):
+        layers.Noise(-0.1, 3)
+
+
 def test_uniform_weights_fill_their_range_and_biases_are_constant():
     layer = layers.uniform(300, 200, 0.05, bias=-2.0)
     assert 0.0499 < layer.weight.abs().max() <= 0.05

@@ -290,7 +290,7 @@ SMOKE = ("--dataset", "mnist5k", "--preset", "smoke", "--samples", "100", "--met
 @pytest.mark.parametrize(
     "models",
     [
-        *("gan", "dbn", "stacked_cae", "deep_gsn", "rbm,dbm,vae"),
+        *("gan", "dbn", "stacked_cae", "deep_gsn", "rbm,dbm,vae,dae"),
         "bigan,latent_regressor",
         "gaussian,held_out,kmeans,replay,probabilistic_pca",
         "conditional_gan,semi_supervised_gan",

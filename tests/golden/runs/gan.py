@@ -169,6 +169,30 @@ def constant_pixels() -> Given:
     return {**given, "bias": list(model.G.parameters())[-1]}
 
 
+def coordinated() -> Given:
+    """Two rates, instance noise, what G draws inside its layers, and D of other units."""
+    inside = {"generator_noise": 0.3, "generator_dropout": 0.4}
+    changes: dict[str, dict[str, Any]] = {
+        "two rates": {"rate_ratio": 0.5},
+        "in turn": {"update": "alternating", "instance_noise": 0.4, "rate_ratio": 2.0},
+        "blurred": {"instance_noise": 0.4},
+        "noise inside": {"generator_noise": 0.3},
+        "dropout inside": {"generator_dropout": 0.4},
+        "both inside": inside,
+        "relu": {"discriminator_activation": "relu"},
+        "sigmoid": {"discriminator_activation": "sigmoid"},
+    }
+    given: dict[str, Any] = {}
+    for name, change in changes.items():
+        model = gan(**change)
+        given[f"{name}, losses"] = trained(model, pictures(10, SHAPE))["losses"]
+        given[f"{name}, G"] = weights(model)["G"]
+        given[f"{name}, samples"] = model.sample(5)
+    given["unmet"] = [GAN.unmet({"model"}, inside, {}), GAN.unmet({"model"}, {}, {})]
+    given["errors"] = [refusal(partial(gan, generator_noise=-1.0))]
+    return given
+
+
 def refusals() -> Given:
     calls = [
         partial(gan, k=2),
@@ -189,4 +213,4 @@ def refusals() -> Given:
 
 TOLERANCE = 1e-5
 RUNS = (simultaneous, alternating, deepened, finished, convolutional, constant_pixels, refusals)
-RUNS += (critic, critic_in_training, without_its_critic, codes, means_of_the_critic)
+RUNS += (critic, critic_in_training, without_its_critic, codes, means_of_the_critic, coordinated)
