@@ -206,7 +206,9 @@ class Layer:
         if self.precision == torch.float32:
             return factor
         rounded = factor.to(self.precision)
-        return rounded if coarse_dtype(factor.device) == self.precision else rounded.to(factor.dtype)
+        return (
+            rounded if coarse_dtype(factor.device) == self.precision else rounded.to(factor.dtype)
+        )
 
 
 class ByHand:

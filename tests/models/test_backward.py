@@ -317,14 +317,13 @@ def test_products_in_bfloat16_are_those_of_rounded_factors(
     def rounded(t):
         return t.bfloat16().double()
 
-    near = {"rtol": 2**-7, "atol": 2**-7}  # a native product's sums are rounded once more
-    exact = {"rtol": 1e-5, "atol": 1e-5}
-    how = near if native else exact
-    expected = rounded(x) @ rounded(W).T + b.double()
-    torch.testing.assert_close(a.double(), expected, **how)
-    torch.testing.assert_close(dx.double(), rounded(dy) @ rounded(W), **how)
-    moved = (W - affine.weight.detach()).double()
-    torch.testing.assert_close(moved, rounded(dy).T @ rounded(x), **how)
+    def assert_close(actual, expected):
+        tolerance = 2**-7 if native else 1e-5  # a native product's sums are rounded once more
+        torch.testing.assert_close(actual.double(), expected, rtol=tolerance, atol=tolerance)
+
+    assert_close(a, rounded(x) @ rounded(W).T + b.double())
+    assert_close(dx, rounded(dy) @ rounded(W))
+    assert_close(W - affine.weight.detach(), rounded(dy).T @ rounded(x))
     assert affine.weight.dtype == W.dtype
 
 
