@@ -30,7 +30,7 @@ ROOMS["cli"] = " ".join([*ROOMS, "models datasets metrics"])
 # room -> all that it may import of the project
 STRICT = {
     **dict.fromkeys(FREE.split(), ""),
-    "models": "protocols models",
+    "models": "protocols precision models",
     "datasets": "protocols errors records/files datasets "
     "worlds/enumerated worlds/fitting worlds/kept worlds/mixture worlds/streams worlds/truths",
     "metrics": "protocols precision errors features likelihood samples/neighbours metrics",

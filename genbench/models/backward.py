@@ -19,12 +19,14 @@ import torch
 from torch import Tensor, nn
 
 from genbench.models import layers
+from genbench.precision import coarse_dtype
 
 UNITS = 128  # whose weights move at a time: few enough that their velocities are still in cache
 # what a net's dropouts and noises drew, the lowest first; None: nothing is dropped
 Masks = Sequence[Tensor | None]
 Velocity = Mapping[nn.Parameter, Tensor]
 Above = Callable[[Tensor, Tensor, Tensor], Tensor]  # ∂L/∂h, a and h = f(a) -> ∂L/∂a
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}  # of products' factors
 
 
 def draw_masks(net: nn.Sequential, n: int) -> Masks:
@@ -39,13 +41,19 @@ def joined(first: Masks, then: Masks) -> Masks:
     return [None if a is None or b is None else torch.cat([a, b]) for a, b in pairs]
 
 
-def with_way_back(net: nn.Sequential, velocity: Velocity, longest: float) -> ByHand | ByAutograd:
+def with_way_back(
+    net: nn.Sequential, velocity: Velocity, longest: float, precision: str = "float32"
+) -> ByHand | ByAutograd:
     """By hand where the net is fully connected, else by autograd.
 
-    Unless it is 0, no vector of weights into a unit stays longer than `longest`.
+    longest: unless it is 0, no vector of weights into a unit stays longer. precision: one of
+    PRECISIONS, by hand only; raises ValueError for another than float32 by autograd.
     """
-    way = ByHand if is_fully_connected(net) else ByAutograd
-    return way(net, velocity, longest)
+    if is_fully_connected(net):
+        return ByHand(net, velocity, longest, precision)
+    if precision != "float32":
+        raise ValueError(f"only nets of affine layers take products in {precision}")
+    return ByAutograd(net, velocity, longest)
 
 
 def is_fully_connected(net: nn.Sequential) -> bool:
@@ -133,13 +141,15 @@ ABOVE: dict[type[nn.Module], Above] = {
 class Layer:
     """h = f(a), a = x Wᵀ + b, x = m h_below: m is a mask of dropout, f an activation or maxout.
 
-    Above noise x = h_below + m instead.
+    Above noise x = h_below + m instead. The factors of products are rounded to `precision`, their
+    sums, the weights and the velocities stay in float32.
     """
 
     m: Tensor | None
     x: Tensor
     a: Tensor
     h: Tensor
+    factor: Tensor  # W as a factor of products
 
     def __init__(
         self,
@@ -147,14 +157,18 @@ class Layer:
         f: nn.Module,
         random: layers.Dropout | layers.Noise | None,
         velocity: Velocity,
+        precision: torch.dtype,
     ) -> None:
         self.W, self.b = affine.parameters()
+        self.precision = precision
         self.v_W, self.v_b = velocity[self.W], velocity[self.b]
         self.f, self.random = f, random
 
     def forward(self, below: Tensor, m: Tensor | None) -> Tensor:
         self.m, self.x = m, self.random.disturb(below, m) if self.random else below
-        self.a = torch.mm(self.x, self.W.T).add_(self.b)  # addmm copies b first: slower
+        self.factor = self._rounded(self.W)
+        product = torch.mm(self._rounded(self.x), self.factor.T).to(self.x.dtype)
+        self.a = product.add_(self.b)  # addmm copies b first: slower
         self.h = self.f(self.a)
         return self.h
 
@@ -165,7 +179,7 @@ class Layer:
 
     def below(self, da: Tensor) -> Tensor:
         """∂L/∂h_below = m (da W); above noise da W."""
-        dx = da @ self.W
+        dx = torch.mm(self._rounded(da), self.factor).to(da.dtype)
         if self.random is None or self.m is None:
             return dx
         return self.random.back(dx, self.m[-len(da) :])
@@ -177,10 +191,24 @@ class Layer:
         """
         x = self.x[-len(da) :]
         s, sx = (x.new_ones(len(x), 1), x) if scale is None else (scale, scale * x)
-        parts = (t.split(UNITS) for t in (self.W, self.v_W, da.T))
+        parts = (t.split(UNITS) for t in (self.W, self.v_W, self._rounded(da).T))
+        sx = self._rounded(sx)
         for W, v_W, da_T in zip(*parts, strict=True):
-            W.add_(v_W.addmm_(da_T, sx, beta=momentum, alpha=-rate))
+            if sx.dtype == v_W.dtype:
+                v_W.addmm_(da_T, sx, beta=momentum, alpha=-rate)
+            else:
+                v_W.mul_(momentum).sub_(torch.mm(da_T, sx), alpha=rate)
+            W.add_(v_W)
         self.b.add_(self.v_b.addmv_(da.T, s[:, 0], beta=momentum, alpha=-rate))
+
+    def _rounded(self, factor: Tensor) -> Tensor:
+        """A factor of products as it is rounded, in the type in which this device is fastest."""
+        if self.precision == torch.float32:
+            return factor
+        rounded = factor.to(self.precision)
+        return (
+            rounded if coarse_dtype(factor.device) == self.precision else rounded.to(factor.dtype)
+        )
 
 
 class ByHand:
@@ -190,8 +218,15 @@ class ByHand:
     once, for `into` and `move`, and each scales it by its own dy.
     """
 
-    def __init__(self, net: nn.Sequential, velocity: Velocity, longest: float) -> None:
-        self.layers, self.longest = list(_layers(net, velocity)), longest
+    def __init__(
+        self,
+        net: nn.Sequential,
+        velocity: Velocity,
+        longest: float,
+        precision: str = "float32",
+    ) -> None:
+        self.layers = list(_layers(net, velocity, PRECISIONS[precision]))
+        self.longest = longest
         self.slopes: list[Tensor] = []
 
     @torch.no_grad()
@@ -232,11 +267,11 @@ class ByHand:
         return slopes[::-1]
 
 
-def _layers(net: nn.Sequential, velocity: Velocity) -> Iterator[Layer]:
+def _layers(net: nn.Sequential, velocity: Velocity, precision: torch.dtype) -> Iterator[Layer]:
     """The affine layers of a net with what stands around each."""
     around = [nn.Identity(), *net, nn.Identity()]
     for below, affine, above in zip(around, around[1:], around[2:], strict=False):
         if isinstance(affine, nn.Linear):
             f = above if type(above) in ABOVE else nn.Identity()
             random = below if isinstance(below, layers.RANDOM) else None
-            yield Layer(affine, f, random, velocity)
+            yield Layer(affine, f, random, velocity, precision)

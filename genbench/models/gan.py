@@ -71,6 +71,8 @@ class GAN:
     generator_noise, generator_dropout: deviation of Gaussian noise on G's hidden units, and the
         share of them that is dropped; both are part of G, which draws them whenever it samples.
     discriminator_activation: of D's fully connected layers, each as wide as `discriminator` says.
+    precision: what the factors of products are rounded to in training, of nets without
+        convolutions; sums, weights and velocities are float32 all the same, and so are samples.
     """
 
     shape: tuple[int, ...]
@@ -112,11 +114,12 @@ class GAN:
     generator_noise: float = 0.0
     generator_dropout: float = 0.0
     discriminator_activation: Literal["maxout", "relu", "sigmoid"] = "maxout"
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     revision = 1
     samples = "mean"
     later = ("rate_ratio", "instance_noise", "generator_noise", "generator_dropout")
-    later += ("discriminator_activation",)
+    later += ("discriminator_activation", "precision")
 
     def __post_init__(self) -> None:
         if self.update == "simultaneous" and self.k != 1:
@@ -219,7 +222,8 @@ class GAN:
 
     def _ways(self) -> list[ByHand | ByAutograd]:
         """G and D, each with its way back."""
-        return [with_way_back(net, self.velocity, self.max_norm) for net in (self.G, self.D)]
+        nets = (self.G, self.D)
+        return [with_way_back(n, self.velocity, self.max_norm, self.precision) for n in nets]
 
     def _noise(self, n: int) -> Tensor:
         z = next(self.G.parameters()).new_empty(n, self.noise_size)

@@ -297,3 +297,37 @@ def test_an_update_leaves_the_layout_of_every_weight_as_it_was():
     after = {name: (p.shape, p.stride(), p.data_ptr()) for name, p in gan.state_dict().items()}
     assert after == before
     assert all(p.is_contiguous() for p in gan.state_dict().values())
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_products_in_bfloat16_are_those_of_rounded_factors(
+    native: bool, monkeypatch: pytest.MonkeyPatch
+):
+    kind = torch.bfloat16 if native else torch.float32
+    monkeypatch.setattr("genbench.models.backward.coarse_dtype", lambda device: kind)
+    torch.manual_seed(0)
+    affine = nn.Linear(40, 30)
+    x, dy = torch.randn(20, 40), torch.randn(20, 30)
+    W, b = (p.detach().clone() for p in affine.parameters())
+    velocity = {p: torch.zeros_like(p) for p in affine.parameters()}
+    way = with_way_back(nn.Sequential(affine), velocity, 0.0, "bfloat16")
+    a, dx = way.forward(x), way.into(dy)
+    way.move(dy, rate=1.0, momentum=0.0)
+
+    def rounded(t):
+        return t.bfloat16().double()
+
+    def assert_close(actual, expected):
+        tolerance = 2**-7 if native else 1e-5  # a native product's sums are rounded once more
+        torch.testing.assert_close(actual.double(), expected, rtol=tolerance, atol=tolerance)
+
+    assert_close(a, rounded(x) @ rounded(W).T + b.double())
+    assert_close(dx, rounded(dy) @ rounded(W))
+    assert_close(W - affine.weight.detach(), rounded(dy).T @ rounded(x))
+    assert affine.weight.dtype == W.dtype
+
+
+def test_nets_that_go_back_by_autograd_take_no_rounded_products():
+    net = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+    with pytest.raises(ValueError, match="bfloat16"):
+        with_way_back(net, {}, 0.0, "bfloat16")
