@@ -123,7 +123,10 @@ class GAN:
 
     def __post_init__(self) -> None:
         if self.update == "simultaneous" and self.k != 1:
-            raise ValueError(f"k must be 1 where one step updates both nets, got {self.k}")
+            raise ValueError(
+                "k must be 1 where one step updates both nets (gan.update=simultaneous, the "
+                f"default), got {self.k}; with gan.update=alternating, Algorithm 1, it is free"
+            )
         self.top, self.bottom = networks.top(self), networks.bottom(self)
         self.D, self.G = networks.discriminator(self), self.top
         nets = (self.top, self.bottom, self.D)
@@ -131,6 +134,7 @@ class GAN:
         self.knows_D = True
         self.epoch = torch.zeros((), dtype=torch.int64)
         self.stage = torch.ones((), dtype=torch.int64)
+        self._ways()  # raises where the nets cannot train as `precision` says
 
     @staticmethod
     def unmet(

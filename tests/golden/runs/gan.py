@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -15,6 +16,7 @@ from . import _training
 from ._training import pictures
 
 SHAPE = (1, 4, 4)
+COARSE = "genbench.models.backward.coarse_dtype"
 SMALL: dict[str, Any] = {
     "epochs": 2,
     "batch": 4,
@@ -193,6 +195,22 @@ def coordinated() -> Given:
     return given
 
 
+def rounded() -> Given:
+    """Products of factors in bfloat16, by the type itself and by float32, are near unrounded ones.
+
+    Their own numbers hang on the processor: a last bit may decide how a factor is rounded.
+    """
+    kinds = {"float32": torch.float32, "bfloat16": torch.float32, "native": torch.bfloat16}
+    losses: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        with torch.random.fork_rng(devices=[]), patch(COARSE, lambda device, kind=kind: kind):
+            model = gan(precision="float32" if name == "float32" else "bfloat16")
+            losses[name] = trained(model, pictures(10, SHAPE))["losses"]
+    apart = [float((losses[name] - losses["float32"]).abs().max() < 0.05) for name in kinds]
+    errors = [refusal(partial(gan, precision="bfloat16", **CONVOLUTIONAL))]
+    return {"near": apart, "errors": errors}
+
+
 def refusals() -> Given:
     calls = [
         partial(gan, k=2),
@@ -214,3 +232,4 @@ def refusals() -> Given:
 TOLERANCE = 1e-5
 RUNS = (simultaneous, alternating, deepened, finished, convolutional, constant_pixels, refusals)
 RUNS += (critic, critic_in_training, without_its_critic, codes, means_of_the_critic, coordinated)
+RUNS += (rounded,)
