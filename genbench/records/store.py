@@ -87,7 +87,12 @@ class Store:
     def last(self) -> list[str] | None:
         """The keys of the results that the last command asked for; None where none was noted."""
         path = self.runs.parent / LAST
-        return files.read_json(path)["keys"] if path.exists() else None
+        if not path.exists():
+            return None
+        keys = files.read_json(path).get("keys")
+        if not isinstance(keys, list):
+            raise AlteredError(f"{path} names no results; delete it")
+        return keys
 
     def prepare(self) -> None:
         """Makes the folder and proves that it can be written; raises UsageError if not.

@@ -496,6 +496,17 @@ def test_a_mistake_gets_one_clear_paragraph_and_exit_code_2(
     assert not list(tmp_path.rglob("*.json"))
 
 
+def test_an_executor_makes_the_audits_that_this_process_makes(
+    pictures, hundred, genbench, tmp_path: Path
+) -> None:
+    one = genbench(*QUICK, "--results-dir", "a")
+    other = genbench(*QUICK, "--results-dir", "b", "--executor", "serial")
+    assert other.returncode == 0, other.stderr
+    assert one.stdout == other.stdout != ""
+    kept = [next((tmp_path / name).rglob("*.json")).read_bytes() for name in ("a", "b")]
+    assert kept[0] == kept[1]
+
+
 def test_an_edited_audit_ends_in_3(pictures, hundred, genbench, tmp_path: Path) -> None:
     audited(genbench, *QUICK)
     path = tmp_path / "results" / "audit" / QUICKS

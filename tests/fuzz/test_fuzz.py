@@ -12,6 +12,7 @@ from genbench.errors import AlteredError, UsageError
 from genbench.plugins import recipe
 from genbench.plugins.settings import parse_setting
 from genbench.records import files
+from genbench.records.store import Store
 from tests.fuzz.mutating import mutated, mutated_json
 
 ROOT = Path(__file__).parent.parent.parent
@@ -53,3 +54,9 @@ def test_a_member_that_is_no_array_is_told_as_damage(tmp_path: Path) -> None:
         archive.writestr("more", b"no array")
     with pytest.raises(AlteredError, match="damaged or was edited"):
         files.read_arrays(path)
+
+
+def test_a_note_of_the_last_command_without_keys_is_told(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "last.json", {"key": []})
+    with pytest.raises(AlteredError, match="names no results"):
+        Store(tmp_path).last()

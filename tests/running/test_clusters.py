@@ -10,6 +10,7 @@ from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import warm
 from test_runner import bytes_of, planned
@@ -200,6 +201,18 @@ def test_options_that_cannot_be_meant_are_refused(words: str, reason: str, genbe
     ended = genbench("run", "-m", "drift", "-d", "tiny", *words.split())
     assert ended.returncode == 2
     assert reason in ended.stderr
+
+
+def test_score_prints_of_an_executor_what_it_prints_of_this_process(
+    genbench, tmp_path: Path
+) -> None:
+    np.save(
+        tmp_path / "rows.npy", np.random.default_rng(0).integers(256, size=(30, 16), dtype="u1")
+    )
+    of = "score", "rows.npy", "-d", "tiny", "--metrics", "parzen,nearness", "--results-dir"
+    one, other = genbench(*of, "a", "-q"), genbench(*of, "b", "-q", "--executor", "serial")
+    assert other.returncode == 0, other.stderr
+    assert one.stdout == other.stdout != ""
 
 
 def test_who_does_not_ask_for_dask_does_not_import_it(tmp_path: Path) -> None:

@@ -170,6 +170,14 @@ def test_the_ladder_of_the_planted_world_is_sound() -> None:
     assert found.orders[truths.KL][0, 1] == 1
 
 
+def test_an_executor_gives_the_values_of_this_process(judge) -> None:
+    of = "--metrics", "mean_gap", "--format", "json", "--results-dir"
+    one, other = judge(*of, "a"), judge(*of, "b", "--executor", "serial")
+    assert other.returncode == 0, other.stderr
+    values = [json.loads(ended.stdout)[0]["metrics"] for ended in (one, other)]
+    assert values[0] == values[1]
+
+
 def test_several_workers_give_the_values_of_one(judge, tmp_path: Path) -> None:
     of = "--metrics", "mean_gap", "--format", "json", "--quiet"
     one = json.loads(judge(*of, "--results-dir", "a").stdout)[0]["metrics"]
