@@ -177,8 +177,8 @@ def run(
         "minutes": parsing.positive(minutes),
     }
     plain = device == "auto" and not (rerun or dry_run or model_file)
-    asked, store = plans.asked_of(question, folder) if plain else "", Stores([own, *beside])
-    runs = plans.remembered(own, asked)
+    digest, store = plans.plan_digest(question, folder) if plain else "", Stores([own, *beside])
+    runs = plans.remembered(own, digest)
     if runs is not None and all(run in store for run in runs):
         _print_full_recipes(runs, preset, quiet)
         _show(runs, [], store, shown, verbose, as_json)
@@ -194,7 +194,7 @@ def run(
     else:
         whole = _carried_out(runs, environment, threads, how, shown, verbose, as_json)
         with suppress(StoreError):  # the folder may be read-only
-            plans.remember(own, asked if whole else "", runs)
+            plans.remember(own, digest if whole else "", runs)
     if not whole:
         raise typer.Exit(1)
 

@@ -75,6 +75,9 @@ class BiGAN:
     def __post_init__(self) -> None:
         if self.batch < 2:
             raise ValueError(f"batch must be at least 2, to be normalised over, got {self.batch}")
+        if min(self.deploy, self.deploy_between) < 1:
+            got = f"{self.deploy} and {self.deploy_between}"
+            raise ValueError(f"deploy and deploy_between must be at least 1, got {got}")
         d, c, leak, std = math.prod(self.shape), self.latent, self.leak, self.std
         self.G = Net(c, self.generator, d, std, leak=0.0, codes=c, first=True)
         self.E = Net(d, self.encoder, c, std, leak)

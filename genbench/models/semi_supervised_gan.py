@@ -162,6 +162,8 @@ class SemiSupervisedGAN:
     labelled = True
 
     def __post_init__(self) -> None:
+        if not 0 < self.average <= 1:
+            raise ValueError(f"average must be above 0 and at most 1, got {self.average}")
         self.epoch = self.updates = 0
         d, below = math.prod(self.shape), [self.noise_size, *self.generator]
         hidden, output = map(Normalised, below, self.generator), WeightNorm(below[-1], d, True)

@@ -1,13 +1,14 @@
 """The plan of a command that has ended, so that the same command again need not make it anew.
 
-To plan, datasets are read and models are imported, and with them torch: seconds, where a command
-whose runs are all done has but to print a table. A plan is a function of the question, of the code
-and the recipes that are installed, and of the data files. So it is kept with a digest of all of
-these; where one of them moves, or cannot be told, the plan is made as if nothing were kept.
+A command whose runs are all done only prints a table. To plan it takes seconds: datasets are read,
+and models are imported, and torch with them. A plan is a function of the question, of the code and
+recipes that are installed, and of the data files. So it is kept with a digest of all of these.
+Where the digest is another, or is not known quickly, the plan is made anew.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -26,39 +27,39 @@ MOST_FILES = 10_000  # of data: of more it is not told quickly whether one moved
 PACKAGES = ("genbench", "mlxtend", "numpy", "safetensors", "torch")  # behind data, recipes, keys
 
 
-def asked_of(question: Mapping[str, Any], data_dir: Path) -> str:
-    """sha256, in hex, of all that a plan depends on; empty where that cannot be told quickly.
+def plan_digest(question: Mapping[str, Any], data_dir: Path) -> str:
+    """sha256, in hex, of all that a plan depends on; empty where that is not known quickly.
 
-    question: what `plan` is asked, JSON-able. Of a data file its path, size and time count: a file
-    that moves while it keeps all three is seen by the training that reads it.
+    question: what `plan` is asked, JSON-able. Of a data file its path, size and times count, the
+    last of which every writing moves, `cp -p` too.
     """
-    there = list(_files(data_dir))
-    if len(there) > MOST_FILES:
-        return ""
-    said = dict(question), str(data_dir.absolute()), there, installed.sources(), _versions()
     try:
-        return files.sha256_of_json(said)
-    except ValueError:  # NaN is no JSON: whoever plans says what is wrong with it
+        there = _files(data_dir)
+        if len(there) > MOST_FILES:
+            return ""
+        parts = dict(question), str(data_dir.absolute()), there, installed.sources(), _versions()
+        return files.sha256_of_json(parts)
+    except (OSError, ValueError):  # a file that just moved; NaN, of which whoever plans tells
         return ""
 
 
-def remembered(results_dir: Path, asked: str) -> list[Run] | None:
+def remembered(results_dir: Path, digest: str) -> list[Run] | None:
     """The runs of a kept plan that depends on just this, or None."""
     path = results_dir / PLAN
-    if not asked or not path.exists():
+    if not digest or not path.exists():
         return None
     try:
         kept = files.read_json(path)
-        same = isinstance(kept, dict) and kept.get("asked") == asked
+        same = isinstance(kept, dict) and kept.get("digest") == digest
         return TypeAdapter(list[Run]).validate_python(kept["runs"]) if same else None
     except (StoreError, KeyError, ValidationError):  # no plan: it is made anew, and kept again
         return None
 
 
-def remember(results_dir: Path, asked: str, runs: Sequence[Run]) -> None:
+def remember(results_dir: Path, digest: str, runs: Sequence[Run]) -> None:
     """Keeps a plan that hangs on nothing else: see `_hangs_on_more`."""
-    if asked and not any(map(_hangs_on_more, runs)):
-        files.write_json(results_dir / PLAN, {"asked": asked, "runs": [asdict(r) for r in runs]})
+    if digest and not any(map(_hangs_on_more, runs)):
+        files.write_json(results_dir / PLAN, {"digest": digest, "runs": [asdict(r) for r in runs]})
 
 
 def _hangs_on_more(run: Run) -> bool:
@@ -68,15 +69,20 @@ def _hangs_on_more(run: Run) -> bool:
     return not ours or any(part.revision is None for part in run.parts.values())
 
 
-def _files(folder: Path) -> list[tuple[str, int, int]]:
-    """Path, bytes and time of every file below a folder, sorted; just over MOST_FILES at most."""
-    found: list[tuple[str, int, int]] = []
-    for path in folder.rglob("*"):
-        if len(found) > MOST_FILES:
+def _files(folder: Path) -> list[tuple[str, int, int, int]]:
+    """Path, bytes, and times of content and of entry of each file below a folder, sorted.
+
+    Linked folders are gone into. Just over MOST_FILES at most. Raises OSError where a file goes
+    away meanwhile.
+    """
+    found: list[tuple[str, int, int, int]] = []
+    for above, _, names in os.walk(folder, followlinks=True):
+        for name in names:
+            about = os.stat(os.path.join(above, name))
+            place = os.path.relpath(os.path.join(above, name), folder)
+            found.append((place, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
+        if len(found) > MOST_FILES:  # of links in a circle too
             break
-        if path.is_file():
-            about = path.stat()
-            found.append((path.relative_to(folder).as_posix(), about.st_size, about.st_mtime_ns))
     return sorted(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -29,46 +30,67 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_a_plan_comes_back_as_it_was(data: Path, tmp_path: Path) -> None:
-    asked = plans.asked_of(QUESTION, data)
+    asked = plans.plan_digest(QUESTION, data)
     plans.remember(tmp_path, asked, [RUN])
     assert plans.remembered(tmp_path, asked) == [RUN]
 
 
 def test_another_question_is_not_answered_by_it(data: Path, tmp_path: Path) -> None:
-    plans.remember(tmp_path, plans.asked_of(QUESTION, data), [RUN])
-    other = plans.asked_of({**QUESTION, "seeds": [1]}, data)
+    plans.remember(tmp_path, plans.plan_digest(QUESTION, data), [RUN])
+    other = plans.plan_digest({**QUESTION, "seeds": [1]}, data)
     assert plans.remembered(tmp_path, other) is None
 
 
 def test_a_data_file_that_moved_makes_it_another_question(data: Path) -> None:
-    before = plans.asked_of(QUESTION, data)
+    before = plans.plan_digest(QUESTION, data)
     (data / "mnist" / "images").write_bytes(b"abcd")
-    after = plans.asked_of(QUESTION, data)
+    after = plans.plan_digest(QUESTION, data)
     (data / "mnist" / "labels").write_bytes(b"")
-    assert len({before, after, plans.asked_of(QUESTION, data)}) == 3
+    assert len({before, after, plans.plan_digest(QUESTION, data)}) == 3
+
+
+def test_a_file_in_a_linked_folder_counts_and_one_copied_with_its_time(
+    data: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "scratch"
+    elsewhere.mkdir()
+    (elsewhere / "images").write_bytes(b"abc")
+    (data / "linked").symlink_to(elsewhere)
+    before, time = plans.plan_digest(QUESTION, data), (elsewhere / "images").stat().st_mtime_ns
+    (elsewhere / "images").write_bytes(b"xyz")
+    os.utime(elsewhere / "images", ns=(time, time))
+    assert plans.plan_digest(QUESTION, data) != before
+
+
+def test_links_in_a_circle_or_to_nothing_leave_it_untold(data: Path) -> None:
+    (data / "gone").symlink_to(data / "nowhere")
+    assert plans.plan_digest(QUESTION, data) == ""
+    (data / "gone").unlink()
+    (data / "again").symlink_to(data)
+    assert plans.plan_digest(QUESTION, data) == plans.plan_digest(QUESTION, data)
 
 
 def test_an_edited_source_makes_it_another_question(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = plans.asked_of(QUESTION, data)
+    before = plans.plan_digest(QUESTION, data)
     edited = {**installed.sources(), "genbench: models/gan.toml": "0" * 64}
     monkeypatch.setattr(installed, "sources", lambda: edited)
-    assert plans.asked_of(QUESTION, data) != before
+    assert plans.plan_digest(QUESTION, data) != before
 
 
 def test_of_too_many_data_files_nothing_is_told(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plans, "MOST_FILES", 0)
-    asked = plans.asked_of(QUESTION, data)
+    asked = plans.plan_digest(QUESTION, data)
     plans.remember(tmp_path, asked, [RUN])
     assert asked == ""
     assert not (tmp_path / plans.PLAN).exists()
 
 
 def test_a_part_without_a_revision_is_read_anew_each_time(data: Path, tmp_path: Path) -> None:
-    asked = plans.asked_of(QUESTION, data)
+    asked = plans.plan_digest(QUESTION, data)
     model = Part("stranger", "gan", digest="a" * 64)
     plans.remember(tmp_path, asked, [replace(RUN, parts={**RUN.parts, "model": model})])
     assert plans.remembered(tmp_path, asked) is None
@@ -77,24 +99,24 @@ def test_a_part_without_a_revision_is_read_anew_each_time(data: Path, tmp_path: 
 def test_a_stranger_s_dataset_may_read_any_file_and_is_read_anew(
     strangers: Path, data: Path, tmp_path: Path
 ) -> None:
-    asked = plans.asked_of(QUESTION, data)
+    asked = plans.plan_digest(QUESTION, data)
     plans.remember(tmp_path, asked, [replace(RUN, data=replace(RUN.data, name="tiny"))])
     assert plans.remembered(tmp_path, asked) is None
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"asked": 1}'])
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"digest": 1}'])
 def test_a_damaged_plan_is_none(damage: str, data: Path, tmp_path: Path) -> None:
-    asked = plans.asked_of(QUESTION, data)
+    asked = plans.plan_digest(QUESTION, data)
     (tmp_path / plans.PLAN).write_text(damage)
     assert plans.remembered(tmp_path, asked) is None
 
 
 def test_a_plan_of_no_runs_of_ours_is_none(data: Path, tmp_path: Path) -> None:
-    asked = plans.asked_of(QUESTION, data)
+    asked = plans.plan_digest(QUESTION, data)
     plans.remember(tmp_path, asked, [RUN])
     kept = json.loads((tmp_path / plans.PLAN).read_text())
     kept["runs"][0]["seed"] = "first"
-    plans.files.write_json(tmp_path / plans.PLAN, {k: kept[k] for k in ("asked", "runs")})
+    plans.files.write_json(tmp_path / plans.PLAN, {k: kept[k] for k in ("digest", "runs")})
     assert plans.remembered(tmp_path, asked) is None
 
 

@@ -68,5 +68,11 @@ def refusals() -> Given:
     return {"errors": [refusal(partial(bigan, batch=1)), refusal(partial(bigan, latent="2"))]}
 
 
+def refused_statistics() -> Given:
+    """Batches for statistics there must be."""
+    calls = [partial(bigan, deploy=0), partial(bigan, deploy_between=0)]
+    return {"errors": [refusal(call) for call in calls]}
+
+
 TOLERANCE = 1e-5
-RUNS = (resumed, answers, finished, refusals)
+RUNS = (resumed, answers, finished, refusals, refused_statistics)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from genbench.models.semi_supervised_gan import SemiSupervisedGAN
 
-from ..fingerprints import Given
+from ..fingerprints import Given, refusal
 from ._labelled import in_turn, restored, trained_by
 from ._training import pictures, weights
 
@@ -55,5 +56,10 @@ def _told(model: SemiSupervisedGAN) -> Given:
     return {**found, "samples": model.sample(4)}
 
 
+def refusals() -> Given:
+    """A share of the newest weights in their average that is none."""
+    return {"errors": [refusal(partial(gan, average=average)) for average in (0.0, 1.5)]}
+
+
 TOLERANCE = 1e-4
-RUNS = (resumed, finished)
+RUNS = (resumed, finished, refusals)
