@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -96,12 +95,15 @@ def _curve_at(share: float, best: Best) -> Reading:
 
 def _best(record: Record, arm: str, metric: str, at: str, read: Reading) -> Shown:
     """The value of the tuned hyperparameter whose mean over all seeds is best."""
-    none, found = Shown(arm, metric, at), []
-    for value in record.experiment.tune_values:
-        own = [t for t in record.trials if t.arm == arm and t.value == value]
+    none, found, asked = Shown(arm, metric, at), [], record.experiment
+    every = [trial for trial in record.trials if trial.arm == arm]
+    if len(every) < len(asked.tune_values) * len(asked.seeds):  # it had fewer tries than others
+        return none
+    for value in asked.tune_values:
+        own = [trial for trial in every if trial.value == value]
         scores = {trial.seed: read(trial) for trial in own}
         known = {seed: score for seed, score in scores.items() if score is not None}
-        if set(known) == set(record.experiment.seeds):
+        if set(known) == set(asked.seeds):
             mean, error = estimates.mean_and_error([*known.values()])
             found.append(replace(none, value=value, by_seed=known, mean=mean, error=error))
     best = record.best[metric]
@@ -123,12 +125,12 @@ def _beside_the_recipe(found: Sequence[Shown]) -> list[Shown]:
 
 
 def seconds(record: Record) -> dict[str, float]:
-    """Seconds of a training of each arm, the median over its trials."""
+    """Seconds of each arm's quickest training: other work on the machine can only slow one."""
     by: dict[str, list[float]] = {}
     for trial in record.trials:
         if trial.seconds > 0:
             by.setdefault(trial.arm, []).append(trial.seconds)
-    return {arm: median(each) for arm, each in by.items()}
+    return {arm: min(each) for arm, each in by.items()}
 
 
 # --- for people and for programs ---

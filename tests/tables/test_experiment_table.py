@@ -1,6 +1,7 @@
 """The table of an experiment against planted scores whose answer is known by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from scipy import stats
@@ -76,6 +77,18 @@ def test_an_arm_shows_its_best_value_that_has_every_seed(metric: str) -> None:
     assert of("better", metric).value == 0.1
     assert of("torn", metric).value == 0.2, "one of its seeds at the other value failed"
     assert of("broken", metric).mean is None
+
+
+def test_an_arm_whose_trainings_are_not_all_done_is_not_shown() -> None:
+    fewer = [trial for trial in RECORD.trials if (trial.arm, trial.value) != ("better", 0.2)]
+    found = experiments.shown(replace(RECORD, trials=fewer))
+    assert {one.mean for one in found if one.arm == "better"} == {None}
+    assert "3 trainings are not done" in experiments.notes(replace(RECORD, trials=fewer))[-1]
+
+
+def test_the_seconds_of_an_arm_are_those_of_its_quickest_training() -> None:
+    slow = replace(RECORD.trials[0], seconds=99.0)
+    assert experiments.seconds(replace(RECORD, trials=[slow, *RECORD.trials])) == SECONDS_OF
 
 
 def test_differences_from_the_recipe_are_paired_by_seed() -> None:
