@@ -10,7 +10,7 @@ from made import altered, made
 
 from genbench.defaults import DEFAULTS
 from genbench.records.run import Result
-from genbench.tables import challenges, texts
+from genbench.tables import challenge_frames, challenges, texts
 from genbench.tables.challenges import COLUMNS, Fact
 from genbench.tables.texts import Options
 
@@ -157,7 +157,7 @@ def test_p_of_x_is_exact_or_bounds_with_their_gap_or_windows_only() -> None:
 
 def test_every_family_has_a_line_of_the_paper_after_its_models() -> None:
     assert set(DEFAULTS.families.values()) == set(challenges.paper())
-    frame = challenges.frame(challenges.rows([*GAN, GAUSSIAN], "mnist", Kept()))
+    frame = challenge_frames.frame(challenges.rows([*GAN, GAUSSIAN], "mnist", Kept()))
     for family in challenges.paper():
         assert f"the paper: {family}" in [*frame.model]
 
