@@ -20,6 +20,7 @@ from genbench.errors import json_text
 if TYPE_CHECKING:
     from genbench.plugins.experiments import Experiment
     from genbench.records.experiments import Record
+    from genbench.running.data import Sources
     from genbench.running.engines import Engine
     from genbench.running.experiments import Arm
     from genbench.running.runner import Environment
@@ -66,7 +67,8 @@ def run_experiment(
     Its table stays in the results folder, for `genbench experiment table`.
     """
     from genbench.plugins import experiments
-    from genbench.records.experiments import put
+    from genbench.records.experiments import check_place, put
+    from genbench.running.data import Sources
     from genbench.running.engines import Engine
     from genbench.running.experiments import planned, record
     from genbench.running.runner import Environment, choose_device
@@ -79,10 +81,12 @@ def run_experiment(
         choose_device(device)
     asked = experiments.read(experiments.find(name))
     folder, (own, *beside) = parsing.data_folder(data_dir), parsing.folders(results_dir)
+    check_place(asked, own)
     environment = Environment(own, folder, device, False, workers, None, tuple(beside))
-    arms = planned(asked, folder)
+    sources = Sources(folder)
+    arms = planned(asked, folder, sources)
     if dry_run:
-        _print_cost(asked, arms, environment)
+        _print_cost(asked, arms, environment, sources)
         return
     whole = _carried_out(arms, environment, threads_each(threads, workers, how), quiet, how)
     found = record(asked, arms, environment.store)
@@ -114,20 +118,21 @@ def _carried_out(
     return is_complete([result for result in map(store.result, runs) if result], runs)
 
 
-def _print_cost(asked: Experiment, arms: Sequence[Arm], environment: Environment) -> None:
+def _print_cost(
+    asked: Experiment, arms: Sequence[Arm], environment: Environment, sources: Sources
+) -> None:
     """Runs and trainings that are left, and what they take, from one timed batch of each arm."""
-    from genbench.running.cost import costs
-    from genbench.running.plan import by_training, pending
+    from genbench.running.cost import costs, untrained
+    from genbench.running.plan import pending
     from genbench.words import duration
 
     total, trainings, runs = 0.0, 0, 0
     for name in asked.arms:
         own = [run for arm in arms if arm.name == name for run in arm.runs]
-        left = pending(own, environment.store)
-        groups = by_training(left)
+        left, groups = pending(own, environment.store), untrained(own, environment.store)
         said = f"{name}: {len(groups)} trainings, {len(left)} of {len(own)} scores to do"
         if groups:
-            (cost,) = costs(groups[0], environment)
+            (cost,) = costs(groups[0], environment, sources)
             said += f", it would fail, {cost.unknown}" if cost.unknown else ""
             said += f", about {duration(cost.seconds * len(groups))}" if not cost.unknown else ""
             total += cost.seconds * len(groups)
@@ -146,24 +151,26 @@ def table_of_experiment(
     name: Name, form: Form = "md", results_dir: ResultsDir = None, quiet: NoNotes = False
 ) -> None:
     """Print the table of an experiment, from its record in the results folder. Writes nothing."""
+    from genbench.plugins.experiments import changed_since
     from genbench.records.experiments import read
     from genbench.tables.texts import FORMATS
 
     parsing.one_of(FORMATS, form, "format")
     record = read(parsing.folders(results_dir), Path(name).stem)
-    echo(_text(record, form, quiet), nl=False)
+    changed = changed_since(record.experiment, Path(name).expanduser())
+    echo(_text(record, form, quiet, changed), nl=False)
 
 
-def _text(record: Record, form: str, quiet: bool) -> str:
-    """The table in one of the formats of tables."""
-    from genbench.tables import experiments, formats, latex
+def _text(record: Record, form: str, quiet: bool, changed: str = "") -> str:
+    """The table in one of the formats of tables; changed: the file that says another thing now."""
+    from genbench.tables import experiment_frames, formats, latex
 
     if form == "json":
-        return json_text(experiments.as_json(record)) + "\n"
+        return json_text(experiment_frames.as_json(record, changed)) + "\n"
     if form == "csv":
-        return formats.comma_separated(experiments.numbers(record))
-    lines = [] if quiet else experiments.notes(record)
-    frames, texts = experiments.frames(record), []
+        return formats.comma_separated(experiment_frames.numbers(record))
+    lines = [] if quiet else experiment_frames.notes(record, changed)
+    frames, texts = experiment_frames.frames(record), []
     for i, (title, frame) in enumerate(frames):
         below, name = lines if i == len(frames) - 1 else [], record.experiment.name
         if form == "md":

@@ -108,8 +108,9 @@ class ConditionalGAN:
     """G(z | y), z uniform on ±√3, and D(x | y); there are as many classes as labels show.
 
     generator, discriminator: units of the layers of z or x, of y, and of both; pieces: of D's.
-    *_range: r of the first weights, U(-r, r); label_range: of those of y in both nets, of which one
-        counts at a time; biases start at 0, G's last at the logits of the training data's means.
+    *_range: r of the first weights, U(-r, r); label_range: of the layers that y enters, in both
+        nets, where a row uses one weight of each unit: that of its class. Biases start at 0, G's
+        last at the logits of the training data's means.
     *_dropout: of hidden units.
     rate: after t updates max(rate / rate_decay^t, rate_floor); momentum: linearly from epoch 1 to
         `final_momentum` in epoch `momentum_epochs`.

@@ -44,7 +44,10 @@ OPTIONAL = {"about": "", "preset": recipe.PAPER, "samples": DEFAULTS.samples}
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a file says; `arms` by name, the recipe's own first, as hyperparameters."""
+    """What a file says; `arms` by name, the recipe's own first, as hyperparameters.
+
+    path: of the file, as it was given; "" in records of before it was kept.
+    """
 
     name: str
     about: str
@@ -57,6 +60,7 @@ class Experiment:
     tune: str
     tune_values: Sequence[float]
     arms: Mapping[str, Mapping[str, Any]]
+    path: str = ""
 
     def settings(self, arm: str, value: float) -> dict[str, Any]:
         """The hyperparameters of an arm at one value of the tuned one."""
@@ -75,23 +79,57 @@ def find(name: str) -> Path:
     raise UsageError(f"no experiment {name!r}: no such file, and in {FOLDER} {_near(name, known)}")
 
 
+def called(one: Experiment) -> str:
+    """What `find` knows it by: its name where its file is in the folder of experiments, or a path.
+
+    >>> called(Experiment("own", "", "", "", "", [], 1, [], "", [], {}, "my/own.toml"))
+    'my/own.toml'
+    """
+    own = FOLDER / f"{one.name}.toml"
+    return one.name if one.path in ("", own.as_posix()) else one.path
+
+
+def changed_since(kept: Experiment, given: Path) -> str:
+    """The file of a kept experiment, if it is at hand and says another thing; "" otherwise.
+
+    given: a path that the user names, which comes before the one that is kept. Loads no part.
+    """
+    places = [given, Path(kept.path), FOLDER / f"{kept.name}.toml"]
+    path = next((p for p in places if p.suffix == ".toml" and p.is_file()), None)
+    if path is None:
+        return ""
+    try:
+        said = {**OPTIONAL, **_parsed(path)}
+    except UsageError:
+        return path.as_posix()
+    arms = said.get("arms")
+    now = {**said, "about": kept.about}  # a sentence changes no number
+    now |= {"arms": {RECIPE: {}, **arms} if isinstance(arms, dict) else arms}
+    then = {key: getattr(kept, key) for key in KEYS}
+    return "" if now == then else path.as_posix()
+
+
 def _near(name: str, known: Sequence[str]) -> str:
     return registry.nearest(name, known) if known else "there is none"
 
 
 def read(path: Path) -> Experiment:
     """The experiment in a file; raises one UsageError that says all that is wrong with it."""
-    try:
-        said = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"experiment {path} cannot be read: {error}") from error
-    name = path.stem
+    said, name = _parsed(path), path.stem
     registry.check_name("experiment", name)
     _refuse(path, _faults_of_keys(said))
     arms = {RECIPE: {}, **said["arms"]}
-    experiment = Experiment(name=name, **{**OPTIONAL, **said, "arms": arms})
+    whole = {**OPTIONAL, **said, "arms": arms}
+    experiment = Experiment(name=name, path=path.as_posix(), **whole)
     _refuse(path, _faults_of_names(experiment) or _faults_of_arms(experiment))
     return experiment
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"experiment {path} cannot be read: {error}") from error
 
 
 def _refuse(path: Path, faults: Sequence[str]) -> None:

@@ -28,7 +28,7 @@ class Trial:
     value: of the tuned hyperparameter. key: of the training. updates: of all epochs. seconds: as
     many as its epochs would take at their median. curve: [epoch, value] of the metric that selects
     the epoch, on validation rows, None where it was no number. scores: by metric, None where there
-    is none. error: why one is missing, empty where none is.
+    is none. error: why one failed, empty where none did. made_on: machine and threads.
     """
 
     arm: str
@@ -41,6 +41,7 @@ class Trial:
     curve: Sequence[tuple[int, float | None]]
     scores: Mapping[str, float | None]
     error: str = ""
+    made_on: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,19 @@ class Record:
 def place(results_dir: Path, name: str) -> Path:
     """Where the record of an experiment is kept."""
     return results_dir / FOLDER / f"{name}.json"
+
+
+def check_place(experiment: Experiment, results_dir: Path) -> None:
+    """Raises UsageError where the record of another file of the same name would be replaced."""
+    path = place(results_dir, experiment.name)
+    record: dict[str, Any] = files.read_json(path) if path.exists() else {}
+    kept = record.get("experiment", {}).get("path", "")
+    other = Path(kept)
+    if kept and other.is_file() and other.resolve() != Path(experiment.path).resolve():
+        raise UsageError(
+            f"{path} is the record of {kept}, and {experiment.path} has the same name; rename one "
+            "of the two files, or choose another --results-dir"
+        )
 
 
 def put(record: Record, results_dir: Path) -> Path:

@@ -41,10 +41,15 @@ class Cost:
     empty: bool = False
 
 
-def costs(runs: Sequence[Run], environment: Environment) -> Iterator[Cost]:
-    """The cost of each training of a plan, in its order; trains nothing but a batch of each."""
+def costs(
+    runs: Sequence[Run], environment: Environment, sources: Sources | None = None
+) -> Iterator[Cost]:
+    """The cost of each training of a plan, in its order; trains nothing but a batch of each.
+
+    sources: of the same folder, which remember the data from one plan to the next.
+    """
     store, device = environment.store, choose_device(environment.device)
-    sources = Sources(environment.data_dir)  # read once for all
+    sources = sources or Sources(environment.data_dir)  # read once for all
     for group in by_training(runs):
         first, left = group[0], pending(group, store, environment.rerun)
         empty = bool(left) and all(run.unmet for run in left)
@@ -58,6 +63,12 @@ def costs(runs: Sequence[Run], environment: Environment) -> Iterator[Cost]:
             most = 60 * first.minutes if first.minutes else math.inf
             cost = replace(cost, seconds=min(seconds, most), epochs=epochs)
         yield cost
+
+
+def untrained(runs: Sequence[Run], store: Store) -> list[list[Run]]:
+    """Runs that share one training, together, where that must still be made for some of them."""
+    groups = by_training([run for run in pending(runs, store) if not run.unmet])
+    return [group for group in groups if store.weights(group[0]) is None]
 
 
 def projected(run: Run, store: Store, sources: Sources, device: torch.device) -> tuple[float, int]:

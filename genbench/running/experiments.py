@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genbench.errors import UsageError
 from genbench.plugins import registry
 from genbench.plugins.experiments import Experiment
 from genbench.records.experiments import Record, Trial
+from genbench.records.observed import Training
 from genbench.records.run import Run
 from genbench.records.store import Store
 from genbench.running.data import Sources
@@ -26,14 +28,35 @@ class Arm:
     runs: Sequence[Run]
 
 
-def planned(experiment: Experiment, data_dir: Path) -> list[Arm]:
-    """The arms of an experiment at each value, the recipe first; reads the data, trains nothing."""
-    sources = Sources(data_dir)
+def planned(experiment: Experiment, data_dir: Path, sources: Sources | None = None) -> list[Arm]:
+    """The arms of an experiment at each value, the recipe first; reads the data, trains nothing.
+
+    sources: of the same folder, which remember the data. Raises UsageError for a dataset of several
+    folds, and for a metric by which no rate can be called best.
+    """
+    sources = sources or Sources(data_dir)
+    _check(experiment, sources)
     return [
         Arm(arm, value, plan(_question(experiment, arm, value), data_dir, sources))
         for arm in experiment.arms
         for value in experiment.tune_values
     ]
+
+
+def _check(one: Experiment, sources: Sources) -> None:
+    """Raises UsageError for what the table of an experiment cannot hold."""
+    folds = sources.dataset(one.dataset).folds
+    if folds > 1:
+        raise UsageError(
+            f"experiment {one.name}: {one.dataset} has {folds} folds, and an experiment has one "
+            "score of each seed; choose a dataset with one fold"
+        )
+    for metric in one.metrics:
+        if registry.load("metric", metric).best == "real":
+            raise UsageError(
+                f"experiment {one.name}: the best value of {metric} is that of the held-out rows, "
+                f"so it cannot choose {one.tune}; leave it out of metrics"
+            )
 
 
 def _question(one: Experiment, arm: str, value: float) -> Question:
@@ -58,7 +81,7 @@ def record(experiment: Experiment, arms: Sequence[Arm], store: Store) -> Record:
     ]
     first = arms[0].runs[0]
     best = {metric: registry.load("metric", metric).best for metric in experiment.metrics}
-    made_on = next((text for arm in arms for text in [_made_on(arm, store)] if text), "")
+    made_on = "; ".join(dict.fromkeys(trial.made_on for trial in trials if trial.made_on))
     selects = first.selection.get("metric", "")
     return Record(experiment, trials, best, selects, made_on, [*experiment.arms])
 
@@ -66,11 +89,14 @@ def record(experiment: Experiment, arms: Sequence[Arm], store: Store) -> Record:
 def _trial(arm: Arm, runs: Sequence[Run], store: Store) -> Trial | None:
     """One training, which all of the runs score."""
     results = [store.result(run) for run in runs]
-    if any(result is None for result in results):
-        return None
     known = [result for result in results if result is not None]
-    first, training = runs[0], known[0].training
-    spent = store.provenance(first, "fit").get("seconds_per_epoch") or {}
+    if len(known) < len(runs):
+        return None
+    # what failed or could not be done says nothing of the training
+    training = next((r.training for r in known if r.status == "done"), Training())
+    first = runs[0]
+    made = store.provenance(first, "fit")
+    spent = made.get("seconds_per_epoch") or {}
     curve = [(epoch, _finite(value)) for epoch, value in training.curve]
     return Trial(
         arm=arm.name,
@@ -82,7 +108,8 @@ def _trial(arm: Arm, runs: Sequence[Run], store: Store) -> Trial | None:
         seconds=training.epochs * spent.get("median", 0.0),
         curve=curve,
         scores={result.metric: result.value for result in known},
-        error=next((result.error for result in known if result.error), ""),
+        error=next((result.error for result in known if result.status == "failed"), ""),
+        made_on=_made_on(made),
     )
 
 
@@ -96,7 +123,19 @@ def _batches(hyperparameters: Mapping[str, Any], rows: int) -> int:
     return min(every, hyperparameters.get("max_updates") or every)
 
 
-def _made_on(arm: Arm, store: Store) -> str:
-    """The machine and the threads of an arm's first training, empty where it is not there."""
-    made = store.provenance(arm.runs[0], "fit")
-    return f"{made['cpu']}, {made['threads']} threads" if made.get("cpu") else ""
+def _made_on(made: Mapping[str, Any]) -> str:
+    """The processor or GPU and the threads of a training; empty where they are not known.
+
+    With every device and number of threads that it was made on, where these are several.
+    """
+    if not made.get("cpu"):
+        return ""
+    kind, _, index = str(made.get("device", "cpu")).partition(":")
+    gpus, at = made.get("gpus") or [], int(index or 0)
+    name = made["cpu"]
+    if kind != "cpu":
+        name = gpus[at] if at < len(gpus) else kind
+    threads = made["threads"]
+    also = made.get("resumed_on") or []
+    resumed = f" (resumed: {', '.join(also)})" if also else ""
+    return f"{name}, {threads} thread{'' if threads == 1 else 's'}{resumed}"

@@ -28,7 +28,7 @@ from genbench.comparing.counts import clopper_pearson
 from genbench.defaults import DEFAULTS
 from genbench.plugins import recipe, registry
 from genbench.protocols import abilities, alternatives, goodness, needs
-from genbench.records.names import label
+from genbench.records.names import label, settings
 from genbench.records.run import Result
 from genbench.records.store import Store
 from genbench.tables import speed
@@ -85,12 +85,14 @@ def _family(model: str) -> str:
 def _row(model: str, results: Sequence[Result], store: Store) -> Row:
     every = [r for r in results if r.model == model and is_current(r)]
     own = _chosen(every)
+    # what failed or could not be done was perhaps never trained: its record lacks what is read here
+    done = [r for r in own if r.status == "done"]
     can = abilities(registry.load("model", model))
-    records = {result.key: store.records(result) for result in own}
+    records = {result.key: store.records(result) for result in done}
     facts = {
-        "training": _training(own, records),
-        "inference": _inference(own, records, "encode" in can),
-        "sampling": _sampling(own, records, store),
+        "training": _training(done, records),
+        "inference": _inference(done, records, "encode" in can),
+        "sampling": _sampling(done, records, store),
         "p(x)": _density(own, can),
         "failures": _failures(every, results),
     }
@@ -112,7 +114,7 @@ def _chosen(results: Sequence[Result], full: bool = True) -> list[Result]:
 def _training(own: Sequence[Result], records: Records) -> Fact:
     seconds = speed.training_seconds(own, records)
     if seconds is None:
-        return Fact(lacks="no training is kept")
+        return Fact(lacks="its time was not recorded" if own else "no training is kept")
     return Fact(duration(seconds), {"seconds": seconds})
 
 
@@ -129,11 +131,12 @@ def _inference(own: Sequence[Result], records: Records, encodes: bool) -> Fact:
 
 
 def _sampling(own: Sequence[Result], records: Records, store: Store) -> Fact:
-    rate = speed.samples_per_second([r for r in own if r.run.draws], records)
+    drawn = [r for r in own if r.run.draws]
+    rate = speed.samples_per_second(drawn, records)
     if rate is None:
-        return Fact(lacks="no draw is kept")
+        return Fact(lacks="its time was not recorded" if drawn else "no draw is kept")
     seconds = USUAL / rate
-    independent, lacks = _independent([r for r in own if r.run.draws], store)
+    independent, lacks = _independent(drawn, store)
     said = f", worth {three_digits(independent)}" if independent is not None else ""
     numbers = {"seconds": seconds, "independent": independent}
     return Fact(f"{duration(seconds)}{said}", numbers, lacks)
@@ -200,79 +203,36 @@ def _is_bounded(can: frozenset[str]) -> bool:
 def _failures(every: Sequence[Result], results: Sequence[Result]) -> Fact:
     """Of the row with most seeds, which is named where it is of a preset."""
     first, own = DEFAULTS.metrics[0], _chosen(every, full=False)
-    floor = [r for r in results if r.model == DEFAULTS.covariance and r.metric == first]
-    scored = [r for r in own if r.metric == first and r.sample_set == 0]
+    scored = [r for r in own if r.metric == first and r.sample_set == 0 and r.status != "unmet"]
     seeds = {r.seed for r in scored}
     if not seeds:
         return Fact(lacks=f"no score by {first} is kept")
-    if not floor or floor[0].value is None:
-        return Fact(lacks=f"there is no row {DEFAULTS.covariance} to be better than")
-    failed = {r.seed for r in scored if _failed(r, floor[0])}
+    floors = {r.key: _floor(r, results) for r in scored}
+    if any(r.status == "done" and floors[r.key] is None for r in scored):
+        same = "of as many samples, by the same settings and on the same fold"
+        return Fact(lacks=f"there is no row {DEFAULTS.covariance} {same}, to be better than")
+    failed = {r.seed for r in scored if _failed(r, floors[r.key])}
     low, high = clopper_pearson(len(failed), len(seeds))
     preset = "" if own[0].preset == recipe.PAPER else f" ({own[0].preset})"
     text = f"{len(failed)} of {len(seeds)}: {100 * low:.0f} to {100 * high:.0f} %{preset}"
     return Fact(text, {"failed": len(failed), "seeds": len(seeds), "low": low, "high": high})
 
 
-def _failed(result: Result, floor: Result) -> bool:
-    if result.status != "done" or result.value is None or floor.value is None:
+def _floor(result: Result, results: Sequence[Result]) -> float | None:
+    """What the Gaussian scored where all else is as of a result, mean over its seeds."""
+
+    def all_else(r: Result) -> tuple[Any, ...]:
+        return r.metric, r.samples, r.fold, dict(r.run.settings), settings(r)
+
+    like = [r for r in results if r.model == DEFAULTS.covariance and r.status == "done"]
+    like = [r for r in like if all_else(r) == all_else(result) and is_current(r)]
+    own = f"{DEFAULTS.covariance}."
+    usual = [r for r in like if not any(name.startswith(own) for name in r.overrides)]
+    known = [r.value for r in usual if r.value is not None]
+    return fmean(known) if known else None
+
+
+def _failed(result: Result, floor: float | None) -> bool:
+    if result.status != "done" or result.value is None or floor is None:
         return result.status == "failed"
-    return goodness(result.best, result.value) <= goodness(result.best, floor.value)
-
-
-# --- for people and for programs ---
-
-
-def frame(found: Sequence[Row]) -> pd.DataFrame:
-    """A row for each model, and after the last of a family what the paper says of it."""
-    said, shown = paper(), []
-    for i, row in enumerate(found):
-        shown.append({"model": row.label, **{name: row.facts[name].text for name in COLUMNS}})
-        last = i + 1 == len(found) or found[i + 1].family != row.family
-        if last and row.family in said:
-            of = {name: said[row.family].get(name, "") for name in COLUMNS}
-            shown.append({"model": f"the paper: {row.family}", **of})
-    return pd.DataFrame(shown)
-
-
-def notes(found: Sequence[Row]) -> list[str]:
-    """How to read it, and what was not measured, with the models it was not measured of."""
-    lacking: dict[tuple[str, str], list[str]] = {}
-    for row in found:
-        for name, fact in row.facts.items():
-            if fact.lacks:
-                lacking.setdefault((name, fact.lacks), []).append(row.model)
-    first = DEFAULTS.metrics[0]
-    return [
-        "training: to the recipe's or preset's end, mean over seeds; sampling: for 10,000, and how "
-        "many independent ones their mean is worth; both on the machines that made them",
-        "p(x): nats a row, on test rows; a bound holds in expectation",
-        f"a training fails if it ends in an error or scores no better by {first} than the "
-        f"untrained {DEFAULTS.covariance}; 95 % intervals of the share, Clopper and Pearson's; of "
-        "the row with most seeds",
-        "the paper: what its Table 2 says of such models, in few words",
-        *(f"{name}: {why}: {', '.join(models)}" for (name, why), models in lacking.items()),
-    ]
-
-
-def numbers(found: Sequence[Row], dataset: str) -> pd.DataFrame:
-    """A line for each number, unrounded, and one for each cell that has none."""
-    lines = []
-    for row in found:
-        for name, fact in row.facts.items():
-            about = {"model": row.label, "dataset": dataset, "challenge": name}
-            known = fact.numbers or {"": None}
-            for what, value in known.items():
-                lines.append({**about, "number": what, "value": value, "lacks": fact.lacks})
-    return pd.DataFrame(lines)
-
-
-def as_json(found: Sequence[Row], dataset: str) -> dict[str, Any]:
-    """Every fact by model and column, and the notes."""
-    facts = {
-        row.label: {
-            n: {"text": f.text, **f.numbers, "lacks": f.lacks} for n, f in row.facts.items()
-        }
-        for row in found
-    }
-    return {"dataset": dataset, "models": facts, "notes": notes(found)}
+    return goodness(result.best, result.value) <= goodness(result.best, floor)

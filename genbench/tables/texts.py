@@ -15,7 +15,16 @@ from genbench.protocols import better
 from genbench.records import names
 from genbench.records.run import Result
 from genbench.records.store import Store
-from genbench.tables import brief, challenges, chosen, contents, formats, frames, latex
+from genbench.tables import (
+    brief,
+    challenge_frames,
+    challenges,
+    chosen,
+    contents,
+    formats,
+    frames,
+    latex,
+)
 from genbench.tables.cells import Cell
 from genbench.tables.contents import ByProtocols
 from genbench.tables.frames import Fits
@@ -195,18 +204,20 @@ def _challenges(results: Sequence[Result], form: str, store: Store, options: Opt
     datasets = dict.fromkeys(result.dataset for result in results)
     every = {name: challenges.rows(results, name, store) for name in datasets}
     if form == "json":
-        return json_text([challenges.as_json(own, name) for name, own in every.items()]) + "\n"
+        return (
+            json_text([challenge_frames.as_json(own, name) for name, own in every.items()]) + "\n"
+        )
     if form == "csv":
-        found = [challenges.numbers(own, name) for name, own in every.items()]
+        found = [challenge_frames.numbers(own, name) for name, own in every.items()]
         return formats.comma_separated(pd.concat(found))
     return "\n".join(
-        _text(form, _of_challenges(name, own, options), challenges.frame(own))
+        _text(form, _of_challenges(name, own, options), challenge_frames.frame(own))
         for name, own in every.items()
     )
 
 
 def _of_challenges(name: str, own: Sequence[challenges.Row], options: Options) -> Texts:
-    lines = [] if options.shown == NONE else challenges.notes(own)
+    lines = [] if options.shown == NONE else challenge_frames.notes(own)
     return Texts(f"{name}, what each model finds hard", lines, label=f"{name}-challenges")
 
 

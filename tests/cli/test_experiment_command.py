@@ -45,8 +45,14 @@ def test_an_experiment_runs_resumes_and_keeps_all_that_its_table_needs(
     )
     assert [row["arm"] for row in rows] == ["recipe", "k = 2"]
     assert json.loads(genbench("experiment", "table", "toy", "-f", "json").stdout)["seconds"]
-    for form, mark in (("latex", r"\begin{table}"), ("html", "<table>")):
+    for form, mark in (("latex", r"\begin{table"), ("html", "<table>")):
         assert mark in genbench("experiment", "table", "toy", "-f", form).stdout
+    Path("experiments/toy.toml").write_text(TOY.replace("[0.02]", "[0.02, 0.04]"))
+    assert "older version of experiments/toy.toml" in genbench("experiment", "table", "toy").stdout
+    Path("my").mkdir()
+    Path("my/toy.toml").write_text(TOY)
+    refused = genbench("experiment", "run", "my/toy.toml", "--dry-run")
+    assert "is the record of experiments/toy.toml" in refused.stderr.replace("\n", " ")
     failed = genbench("experiment", "table", "toi")
     assert failed.returncode != 0
     assert "did you mean 'toy'" in failed.stderr

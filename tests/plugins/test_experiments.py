@@ -84,6 +84,21 @@ def test_a_file_that_is_no_toml_and_one_that_is_nowhere_are_refused(
         experiments.find("toys")
 
 
+def test_a_file_that_says_another_thing_than_was_kept_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, WHOLE)
+    kept = experiments.read(path)
+    assert kept.path == path.as_posix()
+    assert experiments.changed_since(kept, Path("toy")) == ""
+    written(tmp_path, f'about = "A sentence."\n{WHOLE}')
+    assert experiments.changed_since(kept, Path("toy")) == ""
+    of_another = WHOLE.replace("k = 2}", "k = 3}"), WHOLE.replace("samples = 100\n", ""), "arms ="
+    for text in of_another:
+        written(tmp_path, text)
+        assert experiments.changed_since(kept, Path("toy")) == path.as_posix()
+    path.unlink()
+    assert experiments.changed_since(kept, Path("toy")) == ""
+
+
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
 def test_our_own_files_are_without_fault(path: Path) -> None:
     assert len(experiments.read(path).arms) > 1

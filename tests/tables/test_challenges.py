@@ -10,7 +10,7 @@ from made import altered, made
 
 from genbench.defaults import DEFAULTS
 from genbench.records.run import Result
-from genbench.tables import challenges, texts
+from genbench.tables import challenge_frames, challenges, texts
 from genbench.tables.challenges import COLUMNS, Fact
 from genbench.tables.texts import Options
 
@@ -55,6 +55,54 @@ def test_of_five_seeds_that_fails_which_does_no_better_than_the_untrained_gaussi
     assert whole.text == "0 of 5: 0 to 52 %"
     ended = altered(GAN[0], status="failed", value=None, error="it became nan")
     assert of("gan", [ended, *GAN[1:2], GAUSSIAN])["failures"].numbers["failed"] == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"samples": 2000},
+        {"settings": {"sigma": 0.2}},
+        {"overrides": {"parzen.sigma": 0.2}},
+        {"overrides": {"gaussian.shrink": 0.5}},
+        {"fold": 1, "folds": 2},
+        {"status": "failed", "value": None},
+    ],
+    ids=str,
+)
+def test_the_floor_of_failures_is_a_gaussian_with_all_else_the_same(other: dict[str, Any]) -> None:
+    unlike = altered(scored("gaussian", 500.0), **other)
+    assert of("gan", [*GAN, unlike, GAUSSIAN])["failures"].numbers["failed"] == 1
+    assert "no row gaussian of as many samples" in of("gan", [*GAN, unlike])["failures"].lacks
+
+
+def test_a_gaussian_of_an_older_revision_is_no_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    older = altered(scored("gaussian", 500.0), key="older")
+    monkeypatch.setattr(challenges, "is_current", lambda result: result.key != "older")
+    assert of("gan", [*GAN, older, GAUSSIAN])["failures"].numbers["failed"] == 1
+
+
+class WithoutFailed(Kept):
+    """A store that has no records of what is not done."""
+
+    def records(self, result: Result) -> dict[str, Any]:
+        return super().records(result) if result.status == "done" else {}
+
+
+@pytest.mark.parametrize("status", ["failed", "unmet"])
+def test_what_is_not_done_blanks_no_cell_and_is_worth_no_draws(status: str) -> None:
+    chain = {"sampling": {"chains": 100, "thinning": 1}}
+    first = scored("dbn", 0.0, status=status, error="so it is")
+    first = altered(first, value=None)
+    rest = [scored("dbn", 100.0, seed, **chain) for seed in (1, 2)]
+    facts = of("dbn", [first, *rest], WithoutFailed())
+    assert facts["training"].numbers == {"seconds": 60.0}
+    assert facts["sampling"].numbers == {"seconds": 2.0, "independent": None}
+    assert "samples of its chains are not kept" in facts["sampling"].lacks
+
+
+def test_what_cannot_be_done_is_no_training_that_did_not_fail() -> None:
+    unmet = altered(scored("gan", 0.0, 9), status="unmet", value=None)
+    assert of("gan", [*GAN, unmet, GAUSSIAN])["failures"].numbers["seeds"] == 5
 
 
 def test_failures_are_of_the_row_with_most_seeds_and_the_rest_of_the_full_recipe() -> None:
@@ -109,7 +157,7 @@ def test_p_of_x_is_exact_or_bounds_with_their_gap_or_windows_only() -> None:
 
 def test_every_family_has_a_line_of_the_paper_after_its_models() -> None:
     assert set(DEFAULTS.families.values()) == set(challenges.paper())
-    frame = challenges.frame(challenges.rows([*GAN, GAUSSIAN], "mnist", Kept()))
+    frame = challenge_frames.frame(challenges.rows([*GAN, GAUSSIAN], "mnist", Kept()))
     for family in challenges.paper():
         assert f"the paper: {family}" in [*frame.model]
 

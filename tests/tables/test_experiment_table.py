@@ -8,7 +8,7 @@ from scipy import stats
 
 from genbench.plugins.experiments import Experiment
 from genbench.records.experiments import Record, Trial
-from genbench.tables import experiments
+from genbench.tables import experiment_frames, experiments
 from genbench.tables.experiments import SECONDS, UPDATES
 
 SEEDS = (0, 1, 2)
@@ -123,23 +123,63 @@ def test_a_curve_is_read_at_its_best_look_up_to_then() -> None:
 
 
 def test_the_costs_are_of_each_arm_and_failures_are_counted() -> None:
-    cost = dict(experiments.frames(RECORD))["cost"].set_index("arm")
-    assert cost.loc["better", "of the recipe's"] == "2.00"
+    cost = dict(experiment_frames.frames(RECORD))["cost"].set_index("arm")
+    assert cost.loc["better", "time / recipe's"] == "2.00"
     assert cost.loc["broken", "failed"] == "2"
     assert cost.loc["recipe", "updates"] == "100"
 
 
 def test_only_what_chance_explains_too_poorly_is_bold_and_the_notes_say_what_is_shown() -> None:
-    title, frame = experiments.frames(RECORD)[0]
+    title, frame = experiment_frames.frames(RECORD)[0]
     assert title == "parzen, at equal updates"
     bold = {frame.arm[i] for i, _ in frame.attrs["best"]}
     assert bold == {one.arm for one in map(of, PARZEN) if one.p is not None and one.p < 0.05}
-    notes = " ".join(experiments.notes(RECORD))
+    notes = " ".join(experiment_frames.notes(RECORD))
     assert "rate 0.1, 0.2 with seeds 0, 1, 2" in notes
     assert "the quickest arm (recipe)" in notes
 
 
 def test_numbers_have_a_row_for_each_arm_metric_and_basis() -> None:
-    numbers = experiments.numbers(RECORD)
+    numbers = experiment_frames.numbers(RECORD)
     assert len(numbers) == 4 * 3
     assert not math.isnan(numbers.set_index("arm")["mean"]["better"].iloc[0])
+
+
+@pytest.mark.parametrize("other", ["a machine, 2 threads", ""])
+def test_seconds_of_different_machines_are_not_compared(other: str) -> None:
+    trials = [replace(trial, made_on="a machine, 1 thread") for trial in RECORD.trials]
+    alike = replace(RECORD, trials=trials)
+    assert any(one.at == SECONDS for one in experiments.shown(alike))
+    apart = replace(alike, trials=[replace(trials[0], made_on=other), *trials[1:]])
+    assert not any(one.at == SECONDS for one in experiments.shown(apart))
+    cost = dict(experiment_frames.frames(apart))["cost"]
+    assert {*cost["time / recipe's"]} == {"–"}
+    notes = " ".join(experiment_frames.notes(apart))
+    assert "nothing is shown at equal seconds" in notes
+    assert "the quickest arm" not in notes
+    untimed = replace(trials[0], seconds=0.0, made_on=other)
+    alike = replace(alike, trials=[untimed, *trials[1:]])
+    assert any(one.at == SECONDS for one in experiments.shown(alike)), "it has no seconds"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("my/toy.toml", "my/toy.toml"), ("experiments/toy.toml", "toy"), ("", "toy")],
+)
+def test_what_is_not_done_is_made_by_a_command_that_finds_the_file(path: str, name: str) -> None:
+    asked = replace(RECORD.experiment, path=path)
+    left = replace(RECORD, experiment=asked, trials=RECORD.trials[1:])
+    assert experiment_frames.notes(left)[-1].endswith(f": genbench experiment run {name}")
+
+
+def test_a_table_of_an_older_version_of_the_file_says_so() -> None:
+    note = experiment_frames.notes(RECORD, "my/toy.toml")[-1]
+    assert note.startswith("this is the table of an older version of my/toy.toml")
+    assert experiment_frames.as_json(RECORD, "my/toy.toml")["notes"][-1] == note
+    assert "older" not in " ".join(experiment_frames.notes(RECORD))
+
+
+def test_the_columns_say_what_is_beside_the_recipe() -> None:
+    frames = dict(experiment_frames.frames(RECORD))
+    assert "difference from recipe" in frames["parzen, at equal updates"]
+    assert "time / recipe's" in frames["cost"]
