@@ -83,7 +83,7 @@ def test_an_arm_whose_trainings_are_not_all_done_is_not_shown() -> None:
     fewer = [trial for trial in RECORD.trials if (trial.arm, trial.value) != ("better", 0.2)]
     found = experiments.shown(replace(RECORD, trials=fewer))
     assert {one.mean for one in found if one.arm == "better"} == {None}
-    assert "3 trainings are not done" in experiments.notes(replace(RECORD, trials=fewer))[-1]
+    assert "3 trainings are not done" in experiment_frames.notes(replace(RECORD, trials=fewer))[-1]
 
 
 def test_the_seconds_of_an_arm_are_those_of_its_quickest_training() -> None:
