@@ -243,13 +243,39 @@ def test_without_dask_every_command_says_so_in_one_sentence(
         ("--executor spawned --scheduler tcp://127.0.0.1:1", "--scheduler is for --executor dask"),
         ("--executor dusk", "did you mean 'dask'"),
         ("--resources GPU", "amounts such as GPU=1"),
-        ("--scheduler tls://127.0.0.1:1 --tls ca.pem,key.pem", "CA,CERT,KEY"),
+        ("--scheduler tls://127.0.0.1:1 --tls ca.pem,key.pem", "three files, CA,CERT,KEY"),
+        ("--executor dask --tls ca.pem,cert.pem,key.pem", "--tls is for a --scheduler"),
     ],
 )
 def test_options_that_cannot_be_meant_are_refused(words: str, reason: str, genbench) -> None:
     ended = genbench("run", "-m", "drift", "-d", "tiny", *words.split())
     assert ended.returncode == 2
     assert reason in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["audit", "judge", "score x.npy"])
+def test_jobs_that_would_share_one_random_generator_are_refused(command: str, genbench) -> None:
+    ended = genbench(*command.split(), "--executor", "threads")
+    assert ended.returncode == 2
+    assert "take spawned or serial" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "usual"),
+    [
+        ("run", "spawned."),
+        ("experiment run", "serial; with several workers spawned."),
+        ("audit", "serial."),
+        ("judge", "serial; with several workers spawned."),
+        ("score", "serial for a FILE,"),
+    ],
+)
+def test_help_names_the_usual_executor_and_what_workers_need(
+    command: str, usual: str, genbench
+) -> None:
+    text = " ".join(genbench(*command.split(), "--help").stdout.replace("│", " ").split())
+    assert f"or dask. Default: {usual}" in text
+    assert "must be started with it: dask worker --resources GPU=1" in text
 
 
 def test_score_prints_of_an_executor_what_it_prints_of_this_process(
