@@ -187,6 +187,7 @@ ACTS = {
             "genbench/running/failures.py:places": "and when it is looked at",
             "genbench/running/driving.py:work_on": "stops the workers, raises again",
             "genbench/running/executors.py:Serial.submit": "the future has it, as of any executor",
+            "genbench/running/clusters.py:Cluster._pass_on": "the future has it, as above",
             "genbench/running/worker.py:serve": "a job ends itself, not who asked for it",
         },
     ),

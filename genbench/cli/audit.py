@@ -11,7 +11,7 @@ import typer
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.audit_watch import Watch
-from genbench.cli.executing import TLS, ExecutorName, Resources, Scheduler, engine, threads_each
+from genbench.cli.executing import TLS, AuditedBy, Resources, Scheduler, engine, threads_each
 from genbench.cli.options import (
     DataDir,
     Device,
@@ -50,7 +50,7 @@ def audit(
     metrics: Metrics = DEFAULTS.metrics[0],
     device: Device = "auto",
     threads: Threads = None,
-    executor: ExecutorName = None,
+    executor: AuditedBy = None,
     scheduler: Scheduler = None,
     resources: Resources = None,
     tls: TLS = None,
@@ -73,11 +73,12 @@ def audit(
 
     names = metrics_of(parsing.split(metrics, "--metrics"))
     how = engine(executor, scheduler, resources, tls)
-    each = threads_each(threads, 1, how)
+    workers = _workers(names, threads, how)
+    each = threads_each(threads, workers, how)
     with settled(each):
         folders = parsing.folders(results_dir)
         if how is not None:
-            _made_elsewhere(names, dataset, device, folders, data_dir, how, each, quiet)
+            _made_elsewhere(names, dataset, device, folders, data_dir, how, workers, each, quiet)
         found = list(_audits(dataset, names, device, folders, data_dir, quiet))
     if as_json:
         plain = [kept.as_json(one) for one in found]
@@ -88,6 +89,13 @@ def audit(
         raise typer.Exit(1)
 
 
+def _workers(metrics: Sequence[str], threads: int | None, how: Engine | None) -> int:
+    """How many audits this machine makes at a time: at most one for each metric and core."""
+    if how is None or how.kind == "serial" or how.scheduler:
+        return 1
+    return min(len(metrics), max(1, parsing.cores() // (threads or 1)))
+
+
 def _made_elsewhere(
     metrics: Sequence[str],
     dataset: str,
@@ -95,6 +103,7 @@ def _made_elsewhere(
     folders: Sequence[Path],
     data_dir: Path | None,
     how: Engine,
+    workers: int,
     threads: int,
     quiet: bool,
 ) -> None:
@@ -108,7 +117,7 @@ def _made_elsewhere(
     from genbench.running import clusters, engines
 
     places = [folder.absolute() for folder in folders], parsing.data_folder(data_dir).absolute()
-    executor = engines.open(how, len(metrics) if not how.scheduler else 1, threads)
+    executor = engines.open(how, workers, threads)
     try:
         futures = {
             executor.submit(kept_audit, metric, dataset, device, *places, threads): metric

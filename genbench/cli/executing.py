@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from genbench.cli import parsing
 from genbench.cli.options import option
@@ -12,18 +12,42 @@ from genbench.errors import UsageError
 if TYPE_CHECKING:
     from genbench.running.engines import Engine
 
-ExecutorName = Annotated[
+
+def of_executors(help: str) -> Any:
+    """--executor."""
+    return option(help, "EXECUTOR", "--executor")
+
+
+_JOBS = "spawned (processes of this machine), serial (this process) or dask. Default: "
+TrainedBy = Annotated[
     str | None,
-    option(
-        "spawned: processes of this machine; serial, threads, or dask.", "EXECUTOR", "--executor"
+    of_executors("spawned (processes of this machine), serial, threads or dask. Default: spawned."),
+]
+ExperimentBy = Annotated[
+    str | None,
+    of_executors(
+        "spawned (processes of this machine), serial, threads or dask. "
+        "Default: serial; with several workers spawned."
     ),
+]
+AuditedBy = Annotated[str | None, of_executors(f"{_JOBS}serial.")]
+JudgedBy = Annotated[str | None, of_executors(f"{_JOBS}serial; with several workers spawned.")]
+ScoredBy = Annotated[
+    str | None,
+    of_executors(f"{_JOBS}serial for a FILE, spawned for reference rows and --protocols."),
 ]
 Scheduler = Annotated[
     str | None,
     option("Of Dask: tls://HOST:8786, or the file that it wrote.", "SCHEDULER", "--scheduler"),
 ]
 Resources = Annotated[
-    str | None, option("What a job takes of a Dask worker: GPU=1.", "RESOURCES", "--resources")
+    str | None,
+    option(
+        "What a job takes of a Dask worker: GPU=1. Workers of a --scheduler must be started with "
+        "it: dask worker --resources GPU=1.",
+        "RESOURCES",
+        "--resources",
+    ),
 ]
 TLS = Annotated[
     str | None,
@@ -32,11 +56,16 @@ TLS = Annotated[
 
 
 def engine(
-    executor: str | None, scheduler: str | None, resources: str | None, tls: str | None
+    executor: str | None,
+    scheduler: str | None,
+    resources: str | None,
+    tls: str | None,
+    threads: bool = False,
 ) -> Engine | None:
     """What the options say, and None where they say nothing; warns of an open scheduler.
 
-    Raises UsageError where they contradict each other.
+    threads: whether jobs of this command take turns where they are threads of one process, as
+    trainings do. Raises UsageError where the options contradict each other.
     """
     given = {"--scheduler": scheduler, "--resources": resources, "--tls": tls}
     used = [name for name, value in given.items() if value]
@@ -47,6 +76,11 @@ def engine(
     kind = executor or engines.CLUSTER
     if kind != engines.CLUSTER and used:
         raise UsageError(f"{used[0]} is for --executor {engines.CLUSTER}, not for {kind}")
+    if kind == "threads" and not threads:
+        raise UsageError(
+            "--executor threads is for run and experiment run only: the jobs of this command would "
+            "draw from one random generator side by side; take spawned or serial"
+        )
     if kind == engines.CLUSTER:
         clusters.packages()
     asked = engines.Engine(kind, scheduler or "", _numbers(resources), _files(tls, scheduler))
@@ -79,6 +113,8 @@ def _files(text: str | None, scheduler: str | None) -> tuple[str, ...]:
     if not text:
         return ()
     found = tuple(text.split(","))
-    if len(found) != 3 or not scheduler:
-        raise UsageError(f"--tls takes CA,CERT,KEY, for a --scheduler; got {text!r}")
+    if len(found) != 3:
+        raise UsageError(f"--tls takes three files, CA,CERT,KEY; got {text!r}")
+    if not scheduler:
+        raise UsageError("--tls is for a --scheduler; nobody else reaches workers of this machine")
     return found

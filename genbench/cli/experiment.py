@@ -10,7 +10,7 @@ import typer
 
 from genbench.cli import parsing
 from genbench.cli.applications import experiment_app
-from genbench.cli.executing import TLS, ExecutorName, Resources, Scheduler, engine, threads_each
+from genbench.cli.executing import TLS, ExperimentBy, Resources, Scheduler, engine, threads_each
 from genbench.cli.options import DataDir, Device, NoNotes, Quiet, ResultsDir, Threads, form, switch
 from genbench.cli.outcomes import is_complete, print_outcomes
 from genbench.cli.run import Workers, work
@@ -53,7 +53,7 @@ def run_experiment(
     device: Device = "auto",
     workers: Workers = 1,
     threads: Threads = None,
-    executor: ExecutorName = None,
+    executor: ExperimentBy = None,
     scheduler: Scheduler = None,
     resources: Resources = None,
     tls: TLS = None,
@@ -73,7 +73,7 @@ def run_experiment(
     from genbench.running.experiments import planned, record
     from genbench.running.runner import Environment, choose_device
 
-    how = engine(executor, scheduler, resources, tls)
+    how = engine(executor, scheduler, resources, tls, threads=True)
     if how is None and workers == 1:
         # in this process: of trainings this short, starting one for each would be a third
         how = Engine("serial")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from genbench.cli import parsing
 from genbench.cli.applications import app
-from genbench.cli.executing import TLS, ExecutorName, Resources, Scheduler, engine, threads_each
+from genbench.cli.executing import TLS, JudgedBy, Resources, Scheduler, engine, threads_each
 from genbench.cli.judge_watch import watched
 from genbench.cli.options import (
     DataDir,
@@ -72,7 +72,7 @@ def judge(
     form: Form = "md",
     workers: Workers = 1,
     threads: Threads = None,
-    executor: ExecutorName = None,
+    executor: JudgedBy = None,
     scheduler: Scheduler = None,
     resources: Resources = None,
     tls: TLS = None,

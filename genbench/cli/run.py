@@ -14,7 +14,7 @@ import typer
 
 from genbench.cli import parsing, planned
 from genbench.cli.applications import app
-from genbench.cli.executing import TLS, ExecutorName, Resources, Scheduler, engine, threads_each
+from genbench.cli.executing import TLS, Resources, Scheduler, TrainedBy, engine, threads_each
 from genbench.cli.model_file import ModelFile
 from genbench.cli.options import (
     Columns,
@@ -138,7 +138,7 @@ def run(
     device: Device = "auto",
     workers: Workers = 1,
     threads: Threads = None,
-    executor: ExecutorName = None,
+    executor: TrainedBy = None,
     scheduler: Scheduler = None,
     resources: Resources = None,
     tls: TLS = None,
@@ -159,7 +159,7 @@ def run(
     from genbench.records.stores import Stores
     from genbench.tables.texts import NOTES, Options
 
-    how = engine(executor, scheduler, resources, tls)
+    how = engine(executor, scheduler, resources, tls, threads=True)
     parsing.one_of(NOTES, notes, "--notes")
     shown = Options(columns=parsing.columns(columns), quiet=quiet, width=width(), notes=notes)
     folder, (own, *beside) = parsing.data_folder(data_dir), parsing.folders(results_dir)

@@ -12,7 +12,7 @@ import typer
 
 from genbench.cli import parsing
 from genbench.cli.applications import app
-from genbench.cli.executing import TLS, ExecutorName, Resources, Scheduler, engine, threads_each
+from genbench.cli.executing import TLS, Resources, Scheduler, ScoredBy, engine, threads_each
 from genbench.cli.options import (
     DataDir,
     Device,
@@ -103,7 +103,7 @@ def score(
     replacing: Replace = False,
     device: Device = "auto",
     threads: Threads = None,
-    executor: ExecutorName = None,
+    executor: ScoredBy = None,
     scheduler: Scheduler = None,
     resources: Resources = None,
     tls: TLS = None,

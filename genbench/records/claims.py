@@ -4,8 +4,10 @@ A claim is an empty file with a number, made by O_EXCL, so that no two workers h
 
     runs/mnist/gan/seed-0-<fit>/.claim-3
 
-Whoever begins takes the next number, and writes only while none is higher than its own. So a worker
-that was thought dead, and was not, can overwrite nothing once another has begun.
+Whoever begins takes the next number, and writes only while none is higher than its own: it looks
+right before a file takes its place, and before it removes any. So a worker that was thought dead,
+and was not, overwrites nothing once another has begun, but for the instant between look and
+replace.
 """
 
 from __future__ import annotations

@@ -70,8 +70,10 @@ def write_bytes(path: Path, content: bytes, check: Check = None) -> None:
             if check:
                 check()
             os.replace(temporary, path)
-        except BaseException:
+        except BaseException as error:
             Path(temporary).unlink(missing_ok=True)
+            if check and isinstance(error, OSError):
+                check()  # who has taken over may have swept the temporary file away
             raise
         _sync_folder(path.parent)
     except OSError as error:

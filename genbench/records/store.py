@@ -135,6 +135,14 @@ class Store:
             return None
         return partial(claims.check, folder, self._claims[folder])
 
+    def _remove(self, run: Run, folder: Path, found: Iterable[str]) -> None:
+        """Removes files of a run's folder; raises SupersededError as whatever is written does."""
+        check = self._check(run)
+        if check:
+            check()
+        for name in found:
+            files.remove(self.runs / folder / name)
+
     def sweep(self, run: Run) -> None:
         """Removes what a killed process left half done; call it under the lock.
 
@@ -186,8 +194,7 @@ class Store:
 
     def drop_checkpoint(self, run: Run) -> None:
         """Removes what only a training in progress needs."""
-        for name in (CHECKPOINT, BEST):
-            files.remove(self.runs / run.fit_folder / name)
+        self._remove(run, run.fit_folder, (CHECKPOINT, BEST))
 
     def _put_training(
         self, run: Run, name: str, state: Mapping[str, np.ndarray], note: Any
@@ -252,7 +259,7 @@ class Store:
 
     def drop_samples(self, run: Run) -> None:
         """Removes the samples of a run; what was scored of them stays."""
-        files.remove(self.runs / run.sample_folder / SAMPLES)
+        self._remove(run, run.sample_folder, (SAMPLES,))
 
     # --- scores ---
 
@@ -270,11 +277,8 @@ class Store:
         answer = answered(result)
         name = ANSWERS[result.status]
         files.write_json(folder / name, {**answer, "key": run.score_key}, check)
-        for other in ANSWERS.values():
-            if other not in (name, DONE):
-                files.remove(folder / other)
-        if name == DONE:
-            files.remove(folder / SCORING)
+        others = [other for other in ANSWERS.values() if other not in (name, DONE)]
+        self._remove(run, run.folder, [*others, SCORING] if name == DONE else others)
 
     def scoring(self, run: Run) -> dict[str, np.ndarray]:
         """What a score that was stopped had come to; empty where there is none."""
@@ -298,8 +302,7 @@ class Store:
 
     def drop_answer(self, run: Run) -> None:
         """Removes the result of a run, whatever its status; its samples and weights stay."""
-        for name in ANSWERS.values():
-            files.remove(self.runs / run.folder / name)
+        self._remove(run, run.folder, ANSWERS.values())
 
     def result(self, run: Run) -> Result | None:
         """The result of a run, done or failed, or None."""

@@ -7,8 +7,11 @@ since a worker was lost, is found there the second time. Dask is imported when i
 from __future__ import annotations
 
 import contextlib
+import ipaddress
+import json
 import logging
 import pickle
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
 from pathlib import Path
@@ -23,6 +26,7 @@ LOST = (
     "the Dask scheduler was lost, or let the job go; "
     "the same command goes on from the last finished epoch"
 )
+_GUARDED = ("tls", "wss", "inproc")  # protocols that are encrypted, or stay in a process
 _LOCAL = {
     "distributed.worker.daemon": False,  # a daemon could have no process for its job
     "distributed.scheduler.allowed-failures": RETRIES,
@@ -35,7 +39,7 @@ class LostError(BrokenExecutor):
     """No worker has done a job, as far as its scheduler knows."""
 
 
-def here(workers: int, resources: Mapping[str, float]) -> Any:
+def local_client(workers: int, resources: Mapping[str, float]) -> Any:
     """A client with a cluster on this machine, which nobody else can reach."""
     dask, distributed = packages()
     dask.config.set(_LOCAL)
@@ -51,7 +55,7 @@ def here(workers: int, resources: Mapping[str, float]) -> Any:
     return distributed.Client(cluster, set_as_default=False)
 
 
-def there(scheduler: str, tls: tuple[str, ...]) -> Any:
+def remote_client(scheduler: str, tls: tuple[str, ...]) -> Any:
     """A client of a scheduler: at an address, or that which wrote a file.
 
     Raises UsageError where none answers, or one of its workers has more than one task thread.
@@ -64,7 +68,7 @@ def there(scheduler: str, tls: tuple[str, ...]) -> Any:
     more = {"security": security, "timeout": PATIENCE, "set_as_default": False}
     try:
         client = distributed.Client(**where, **more)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:  # the last: tcp:// with TLS
         raise UsageError(f"no Dask scheduler answers at {scheduler}: {error}") from error
     for address, about in client.scheduler_info(n_workers=-1)["workers"].items():
         if about["nthreads"] != 1:
@@ -88,15 +92,30 @@ def packages() -> tuple[Any, Any]:
     return dask, distributed
 
 
-def is_loopback(address: str) -> bool:
-    """Whether nobody but this machine reaches an address.
+def is_open(scheduler: str) -> bool:
+    """Whether others than this machine reach a scheduler, which nothing encrypts or guards.
 
-    >>> is_loopback("tcp://127.0.0.1:8786"), is_loopback("tcp://head:8786")
-    (True, False)
+    scheduler: an address, of tcp where it names no protocol, or the file that it wrote.
+
+    >>> is_open("tcp://head:8786"), is_open("head:8786"), is_open("tls://head:8786")
+    (True, True, False)
+    >>> is_open("tcp://127.0.0.1:8786"), is_open("localhost:8786")
+    (False, False)
     """
-    place = address.partition("://")[2]
-    host = (place.rpartition(":")[0] or place).strip("[]")
-    return host in ("localhost", "::1") or host.startswith("127.")
+    if Path(scheduler).is_file():
+        try:
+            scheduler = str(json.loads(Path(scheduler).read_text("utf-8"))["address"])
+        except (OSError, ValueError, LookupError, TypeError):  # who connects is told of it
+            return False
+    protocol, _, place = scheduler.rpartition("://")
+    return protocol not in _GUARDED and not _is_loopback(re.sub(r":\d*$", "", place).strip("[]"))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
 
 
 class Cluster(Executor):
@@ -136,7 +155,12 @@ class Cluster(Executor):
 
     def _pass_on(self, theirs: Any) -> None:
         """Gives what became of Dask's future to ours."""
-        future, (value, left, error) = self._futures.pop(theirs), _outcome(theirs)
+        future = self._futures.pop(theirs)
+        try:
+            value, left, error = _outcome(theirs)
+        except Exception as unread:  # a value of a class that is not here
+            future.set_exception(unread)
+            return
         future.left_behind = left  # pyright: ignore[reportAttributeAccessIssue]
         if error is not None:
             future.set_exception(error)
@@ -187,9 +211,13 @@ def _outcome(theirs: Any) -> tuple[Any, list[str], BaseException | None]:
 def job(packed: bytes, threads: int | None) -> tuple[Any, list[str], BaseException | None]:
     """Does a call in a process of its own: its value, what was left behind and ended, its error.
 
-    Errors that would come again are returned; others are raised, and Dask tries again: a wrong
-    request, a worker with several task threads, which would do calls side by side, and a call that
-    another worker has taken over, from which it must not be taken back.
+    An error that would come again is returned, and Dask does not try again:
+
+        UsageError         the request is wrong, or this worker has several task threads, which
+                           would do calls side by side
+        SupersededError    another worker has taken the call over, and must not lose it again
+
+    Any other error is raised, and Dask tries again.
     """
     try:
         return *_done(packed, threads), None

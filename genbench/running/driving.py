@@ -41,8 +41,9 @@ def work_on(
         environment = replace(environment, workers=1)
     environment = replace(environment, shared=engines.is_shared(executor))
     try:
-        with watch or nullcontext(), _looking_on(watch, here=kind == "serial"):
-            futures = submit_all(todo, environment, executor)
+        with watch or nullcontext():
+            with _looking_on(watch, here=kind == "serial"):  # one thread at a time has the watch
+                futures = submit_all(todo, environment, executor)
             errors = _settle_all(futures, environment, watch)
     except BaseException:
         if ours:

@@ -33,17 +33,21 @@ class Engine:
 def open(engine: Engine, workers: int, threads: int | None = None) -> Executor:
     """An executor of this kind, ready for jobs.
 
+    threads: what torch may use in each process that is started for a job; jobs in this process
+    use what it has, unless they say otherwise, as `execute` does.
+
     Raises UsageError for an unknown kind, where Dask is not installed, or no scheduler answers.
     """
+    if engine.kind in executors.KINDS:
+        return executors.KINDS[engine.kind](workers, threads)
     if engine.kind != CLUSTER:
         known = [*executors.KINDS, CLUSTER]
-        if engine.kind not in known:
-            raise UsageError(f"unknown executor {engine.kind!r}; {nearest(engine.kind, known)}")
-        return executors.open(engine.kind, workers, threads)
+        raise UsageError(f"unknown executor {engine.kind!r}; {nearest(engine.kind, known)}")
     if engine.scheduler:
-        there = clusters.there(engine.scheduler, engine.tls)
-        return clusters.Cluster(there, threads, engine.resources)
-    return clusters.Cluster(clusters.here(workers, engine.resources), threads, engine.resources)
+        client = clusters.remote_client(engine.scheduler, engine.tls)
+    else:
+        client = clusters.local_client(workers, engine.resources)
+    return clusters.Cluster(client, threads, engine.resources)
 
 
 def is_shared(executor: Executor) -> bool:
@@ -68,7 +72,7 @@ def outcome(job: Future[Any]) -> Any:
 
 def doubts(engine: Engine) -> list[str]:
     """What a user should be warned of before anything is sent to a scheduler."""
-    if engine.scheduler.startswith("tcp://") and not clusters.is_loopback(engine.scheduler):
+    if engine.scheduler and clusters.is_open(engine.scheduler):
         return [
             f"{engine.scheduler} is neither encrypted nor guarded: whoever can reach it may read "
             "what is sent, and run code as you; use tls:// with --tls CA,CERT,KEY"

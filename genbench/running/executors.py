@@ -18,22 +18,10 @@ from typing import Any
 import psutil
 
 from genbench.errors import UsageError
-from genbench.plugins.registry import nearest
 from genbench.running import worker
 
 GRACE = 5.0  # seconds that a job which is done may take to end its threads and processes
 _POLL = 0.1
-
-
-def open(kind: str, workers: int, threads: int | None = None) -> Executor:
-    """An executor of a kind: "serial", "spawned" or "threads"; raises UsageError for another.
-
-    threads: what torch may use in each process that is started for a job; jobs in this process
-    use what it has, unless they say otherwise, as `execute` does.
-    """
-    if kind not in KINDS:
-        raise UsageError(f"unknown executor {kind!r}; {nearest(kind, KINDS)}")
-    return KINDS[kind](workers, threads)
 
 
 class Serial(Executor):

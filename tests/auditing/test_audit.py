@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import torch
 from genbench.auditing import findings, kept, subjects
 from genbench.auditing import scores as scores
 from genbench.auditing.scores import Audit, Gap, Row
+from genbench.cli import audit, parsing
 from genbench.defaults import DEFAULTS
 from genbench.errors import StoreError
 from genbench.plugins.code import Part
 from genbench.protocols import Score, Split
 from genbench.records.run import Data
+from genbench.running import executors
 
 IMAGES = "the first 100 training images"
 EMPTY = Audit("key", "faces", "digest", "", 1, "likeness", "bits", True, "images", ())
@@ -505,6 +508,30 @@ def test_an_executor_makes_the_audits_that_this_process_makes(
     assert one.stdout == other.stdout != ""
     kept = [next((tmp_path / name).rglob("*.json")).read_bytes() for name in ("a", "b")]
     assert kept[0] == kept[1]
+
+
+@pytest.mark.parametrize(
+    ("more", "workers", "threads"), [((), 2, 1), (("--threads", "2"), 1, 2)], ids=["usual", "two"]
+)
+def test_audits_at_a_time_share_the_cores(
+    more: tuple[str, ...],
+    workers: int,
+    threads: int,
+    genbench,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen, serial = [], executors.KINDS["serial"]
+
+    def noted(workers: int, threads: int | None) -> Executor:
+        seen.append((workers, threads))
+        return serial(workers, threads)
+
+    monkeypatch.setitem(executors.KINDS, "spawned", noted)
+    monkeypatch.setattr(parsing, "cores", lambda: 2)
+    monkeypatch.setattr(audit, "kept_audit", lambda *_: None)
+    monkeypatch.setattr(audit, "_audits", lambda *_, **__: iter(()))
+    genbench("audit", "--metrics", "parzen,frechet,prdc", "--executor", "spawned", *more)
+    assert seen == [(workers, threads)]
 
 
 def test_an_edited_audit_ends_in_3(pictures, hundred, genbench, tmp_path: Path) -> None:

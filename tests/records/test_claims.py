@@ -1,6 +1,7 @@
-"""A worker writes only while its claim is the newest: one thought dead can overwrite nothing."""
+"""A worker writes only while its claim is the newest: one thought dead overwrites nothing."""
 
 import errno
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from stores import bytes_of, planned
 
 from genbench.errors import StoreError, SupersededError
 from genbench.records import claims, files
-from genbench.records.run import Run
+from genbench.records.run import Result, Run
 from genbench.records.store import Store
 from genbench.running.runner import Environment, execute, settle
 
@@ -44,10 +45,46 @@ def test_who_was_taken_over_can_write_nothing_more(run: Run, tmp_path: Path) -> 
             lambda: old.put_checkpoint(run, {}, None),
             lambda: old.put_weights(run, {}, None, {}),
             lambda: old.put_scoring(run, {}),
+            lambda: old.drop_checkpoint(run),
+            lambda: old.drop_samples(run),
+            lambda: old.drop_answer(run),
         ):
             with pytest.raises(SupersededError, match="taken over"):
                 write()
         assert bytes_of(tmp_path) == before
+
+
+def test_who_was_taken_over_and_swept_is_told_of_that_and_of_no_missing_file(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+
+    def lose(temporary: str, _: int) -> None:
+        claims.take(store.runs / run.fit_folder)
+        os.unlink(temporary)
+        raise FileNotFoundError(temporary)
+
+    monkeypatch.setattr(os, "chmod", lose)
+    with store.lock(run, shared=True), pytest.raises(SupersededError, match="taken over"):
+        store.put_checkpoint(run, {}, None)
+
+
+def test_who_is_taken_over_while_a_result_is_kept_removes_no_older_answer(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, write = Store(tmp_path), files.write_json
+
+    def write_and_lose(path: Path, *given) -> None:
+        write(path, *given)
+        if path.name == "result.json":
+            claims.take(store.runs / run.fit_folder)
+
+    with store.lock(run, shared=True):
+        store.put(Result(run, "failed", error="once"), {})
+        monkeypatch.setattr(files, "write_json", write_and_lose)
+        with pytest.raises(SupersededError):
+            store.put(Result(run, "done", value=1.0), {})
+    assert (store.runs / run.folder / "failed.json").exists()
 
 
 def test_who_is_newest_writes_as_before(run: Run, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Dask's workers: the bytes of one process, whichever of them are lost, and clear refusals."""
 
+import json
 import os
 import signal
 import sys
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -105,7 +107,7 @@ def test_a_worker_with_two_task_threads_is_refused(tmp_path: Path) -> None:
         ) as wide,
         pytest.raises(UsageError, match=r"2 task threads.*--nthreads 1"),
     ):
-        clusters.there(wide.scheduler_address, ())
+        clusters.remote_client(wide.scheduler_address, ())
 
 
 def test_where_no_scheduler_answers_one_sentence_says_so(
@@ -113,7 +115,39 @@ def test_where_no_scheduler_answers_one_sentence_says_so(
 ) -> None:
     monkeypatch.setattr(clusters, "PATIENCE", 0.2)
     with pytest.raises(UsageError, match="no Dask scheduler answers at tcp://127"):
-        clusters.there("tcp://127.0.0.1:9", ())
+        clusters.remote_client("tcp://127.0.0.1:9", ())
+
+
+def test_an_address_without_tls_that_is_given_its_files_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(**_: object) -> None:
+        raise RuntimeError("encryption required by Dask configuration")
+
+    monkeypatch.setattr(distributed, "Client", refuse)
+    monkeypatch.setattr(distributed, "Security", SimpleNamespace)
+    with pytest.raises(UsageError, match="encryption required"):
+        clusters.remote_client("tcp://head:8786", ("ca.pem", "cert.pem", "key.pem"))
+
+
+class Unreadable:
+    """A future of Dask's whose value is of a class that is not here."""
+
+    def exception(self) -> None: ...
+
+    def result(self) -> None:
+        raise ModuleNotFoundError("stranger")
+
+    def add_done_callback(self, call) -> None:
+        with suppress(ModuleNotFoundError):  # Dask logs what a callback raises
+            call(self)
+
+
+def test_a_value_that_cannot_be_read_is_its_futures_error_and_is_not_waited_for() -> None:
+    client = SimpleNamespace(submit=lambda *_, **__: Unreadable())
+    future = clusters.Cluster(client, 1, {}).submit(taken_over)
+    with pytest.raises(ModuleNotFoundError):
+        future.result(timeout=0)
 
 
 def taken_over() -> None:
@@ -160,7 +194,7 @@ def test_the_files_of_tls_are_handed_to_dask(monkeypatch: pytest.MonkeyPatch) ->
             return {"workers": {}}
 
     monkeypatch.setattr(distributed, "Client", Client)
-    clusters.there("tls://head:8786", ("ca.pem", "cert.pem", "key.pem"))
+    clusters.remote_client("tls://head:8786", ("ca.pem", "cert.pem", "key.pem"))
     security = seen["security"]
     assert security.require_encryption
     assert (security.tls_ca_file, security.tls_client_key) == ("ca.pem", "key.pem")
@@ -168,10 +202,25 @@ def test_the_files_of_tls_are_handed_to_dask(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     ("address", "warned"),
-    [("tcp://head:1", True), ("tcp://127.0.0.1:1", False), ("tls://head:1", False)],
+    [
+        ("tcp://head:1", True),
+        ("head:1", True),
+        ("tcp://127.example.org:1", True),
+        ("tcp://127.0.0.1:1", False),
+        ("tcp://[::1]:1", False),
+        ("localhost:1", False),
+        ("tls://head:1", False),
+    ],
 )
 def test_only_an_open_scheduler_on_a_network_is_warned_of(address: str, warned: bool) -> None:
     assert bool(engines.doubts(Engine("dask", address))) is warned
+
+
+def test_an_open_scheduler_is_warned_of_by_its_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "scheduler.json"
+    for address, warned in (("tcp://10.0.0.1:1", True), ("tls://10.0.0.1:1", False)):
+        path.write_text(json.dumps({"address": address}))
+        assert bool(engines.doubts(Engine("dask", str(path)))) is warned
 
 
 # --- the command ---
@@ -194,13 +243,39 @@ def test_without_dask_every_command_says_so_in_one_sentence(
         ("--executor spawned --scheduler tcp://127.0.0.1:1", "--scheduler is for --executor dask"),
         ("--executor dusk", "did you mean 'dask'"),
         ("--resources GPU", "amounts such as GPU=1"),
-        ("--scheduler tls://127.0.0.1:1 --tls ca.pem,key.pem", "CA,CERT,KEY"),
+        ("--scheduler tls://127.0.0.1:1 --tls ca.pem,key.pem", "three files, CA,CERT,KEY"),
+        ("--executor dask --tls ca.pem,cert.pem,key.pem", "--tls is for a --scheduler"),
     ],
 )
 def test_options_that_cannot_be_meant_are_refused(words: str, reason: str, genbench) -> None:
     ended = genbench("run", "-m", "drift", "-d", "tiny", *words.split())
     assert ended.returncode == 2
     assert reason in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["audit", "judge", "score x.npy"])
+def test_jobs_that_would_share_one_random_generator_are_refused(command: str, genbench) -> None:
+    ended = genbench(*command.split(), "--executor", "threads")
+    assert ended.returncode == 2
+    assert "take spawned or serial" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "usual"),
+    [
+        ("run", "spawned."),
+        ("experiment run", "serial; with several workers spawned."),
+        ("audit", "serial."),
+        ("judge", "serial; with several workers spawned."),
+        ("score", "serial for a FILE,"),
+    ],
+)
+def test_help_names_the_usual_executor_and_what_workers_need(
+    command: str, usual: str, genbench
+) -> None:
+    text = " ".join(genbench(*command.split(), "--help").stdout.replace("│", " ").split())
+    assert f"or dask. Default: {usual}" in text
+    assert "must be started with it: dask worker --resources GPU=1" in text
 
 
 def test_score_prints_of_an_executor_what_it_prints_of_this_process(

@@ -21,10 +21,11 @@ from rich.console import Console
 from test_runner import bytes_of, planned
 
 from genbench.errors import StoreError, UsageError
-from genbench.records.run import Result
+from genbench.records.run import Result, Run
 from genbench.records.store import Store
-from genbench.running import executors, progress, worker
+from genbench.running import engines, executors, progress, worker
 from genbench.running.driving import work_on
+from genbench.running.engines import Engine
 from genbench.running.failures import places, reason
 from genbench.running.plan import by_training
 from genbench.running.progress import Watch
@@ -83,7 +84,7 @@ def test_the_state_of_the_caller_changes_no_byte(tmp_path: Path) -> None:
 
 def test_an_unknown_kind_of_executor_is_answered_by_the_nearest_one() -> None:
     with pytest.raises(UsageError, match="did you mean 'spawned'"):
-        executors.open("spawn", 1)
+        engines.open(Engine("spawn"), 1)
 
 
 def test_one_cell_works_at_a_time_in_a_process(tmp_path: Path) -> None:
@@ -239,6 +240,21 @@ def test_a_log_says_again_how_far_a_training_is_where_it_was_silent_for_a_minute
         watch.finish(run)
         watch.update()
         assert len(text.getvalue().splitlines()) == 2
+
+
+def test_one_thread_at_a_time_has_the_watch(tmp_path: Path) -> None:
+    runs, seen = planned(tmp_path, seeds=(0, 1)), []
+    before = {*threading.enumerate()}
+
+    class Alone(Watch):
+        def finish(self, run: Run) -> None:
+            seen.extend({*threading.enumerate()} - before)
+            super().finish(run)
+
+    console = Console(file=io.StringIO())
+    watch = Alone(by_training(runs), Store(tmp_path), console, live=False)
+    work_on(runs, settings(tmp_path), "serial", watch)
+    assert seen == []
 
 
 # --- what fails ---
