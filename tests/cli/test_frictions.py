@@ -46,7 +46,7 @@ def test_a_preset_that_serves_nothing_is_refused_with_those_that_there_are(
 ) -> None:
     done = genbench("run", "-m", "gan", "-d", "mnist5k", "--preset", preset, "--dry-run")
     assert done.returncode == 2
-    assert done.stderr.rstrip().endswith("presets there: paper, smoke")
+    assert done.stderr.rstrip().endswith("presets there: bfloat16, coordination, paper, smoke")
 
 
 def test_scores_of_one_training_that_ended_alike_are_one_line(genbench) -> None:

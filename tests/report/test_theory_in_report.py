@@ -31,7 +31,7 @@ def results(tmp_path: Path) -> Path:
 
 def test_pages_stand_in_their_order_with_their_numbers(results: Path) -> None:
     one, other = theories.sections([results / "none", results])
-    assert (one.title, other.title) == ("Theory: Figure 1", "Theory: Dirac")
+    assert (one.title, other.title) == ("Figure 1", "Dirac")
     assert [cell.text for cell in one.tables[0].groups[0].rows[0].cells][:2] == ["-1.386"] * 2
     assert other.tables == []
 

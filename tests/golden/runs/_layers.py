@@ -40,4 +40,20 @@ def refused_layers() -> Given:
     return {"errors": [refusal(call) for call in calls]}
 
 
-RUNS = (every_layer, refused_layers)
+def noisy_layers() -> Given:
+    """What noise adds, and what goes back through it and through dropout."""
+    x = torch.linspace(-1, 1, 64).view(4, 16)
+    noise, dropout, kept = layers.Noise(0.3, 16), layers.Dropout(0.5, 16), layers.Dropout(0.0, 16)
+    m = dropout.draw(4, x)
+    assert m is not None
+    back = [kept.back(x.clone(), None), dropout.back(x.clone(), m), noise.back(x, m)]
+    still = [noise.disturb(x, None), layers.Noise(0.0, 16)(x)]
+    return {
+        "noise": noise(x),
+        "back": torch.cat(back),
+        "still": torch.cat(still),
+        "errors": [refusal(partial(layers.Noise, -1.0, 2))],
+    }
+
+
+RUNS = (every_layer, refused_layers, noisy_layers)
