@@ -74,11 +74,12 @@ class Spawned(Executor):
     def _call(self, job: _Job) -> Any:
         receiver, process = self._start(job)
         threads: list[str] = []
+        children: list[tuple[int, float]] = []
         try:
             outcome = _outcome(receiver, process)
-            threads = outcome.threads
+            threads, children = outcome.threads, outcome.children
         finally:
-            job.left_behind += _ended(process, threads)
+            job.left_behind += _ended(process, threads, children)
             receiver.close()
             with self._lock:
                 self._processes.discard(process)
@@ -150,9 +151,9 @@ def _outcome(receiver: Connection, process: Any) -> worker.Outcome:
     raise BrokenProcessPool("the worker process died")
 
 
-def _ended(process: Any, threads: list[str]) -> list[str]:
+def _ended(process: Any, threads: list[str], children: list[tuple[int, float]]) -> list[str]:
     """Ends a process and its family; names what of it was still there after the grace."""
-    known = worker.family(process.pid)
+    known = worker.family(process.pid) | worker.still(children)
     process.join(GRACE)
     polls = 0 if process.is_alive() else round(GRACE / _POLL)  # its children have their own
     while (left := worker.living(known | worker.family(process.pid))) and polls > 0:

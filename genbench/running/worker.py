@@ -23,11 +23,16 @@ UNGUARDED = 86  # how a worker exits that would have done the whole work again
 
 
 class Outcome(NamedTuple):
-    """What became of a job: its value, or what it raised; and the threads that it left running."""
+    """What became of a job: its value, or what it raised; the threads that it left running.
+
+    children: its processes, each by its number and when it began: once the worker is gone, those in
+        sessions of their own cannot be found any more.
+    """
 
     value: Any
     error: BaseException | None
     threads: list[str]
+    children: list[tuple[int, float]]
 
 
 def alone() -> bool:
@@ -76,12 +81,31 @@ def serve(
     except BaseException as raised:  # also SystemExit: a job ends itself, not who asked for it
         error = raised
     left = [t.name for t in threading.enumerate() if not (t.daemon or t is threading.main_thread())]
+    below = _children()
     try:
-        answers.send(Outcome(value, error, left))
+        answers.send(Outcome(value, error, left, below))
     except Exception as unsendable:  # pickle raises whatever the object's own methods raise
         name = type(error or value).__name__
         reason = RuntimeError(f"{name} cannot be sent: {type(unsendable).__name__}")
-        answers.send(Outcome(None, reason, left))
+        answers.send(Outcome(None, reason, left, below))
+
+
+def _children() -> list[tuple[int, float]]:
+    found: list[tuple[int, float]] = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it just ended
+            found.append((process.pid, process.create_time()))
+    return found
+
+
+def still(children: Iterable[tuple[int, float]]) -> set[psutil.Process]:
+    """Which of the children of an outcome still run."""
+    found: set[psutil.Process] = set()
+    for pid, began in children:
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            found |= {process} if process.create_time() == began else set()
+    return living(found)
 
 
 def _begin(threads: int | None) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -452,6 +453,22 @@ def test_what_a_job_leaves_behind_is_named_and_ended(spawned: executors.Spawned)
     for child in children:
         assert not lives(child.result())
         assert child.left_behind == ["process sleep"]
+
+
+def test_a_child_in_a_session_of_its_own_is_found_after_its_worker_is_gone(
+    spawned: executors.Spawned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = executors._outcome
+
+    def looked_at_late(receiver: Connection, process: Any) -> Any:
+        found = outcome(receiver, process)
+        process.join()
+        return found
+
+    monkeypatch.setattr(executors, "_outcome", looked_at_late)
+    child = spawned.submit(leave_a_distant_child)
+    assert not lives(child.result())
+    assert child.left_behind == ["process sleep"]
 
 
 def test_nothing_of_a_job_reaches_stdout(
