@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,7 +112,9 @@ def import_path(dataset: AnyDataset, data_dir: Path, source: Path) -> list[Path]
         raise DataError(f"cannot read {source}: {error.strerror}") from error
     if not found:
         names = ", ".join(file.name for file in (*dataset.files, *dataset.unpacked))
-        raise DataError(f"{source} holds no file of {dataset.folder}; it reads {names}")
+        packed = source.is_file() and (zipfile.is_zipfile(source) or tarfile.is_tarfile(source))
+        hint = ". It is an archive: unpack it, then import the folder" if packed else ""
+        raise DataError(f"{source} holds no file of {dataset.folder}; it reads {names}{hint}")
     hiding = [path for file in dataset.files if (path := find(dataset, data_dir, file))]
     if hiding and found[0][0] in dataset.unpacked:
         raise DataError(f"{hiding[0]} is there and is read instead; remove it, then import again")
@@ -137,13 +142,27 @@ def _names_in(dataset: AnyDataset, source: Path) -> dict[str, Path]:
     parents = {Path(file.name).parent for file in (*dataset.files, *dataset.unpacked)}
     roots = (source, source / dataset.folder)
     folders = [*roots, *(root / parent for root in roots for parent in sorted(parents))]
-    paths = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
+    paths = [
+        path
+        for folder in folders
+        if folder.is_dir()
+        for path in sorted(folder.iterdir(), key=_rank)
+    ]
     return {_plain(path.name): path for path in reversed(paths) if path.is_file()}
 
 
+def _rank(path: Path) -> tuple[int, str]:
+    """The plainest name of a file first: raw, gzipped, downloaded again."""
+    return len(path.name), path.name
+
+
 def _plain(name: str) -> str:
-    """One spelling of a name: train-images.idx3-ubyte.gz is train-images-idx3-ubyte."""
-    return Path(name).name.removesuffix(".gz").replace(".", "-")
+    """One spelling of a name: train-images.idx3-ubyte.gz is train-images-idx3-ubyte.
+
+    So is `train-images-idx3-ubyte (1).gz`, as a browser calls what it downloads again.
+    """
+    numbered = re.sub(r" ?\(\d+\)(?=\.|$)", "", Path(name).name)
+    return numbered.removesuffix(".gz").replace(".", "-")
 
 
 def verify(dataset: AnyDataset, data_dir: Path) -> list[tuple[str, str]]:

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _GZIP = b"\x1f\x8b"
+_PAGE = "a web page, such as a server sends in place of a file: download it again"
+_OTHERS = {  # how files start that are never a dataset's, in small letters, and what to do
+    b"<!doctype html": _PAGE,
+    b"<html": _PAGE,
+    b"pk\3\4": "a zip archive: unpack it, then import the folder",
+}
 _SLACK = 1 << 20  # bytes by which a compressed file may outgrow what it holds
 
 
@@ -152,6 +158,9 @@ def read_raw(file: RemoteFile, path: Path) -> bytes:
 
 def unpack(file: RemoteFile, stored: bytes, origin: Path | str) -> bytes:
     """The raw bytes behind what a disk or a mirror holds; raises DataError, naming `origin`."""
+    for starts, is_this in _OTHERS.items():
+        if stored[:64].lstrip().lower().startswith(starts):
+            raise DataError(f"{origin} is {is_this}")
     packed = stored.startswith(_GZIP) and not file.name.endswith(".gz")
     return gunzip(stored, file.size, origin) if packed else stored
 

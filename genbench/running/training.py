@@ -24,6 +24,7 @@ from genbench.seeding import seeded
 from genbench.timing import Clock, timed
 
 TRAINING_ONLY = "train."
+_END = object()  # what no model yields
 GRID = 8  # samples along a side of a picture for whoever watches
 
 
@@ -47,9 +48,14 @@ def epochs(
     while True:
         done += 1
         with seeded(*stream, "fit", done), device, timed(device, clock):
-            epoch = next(running, None)
-        if epoch is None:
+            epoch = next(running, _END)
+        if epoch is _END:
             return
+        if not isinstance(epoch, Epoch):
+            raise ModelError(
+                f"{type(model).__name__}: fit() yielded {type(epoch).__name__} as epoch {done}; "
+                "it must yield a genbench.Epoch after each epoch"
+            )
         yield epoch
 
 
@@ -215,8 +221,8 @@ def arrays(run: Run, state: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
 
 
 def _losses(run: Run, epoch: Epoch) -> dict[str, float]:
-    """The losses of an epoch as numbers; raises ModelError if one is not finite."""
-    losses = {name: float(loss) for name, loss in epoch.losses.items()}
+    """The losses of an epoch as numbers; raises ModelError if one is none, or is not finite."""
+    losses = {name: _number(run, name, loss) for name, loss in epoch.losses.items()}
     for name, loss in losses.items():
         if not math.isfinite(loss):
             raise ModelError(
@@ -224,3 +230,12 @@ def _losses(run: Run, epoch: Epoch) -> dict[str, float]:
                 f"of {epoch.total}; a smaller learning rate is the usual cure"
             )
     return losses
+
+
+def _number(run: Run, name: str, loss: Any) -> float:
+    try:
+        return float(loss)
+    except (TypeError, ValueError, RuntimeError) as error:  # the last: a tensor of many numbers
+        raise ModelError(
+            f"{run.model}: the loss {name!r} is {type(loss).__name__}, not one number: {error}"
+        ) from error

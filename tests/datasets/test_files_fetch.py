@@ -201,6 +201,35 @@ def test_import_takes_raw_bytes_under_a_gzip_name(data_dir, tmp_path):
     assert path.read_bytes() == mnist_files()[IMAGES]
 
 
+def test_import_knows_what_a_browser_calls_a_second_download(data_dir, tmp_path):
+    again = {f"{name} (1)": raw for name, raw in mnist_files().items()}
+    source = write_files(tmp_path / "mine", again, packed=True)
+    assert len(_files.import_path(TinyMNIST, data_dir, source)) == 4
+
+
+def test_import_prefers_the_first_download_to_a_second(data_dir, tmp_path):
+    both = {f"{IMAGES}": mnist_files()[IMAGES], f"{IMAGES} (1)": b"cut"}
+    _files.import_path(TinyMNIST, data_dir, write_files(tmp_path / "mine", both, packed=True))
+    assert written(data_dir) == [IMAGES]
+
+
+@pytest.mark.parametrize("dataset", [TinyMNIST, TinyCIFAR10, TFD])
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [(b"\n<!DOCTYPE html><html>", "is a web page"), (b"PK\3\4" + bytes(40), "is a zip archive")],
+)
+def test_import_says_what_came_in_place_of_a_file(data_dir, tmp_path, dataset, raw, says):
+    source = write_files(tmp_path / "mine", {dataset.files[0].name: raw})
+    with pytest.raises(DataError, match=says):
+        _files.import_path(dataset, data_dir, source / dataset.files[0].name)
+
+
+def test_import_of_an_archive_that_it_does_not_read_says_to_unpack_it(data_dir, tmp_path):
+    source = write_files(tmp_path, {"mnist.tar.gz": tar_gz(mnist_files())}) / "mnist.tar.gz"
+    with pytest.raises(DataError, match="It is an archive: unpack it"):
+        _files.import_path(TinyMNIST, data_dir, source)
+
+
 def test_import_stores_nothing_if_one_file_is_damaged(data_dir, tmp_path):
     files = mnist_files()
     files[NAMES[3]] = files[NAMES[3]][:-1]

@@ -184,3 +184,35 @@ def test_no_result_is_kept_of_a_training_whose_folder_was_deleted_meanwhile(
     again = carried_out(runs, results)
     assert all(run in again for run in runs)
     assert again.weights(runs[0]) is not None
+
+
+YIELDS = """
+from stranger.drift import Drift
+from genbench import Epoch
+
+class Toy(Drift):
+    def fit(self, train, valid):
+        yield {said}
+        yield from super().fit(train, valid)
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ("None", "Toy: fit() yielded NoneType as epoch 1"),
+        ("1, 1", "Toy: fit() yielded tuple as epoch 1"),
+        ("Epoch(1, 2, {'loss': 'low'})", "toy: the loss 'loss' is str, not one number"),
+    ],
+)
+def test_an_epoch_of_another_type_is_named_and_is_not_the_end_of_the_training(
+    said: str, says: str, plugged: Callable[..., Plugin], tmp_path: Path
+) -> None:
+    toml = "[default]\nepochs = 3\n"
+    plugged({"toy.py": YIELDS.format(said=said), "toy.toml": toml}, "toy:Toy")
+    runs = planned("toy")
+    store = carried_out(runs, tmp_path / "results")
+    for run in runs:
+        result = store.result(run)
+        assert result is not None
+        assert says in result.error
