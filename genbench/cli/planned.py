@@ -28,10 +28,11 @@ def full_recipes(runs: Sequence[Run], preset: str) -> list[str]:
     ]
 
 
-def announced(todo: Sequence[Run], environment: Environment) -> Iterator[str]:
+def announced(todo: Sequence[Run], environment: Environment, here: bool) -> Iterator[str]:
     """What is to be done, and how long its trainings take as far as that is told quickly.
 
-    Projected are models of this suite alone: a stranger's code runs in a process of its own.
+    here: whether this machine does the work; what another one takes is not known. Projected are
+    models of this suite alone: a stranger's code runs in a process of its own.
     """
     from genbench.plugins import registry
     from genbench.running import cost
@@ -41,14 +42,13 @@ def announced(todo: Sequence[Run], environment: Environment) -> Iterator[str]:
 
     groups, clock = by_training(todo), Since()
     yield f"to do: {_plan(todo, len(groups))}"
-    ours = [g for g in groups if g[0].parts["model"].distribution == registry.SUITE]
+    ours = [r for r in todo if r.parts["model"].distribution == registry.SUITE]
     total, told = 0.0, 0
-    for group in ours:
-        if clock.seconds > LONGEST:
-            break
-        (one,) = cost.costs(group, environment)
+    for one in cost.costs(ours, environment) if here else ():
         told += not one.unknown
         total += one.seconds
+        if clock.seconds > LONGEST:
+            break
     if told:
         which = "training" if told == len(groups) else f"{told} of the {len(groups)} trainings"
         yield (

@@ -241,7 +241,7 @@ def _carried_out(
     if todo:
         store.prepare()
         if not shown.quiet:
-            for line in planned.announced(todo, environment):
+            for line in planned.announced(todo, environment, how is None or not how.scheduler):
                 say(console, line)
         each = threads_each(threads, environment.workers or 1, how)  # never by what is left to do
         work(todo, environment, each, console, shown.quiet, how)

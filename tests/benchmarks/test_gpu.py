@@ -21,6 +21,8 @@ def dry(seconds: float = 60.0) -> gpu.Session:
 def test_the_estimator_and_the_gan_are_timed_beside_what_they_are_made_of() -> None:
     report = gpu.measured(["estimator", "gan"], dry())
     (row,) = report["estimator"]
+    assert (row["d"], row["rows"]) == (784, 1000)
+    assert min(row["genbench"], row["product"]) > 0
     assert row["genbench / product"] == pytest.approx(row["genbench"] / row["product"])
     assert [one["way"] for one in report["gan"]] == ["eager"]  # a graph needs CUDA
 

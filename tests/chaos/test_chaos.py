@@ -6,6 +6,7 @@ import shutil
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import killing
 import numpy as np
@@ -88,7 +89,10 @@ def scenarios(results: Path, tmp_path: Path) -> dict[str, Scenario]:
         return {"is there": bytes((folder / "page.html").exists()), **same(folder)}
 
     whole_store, whole_lock = of_results(killing.torn_store), of_results(killing.torn_lock)
-    answers = lambda folder: killing.answers(folder / "results")  # noqa: E731
+
+    def answers(folder: Path) -> Any:
+        return killing.answers(folder / "results")
+
     found = [
         Scenario("run", command(*RUN.split()), answers, whole_store),
         Scenario("score", command(*SCORE.split()), answers, whole_store, rows),

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from genbench import plan
+from genbench.cli import planned
+from genbench.running.runner import Environment
+
 ALONE = ("-d", "tiny", "--no-references", "--samples", "50")
 ROOT = Path(__file__).parent.parent.parent
 
@@ -153,3 +157,10 @@ def test_a_figure_of_one_model_is_of_the_last_run_alone_and_names_its_one_file(g
     assert done.stdout.split() == ["results/samples.png"]
     assert done.stderr == ""
     assert len(genbench("figure", "samples", "-m", "gaussian", "--all").stdout.split()) == 2
+
+
+def test_what_trainings_take_is_not_told_where_other_machines_make_them(tmp_path: Path) -> None:
+    todo = plan("gaussian", "ring", "parzen", samples=50)
+    elsewhere = Environment(tmp_path, tmp_path, device="cuda:99")  # which is there, and not here
+    told = [*planned.announced(todo, elsewhere, here=False)]
+    assert told == ["to do: 1 training, 1 score: gaussian on ring"]

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from genbench.plugins import recipe, registry
+from genbench.plugins.settings import defaults
 from genbench.plugins.sources import sourced
 
 
@@ -41,9 +42,9 @@ def test_it_shows_what_a_run_would_be_given(model: str, preset: str) -> None:
     for dataset in set(registry.names("dataset")) & recipe.read(model).keys():
         resolved = recipe.resolve(model, dataset, preset, {})
         shown = {one.name: one.value for one in sourced(model, dataset, preset)}
-        later = getattr(registry.load("model", model), "later", ())  # in no key at their defaults
-        assert shown.keys() - {*resolved.hyperparameters, *resolved.written} <= {*later}
-        assert shown.items() >= {**resolved.hyperparameters, **resolved.written}.items()
+        cls = registry.load("model", model)
+        later = {name: defaults(cls)[name] for name in getattr(cls, "later", ())}  # in no key
+        assert shown == {**later, **resolved.hyperparameters, **resolved.written}
 
 
 def test_as_json_it_is_one_document(genbench) -> None:
