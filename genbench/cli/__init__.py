@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -72,6 +74,16 @@ def main() -> None:
     except GenbenchError as error:
         echo(f"Error: {error}{_variables(str(error))}", err=True)
         sys.exit(error.exit_code)
+    finally:
+        atexit.unregister(_leave_stdout)  # of a call before, where a program makes several
+        atexit.register(_leave_stdout)  # the last to register is the first to run
+
+
+def _leave_stdout() -> None:
+    """What a stranger's module prints at the end of this process goes to stderr."""
+    with suppress(OSError, ValueError):  # closed, or read by nobody
+        sys.stdout.flush()
+        os.dup2(2, 1)
 
 
 def _variables(text: str) -> str:

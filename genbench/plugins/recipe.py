@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -36,6 +36,7 @@ RUNNER_KEYS: dict[str, Any] = {
 }
 CHOOSES_BY = {"samples", "valid", "test", "train", "density"}  # what is there while one trains
 TUNING = {key for key in RUNNER_KEYS if key.startswith("tune")}
+_Table = tuple[list[str], Mapping[str, Any]]  # the names that lead to a table, and it
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ def read(model: str) -> dict[str, Any]:
         return _parsed(path, about.st_mtime_ns, about.st_size)
     except FileNotFoundError:
         return {}
+    except NotADirectoryError as error:
+        raise UsageError(
+            f"model {model!r} lies in an archive, {path.parent}: its code and recipe are read as "
+            "files, so install it unpacked"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"recipe {path.name} of {model!r} cannot be read: {error}") from error
 
@@ -97,6 +103,7 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
             raise UsageError(f"a metric's option holds for all models: --set {key}=...")
     said = written(model, dataset, preset, overrides)
     cls = registry.load("model", model)
+    _check_keys(model, cls, tables)
     metrics = {key: value for key, value in said.items() if "." in key}
     runner = {key: value for key, value in said.items() if key in RUNNER_KEYS}
     own = {key: value for key, value in said.items() if key not in {*metrics, *runner}}
@@ -133,7 +140,14 @@ def _check_tables(model: str, tables: Mapping[str, Any]) -> None:
             f"the recipe of {model!r} has {_list(outside)} outside all tables, where nothing reads "
             "it: put it below [default], or below the name of a dataset or preset"
         )
-    known = {"default", PAPER, *registry.names("dataset")}
+    datasets = registry.names("dataset")
+    for path, _ in (found for found in _every(tables) if len(found[0]) > 1):
+        if path[0] in ("default", PAPER) or len(path) > 2 or path[1] in datasets:
+            raise UsageError(
+                f"the recipe of {model!r} has a table [{'.'.join(path)}], which nothing reads: "
+                "a preset of one dataset is [DATASET.PRESET]"
+            )
+    known = {"default", PAPER, *datasets}
     for name in tables.keys() - known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
         if near:
@@ -141,6 +155,25 @@ def _check_tables(model: str, tables: Mapping[str, Any]) -> None:
                 f"the recipe of {model!r} has a table [{name}], and there is no such dataset; "
                 f"did you mean [{near[0]}]?"
             )
+
+
+def _every(tables: Mapping[str, Any], above: Sequence[str] = ()) -> Iterator[_Table]:
+    """Every table, those inside others too, with the names that lead to it."""
+    for name, table in tables.items():
+        if isinstance(table, dict):
+            yield [*above, name], table
+            yield from _every(table, [*above, name])
+
+
+def _check_keys(model: str, cls: type, tables: Mapping[str, Any]) -> None:
+    """Raises UsageError for an unknown or ill-typed key in any table, also one not read now."""
+    for path, table in _every(tables):
+        plain = {k: v for k, v in table.items() if not isinstance(v, dict) and "." not in k}
+        runner = {key: value for key, value in plain.items() if key in RUNNER_KEYS}
+        own = {key: value for key, value in plain.items() if key not in RUNNER_KEYS}
+        where = model if path == ["default"] else f"{model} [{'.'.join(path)}]"
+        check_values(where, own, constructor(cls), also=RUNNER_KEYS)
+        check_values(where, runner, RUNNER_KEYS)
 
 
 def _list(names: Iterable[str]) -> str:

@@ -73,6 +73,11 @@ def test_a_stranger_s_preset_is_known_and_none_of_an_unreadable_recipe(
         ("[default]\n[mnist5]\nepochs = 1\n", r"table \[mnist5\].*did you mean \[mnist5k\]"),
         ("[defualt]\nepochs = 1\n", r"did you mean \[default\]"),
         ("[other]\nepochs = 1\n", "its tables: 'other'"),
+        ("[default]\n[mnist]\nepohcs = 1\n", r"\[mnist\]' has no hyperparameter 'epohcs'"),
+        ("[default]\n[quick]\nlabels = 'a'\n", r"\[quick\].labels = 'a'"),
+        ("[default.quick]\n", r"table \[default.quick\], which nothing reads"),
+        ("[default]\n[quick.mnist5k]\n", r"table \[quick.mnist5k\], which nothing reads"),
+        ("[default]\n[mnist5k.quick.more]\n", r"\[mnist5k.quick.more\], which nothing reads"),
     ],
 )
 def test_what_nothing_would_read_in_a_recipe_is_refused(
@@ -89,3 +94,14 @@ def test_an_encoding_mark_before_a_recipe_is_no_part_of_it(tmp_path: Path) -> No
     path = tmp_path / "marked.toml"
     path.write_bytes(b"\xef\xbb\xbf[default]\nepochs = 1\n")
     assert recipe._parsed(path, 0, 0) == {"default": {"epochs": 1}}
+
+
+def test_a_model_in_an_archive_is_named_and_keeps_no_other_from_being_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "plug.zip"
+    archive.write_bytes(b"")
+    monkeypatch.setattr(recipe, "source", lambda module: archive / "toy.py")
+    with pytest.raises(UsageError, match="'gan' lies in an archive"):
+        recipe.read("gan")
+    assert presets.names() == {"smoke", "quick", "paper"}

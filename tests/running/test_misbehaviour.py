@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -137,3 +139,10 @@ def test_a_module_that_exits_while_it_is_imported_is_one_mistake(genbench) -> No
     done = genbench("run", "-m", "exits_at_import", "-d", "tiny")
     assert done.returncode == 2
     assert "cannot be imported from stranger.exits_at_import:Model: SystemExit: 0" in done.stderr
+
+
+def test_what_a_module_prints_as_the_command_ends_is_not_ours() -> None:
+    code = "import atexit; from genbench import cli; "
+    code += "cli.app = lambda: (print([]), atexit.register(print, 'bye')); cli.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "bye\n")
