@@ -179,6 +179,7 @@ ACTS = {
             "genbench/samples/judging.py:judge": "whatever a metric raises, it refuses the samples",
             "genbench/running/runner.py": RESULT,
             "genbench/running/data.py": "a stranger's dataset may raise anything",
+            "genbench/running/drawing.py:_cost_of_a_code": "samples do not hang on codes",
             "genbench/plugins/registry.py": "a stranger's module may raise anything",
             "genbench/testing/claims.py:works": "a claim broken by what a stranger's part raises",
             "genbench/testing/datasets.py": "a fold that is refused by another error",

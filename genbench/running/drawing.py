@@ -20,7 +20,7 @@ from genbench.samples import chains, judging
 from genbench.seeding import seeded
 from genbench.timing import Clock, timed
 
-CODED = 1000
+CODED = 1000  # rows by which the cost of a code is told
 Chosen = dict[str, Tuned | None]  # what was chosen, by what it was chosen for
 
 
@@ -51,14 +51,21 @@ def draw(bench: Bench, run: Run, tuned: Chosen) -> tuple[np.ndarray, Drawn]:
 
 
 def _cost_of_a_code(bench: Bench, run: Run, model: Any) -> dict[str, float]:
-    """Seconds that the code of a row takes, of CODED training rows; nothing if it has no codes."""
+    """Seconds that the code of a row takes, of CODED training rows.
+
+    Nothing where the model has no codes, or cannot make them: samples are drawn all the same, and a
+    metric that needs codes says what is wrong.
+    """
     if not callable(getattr(model, "encode", None)):
         return {}
     rows, clock = bench.split(run.data.fold).train[:CODED].clone(), Clock()
-    with seeded(*bench.stream, "encode"), bench.device, torch.no_grad():
-        model.encode(rows)  # warms up
-        with timed(bench.device, clock):
-            model.encode(rows)
+    try:
+        with seeded(*bench.stream, "encode"), bench.device, torch.no_grad():
+            model.encode(rows)  # warms up
+            with timed(bench.device, clock):
+                model.encode(rows)
+    except Exception:  # a stranger's model may raise anything
+        return {}
     return {"seconds_per_code": clock.seconds / len(rows)}
 
 

@@ -216,3 +216,25 @@ def test_an_epoch_of_another_type_is_named_and_is_not_the_end_of_the_training(
         result = store.result(run)
         assert result is not None
         assert says in result.error
+
+
+CODELESS = """
+from stranger.drift import Drift
+
+class Toy(Drift):
+    def encode(self, x):
+        raise RuntimeError("no code today")
+"""
+
+
+def test_samples_of_a_model_that_cannot_make_codes_are_scored_all_the_same(
+    plugged: Callable[..., Plugin], tmp_path: Path
+) -> None:
+    plugged({"toy.py": CODELESS, "toy.toml": "[default]\nepochs = 3\n"})
+    runs = planned("toy")
+    store = carried_out(runs, tmp_path / "results")
+    for run in runs:
+        result = store.result(run)
+        assert result is not None
+        assert (result.status, result.error) == ("done", "")
+        assert "seconds_per_code" not in store.provenance(run, "sample")
