@@ -72,16 +72,19 @@ def _hangs_on_more(run: Run) -> bool:
 def _files(folder: Path) -> list[tuple[str, int, int, int]]:
     """Path, bytes, and times of content and of entry of each file below a folder, sorted.
 
-    Linked folders are gone into. Just over MOST_FILES at most. Raises OSError where a file goes
-    away meanwhile.
+    Linked folders are gone into, each folder once, so that links in a circle end. Just over
+    MOST_FILES at most. Raises OSError where a file goes away meanwhile.
     """
     found: list[tuple[str, int, int, int]] = []
-    for above, _, names in os.walk(folder, followlinks=True):
+    seen = set[str]()  # real paths
+    for above, below, names in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(above))
+        below[:] = [b for b in below if os.path.realpath(os.path.join(above, b)) not in seen]
         for name in names:
             about = os.stat(os.path.join(above, name))
             place = os.path.relpath(os.path.join(above, name), folder)
             found.append((place, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
-        if len(found) > MOST_FILES:  # of links in a circle too
+        if len(found) > MOST_FILES:
             break
     return sorted(found)
 
