@@ -31,6 +31,7 @@ from genbench.errors import DataError, UsageError
 from genbench.records.files import write_bytes
 
 _SECONDS = 30  # of silence before the next mirror is tried
+_UNFINISHED = (".crdownload", ".part", ".partial", ".download")  # what browsers add meanwhile
 
 Progress = Callable[[str, int], None]  # name of the file, bytes received so far
 
@@ -106,20 +107,31 @@ def import_path(dataset: AnyDataset, data_dir: Path, source: Path) -> list[Path]
     _check_has_files(dataset)
     if not source.exists():
         raise DataError(f"there is no file or folder {source}")
+    if source.is_file() and source.suffix in _UNFINISHED:
+        raise DataError(f"{source} is a download that has not ended: wait for it, or begin anew")
     try:
         found = _matches(dataset, source)
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror}") from error
     if not found:
         names = ", ".join(file.name for file in (*dataset.files, *dataset.unpacked))
-        packed = source.is_file() and (zipfile.is_zipfile(source) or tarfile.is_tarfile(source))
-        hint = ". It is an archive: unpack it, then import the folder" if packed else ""
-        raise DataError(f"{source} holds no file of {dataset.folder}; it reads {names}{hint}")
+        raise DataError(
+            f"{source} holds no file of {dataset.folder}; it reads {names}{_why(source)}"
+        )
     hiding = [path for file in dataset.files if (path := find(dataset, data_dir, file))]
     if hiding and found[0][0] in dataset.unpacked:
         raise DataError(f"{hiding[0]} is there and is read instead; remove it, then import again")
     raws = [(file, _checked(dataset, file, path)) for file, path in found]
     return [_store(dataset, data_dir, file, raw) for file, raw in raws]
+
+
+def _why(source: Path) -> str:
+    """What may be there in place of a dataset's files."""
+    if source.is_file():
+        packed = zipfile.is_zipfile(source) or tarfile.is_tarfile(source)
+        return ". It is an archive: unpack it, then import the folder" if packed else ""
+    begun = [path.name for path in sorted(source.iterdir()) if path.suffix in _UNFINISHED]
+    return f". {begun[0]} is a download that has not ended" if begun else ""
 
 
 def _matches(dataset: AnyDataset, source: Path) -> list[tuple[RemoteFile, Path]]:

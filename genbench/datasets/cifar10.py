@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,12 +66,12 @@ class CIFAR10(FileDataset):
         """The batches that a file holds: a list of uint8 (records, 3073), labels first."""
         if file in cls.unpacked:
             return [cls._batch(raw, str(path))]
-        members = _members(raw, cls.records * _RECORD, path)
+        members, names = _members(raw, cls.records * _RECORD, path)
         missing = [name for name in _BATCHES if name not in members]
         if missing:
-            raise DataError(
-                f"{path} has no {missing[0]} of {cls.records * _RECORD:,} bytes{_holds(members)}"
-            )
+            size = cls.records * _RECORD
+            said = _holds(members, names)
+            raise DataError(f"{path} has no {missing[0]} of {size:,} bytes{said}")
         return [cls._batch(members[name], f"{path}, {name},") for name in _BATCHES]
 
     @classmethod
@@ -111,27 +111,32 @@ class CIFAR10(FileDataset):
         return scaled(pixels)
 
 
-def _members(packed: bytes, size: int, path: Path) -> dict[str, bytes]:
-    """The batches of `size` bytes in a tar.gz, by name; all else in it is passed over."""
+def _members(packed: bytes, size: int, path: Path) -> tuple[dict[str, bytes], list[str]]:
+    """The batches of `size` bytes in a tar.gz, by name, and the names of all that is in it."""
     content = io.BytesIO(gunzip(packed, len(_BATCHES) * size + _SLACK, path))
-    found = {}
+    found, names = dict[str, bytes](), list[str]()
     try:
         with tarfile.open(fileobj=content, mode="r:") as archive:
             for member in archive:
                 name = member.name.removeprefix("./")  # as `tar -C folder .` writes it
+                names.append(name)
                 if member.isreg() and name in _BATCHES and member.size == size:
                     file = archive.extractfile(member)
                     found[name] = file.read(size) if file else b""
     except (tarfile.TarError, OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is no intact tar archive: {error}") from error
-    return found
+    return found, names
 
 
-def _holds(members: Mapping[str, bytes]) -> str:
+def _holds(members: Mapping[str, bytes], names: Sequence[str]) -> str:
     """What is wrong with an archive that lacks batches, and what would do."""
     if members:
         return f"; {len(members)} of its {len(_BATCHES)} batches are there: download it again"
-    return (
-        ". What is read is the binary version, cifar-10-binary.tar.gz; the python version is "
-        "pickled, unpickling runs whatever code is in it, and so it is never read."
-    )
+    if not names:
+        return "; it is empty"
+    if any("batches-py" in name for name in names):
+        return (
+            ". What is read is the binary version, cifar-10-binary.tar.gz; the python version is "
+            "pickled, unpickling runs whatever code is in it, and so it is never read."
+        )
+    return f"; it has {names[0][:80]!r}. What is read is the binary version, cifar-10-binary.tar.gz"

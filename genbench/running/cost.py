@@ -1,7 +1,8 @@
-"""What a training would take, projected from one timed batch."""
+"""What a training would take, projected from a few timed batches."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from genbench.timing import Clock
 
 _UNKNOWN = (GenbenchError, RuntimeError, ValueError, TypeError, LookupError)
 ROWS = 2000  # and twice as many stand for an epoch of a model whose recipe has no batch
+BATCHES = 3  # that stand for an epoch of one whose recipe has
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Cost:
 def costs(
     runs: Sequence[Run], environment: Environment, sources: Sources | None = None
 ) -> Iterator[Cost]:
-    """The cost of each training of a plan, in its order; trains nothing but a batch of each.
+    """The cost of each training of a plan, in its order; trains nothing but a few batches of each.
 
     sources: of the same folder, which remember the data from one plan to the next.
     """
@@ -72,45 +74,69 @@ def untrained(runs: Sequence[Run], store: Store) -> list[list[Run]]:
 
 
 def projected(run: Run, store: Store, sources: Sources, device: torch.device) -> tuple[float, int]:
-    """Projected seconds of a run's training, from one timed batch, and its epochs.
+    """Projected seconds of a run's training, from a few timed batches, and its epochs.
 
     Nothing where the store holds the weights. Writes nothing; sampling and scoring are not in it.
-    The batch is of the first epoch: a stack's later layers are taken to cost what its first does.
+    The batches are of the first two epochs: a stack's later layers are taken to cost what its first
+    does.
     """
     if store.weights(run) is not None:
         return 0.0, 0
     bench = Bench(run, store, sources, device)
     split = bench.split(run.data.fold)
-    train = bench.rows_of_training(split)[0]
+    train, labels = _told_first(bench.rows_of_training(split)[0], _labels(bench))
     rows = len(train) + (len(split.valid) if run.uses_validation else 0)
     size = run.hyperparameters.get("batch")
     if size is None:
-        return _of_whole_epochs(bench, train, rows)
-    seconds, epochs = _timed(bench, train[:size])
-    batches = math.ceil(rows / min(size, len(train)))
-    most = run.hyperparameters.get("max_updates") or batches
-    return seconds * min(batches, most) * epochs, epochs
+        return _of_whole_epochs(bench, train, labels, rows)
+    few = train[: BATCHES * size]
+    seconds, epochs = _timed(bench, few, labels)
+    most = run.hyperparameters.get("max_updates") or math.inf
+    timed = min(math.ceil(len(few) / size), most)
+    return seconds / timed * min(math.ceil(rows / min(size, len(train))), most) * epochs, epochs
 
 
-def _of_whole_epochs(bench: Bench, train: Tensor, rows: int) -> tuple[float, int]:
+def _labels(bench: Bench) -> Tensor | None:
+    """Those that `fit` is given."""
+    reads = "labels" in bench.run.fit_reads
+    return bench.labels_of_training(bench.split(bench.run.data.fold)) if reads else None
+
+
+def _told_first(train: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Rows whose label is shown before the others, so that few rows have some of them."""
+    if labels is None:
+        return train, None
+    order = (labels < 0).long().argsort(stable=True)
+    return train[order.to(train.device)], labels[order]
+
+
+def _of_whole_epochs(
+    bench: Bench, train: Tensor, labels: Tensor | None, rows: int
+) -> tuple[float, int]:
     """Of a model that sees all rows at once: as t(rows) = a rows^p, from two numbers of rows."""
     few, many = train[:ROWS], train[: 2 * ROWS]
-    seconds, epochs = _timed(bench, many)
+    seconds, epochs = _timed(bench, many, labels)
     power = 1.0
     if len(few) < len(many) < rows:
-        before = _timed(bench, few)[0]
+        before = _timed(bench, few, labels)[0]
         power = max(power, math.log(seconds / before) / math.log(len(many) / len(few)))
     return seconds * (rows / len(many)) ** power * epochs, epochs
 
 
-def _timed(bench: Bench, batch: Tensor) -> tuple[float, int]:
-    """Seconds of a first epoch of these rows alone, and how many epochs there would be."""
-    run, clock, epoch = bench.run, Clock(), None
-    labels = bench.labels_of_training(bench.split(run.data.fold))
-    told = labels[: len(batch)] if labels is not None and "labels" in run.fit_reads else None
+def _timed(bench: Bench, rows: Tensor, labels: Tensor | None) -> tuple[float, int]:
+    """Seconds of the quicker of two epochs of these rows alone, and how many there would be.
+
+    The first one warms up, and may set up what is done once for all. Of a fit that makes a single
+    epoch it is made twice.
+    """
+    told = None if labels is None else labels[: len(rows)]
+    clock, seconds, epochs = Clock(), list[float](), 0
     with float32_products():
-        for _ in range(2):  # the first time also warms up
-            model = bench.build()
-            made = training.epochs(model, batch, batch[:0], bench.stream, clock=clock, labels=told)
-            epoch = next(made, None)
-    return clock.seconds, epoch.total if epoch else 0
+        for _ in range(2):
+            made = training.epochs(
+                bench.build(), rows, rows[:0], bench.stream, clock=clock, labels=told
+            )
+            for epoch in itertools.islice(made, 2 - len(seconds)):
+                seconds.append(clock.seconds)
+                epochs = epoch.total
+    return min(seconds, default=0.0), epochs

@@ -81,11 +81,16 @@ def _with_classes(found: Mixing, rows: Tensor, labels: Tensor | None, thinning: 
 
 
 def looked_at(samples: Tensor, chains: int) -> Tensor:
-    """The states `(t, c, d)` that are looked at: whole chains, of a longer one its beginning."""
+    """The states `(t, c, d)` that are looked at: whole chains, of a longer one its beginning.
+
+    Of many chains some are looked at, spread evenly, since a file of samples may be sorted.
+    """
     chains = min(chains, len(samples))
     kept = len(samples) // chains
+    some = min(chains, max(1, LOOKED_AT // kept))
+    spread = torch.arange(some, device=samples.device) * chains // some
     states = samples[: kept * chains].reshape(kept, chains, samples.shape[1])
-    return states[:LOOKED_AT, : max(1, LOOKED_AT // kept)]
+    return states[:LOOKED_AT, spread]
 
 
 def nearest(x: Tensor, train: Tensor) -> tuple[Tensor, Tensor]:

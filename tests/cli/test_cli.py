@@ -416,16 +416,20 @@ def test_the_cost_of_a_model_without_batches_grows_as_it_does_with_the_rows(
 
     timed: list[int] = []
 
-    def squared(_, rows) -> tuple[float, int]:
+    def squared(_, rows, labels) -> tuple[float, int]:
         timed.append(len(rows))
         return (len(rows) / 1000) ** 2, 12
 
     monkeypatch.setattr(cost, "_timed", squared)
-    seconds, epochs = cost._of_whole_epochs(SimpleNamespace(), torch.zeros(50_000, 1), 50_000)
+
+    def projected(train: int, rows: int) -> tuple[float, int]:
+        return cost._of_whole_epochs(SimpleNamespace(), torch.zeros(train, 1), None, rows)
+
+    seconds, epochs = projected(50_000, 50_000)
     assert (epochs, timed) == (12, [4000, 2000])
     assert seconds == pytest.approx(12 * 50**2)
-    assert cost._of_whole_epochs(SimpleNamespace(), torch.zeros(300, 1), 300)[0] == 12 * 0.3**2
-    with_validation = cost._of_whole_epochs(SimpleNamespace(), torch.zeros(300, 1), 450)[0]
+    assert projected(300, 300)[0] == 12 * 0.3**2
+    with_validation = projected(300, 450)[0]
     assert with_validation == pytest.approx(12 * 0.3**2 * 1.5)  # of one size: in proportion
 
 

@@ -208,3 +208,12 @@ def test_an_archive_that_lacks_a_batch_is_told_from_the_python_version(tmp_path)
     said = refusal(with_archive(tmp_path, repacked(members)))
     assert "5 of its 6 batches are there" in said
     assert "pickled" not in said
+
+
+@pytest.mark.parametrize(
+    ("members", "says"), [({}, "it is empty"), ({"holiday/beach.jpg": b"x"}, "'holiday/beach.jpg'")]
+)
+def test_an_archive_of_something_else_is_told_by_what_it_holds(tmp_path, members, says):
+    said = refusal(with_archive(tmp_path, repacked(members)))
+    assert says in said
+    assert "pickled" not in said

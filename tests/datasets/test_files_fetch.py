@@ -294,6 +294,14 @@ def test_import_of_pickled_cifar10_names_the_binary_version(data_dir, tmp_path):
         _files.import_path(TinyCIFAR10, data_dir, source)
 
 
+@pytest.mark.parametrize("ending", [".crdownload", ".part"])
+def test_a_download_that_has_not_ended_is_said_to_be_one(ending, data_dir, tmp_path):
+    folder = write_files(tmp_path / "got", {f"cifar-10-binary.tar.gz{ending}": b"\x1f\x8b"})
+    for source in (folder, folder / f"cifar-10-binary.tar.gz{ending}"):
+        with pytest.raises(DataError, match=f"gz{ending} is a download that has not ended"):
+            _files.import_path(TinyCIFAR10, data_dir, source)
+
+
 def test_verify_has_a_word_for_every_state_of_a_file(data_dir):
     dataset = published(mnist_files())
     files = mnist_files()

@@ -1,8 +1,10 @@
 """Runs end to end, in process: resumed equals uninterrupted, failures stay their own."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 
 from genbench.errors import AlteredError, StoreError
 from genbench.plugins import registry
+from genbench.protocols import Epoch
 from genbench.records import files
 from genbench.records.run import Run, answered
 from genbench.records.store import Store
@@ -401,7 +404,7 @@ def test_streams_are_named_and_leave_the_callers_generators_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_the_cost_of_a_run_is_projected_from_one_batch_and_writes_nothing(tmp_path: Path) -> None:
+def test_the_cost_of_a_run_is_projected_from_few_batches_and_writes_nothing(tmp_path: Path) -> None:
     run = planned(tmp_path)[0]
     slow = replace(run, hyperparameters={**run.hyperparameters, "pause": 0.05})
     seconds, epochs = cost.projected(slow, Store(tmp_path), Sources(tmp_path), torch.device("cpu"))
@@ -681,9 +684,31 @@ def test_the_projected_cost_counts_the_batches_of_an_epoch(
     (run,) = plan(Question(["gan"], ["mnist5k"], ["parzen"], preset="quick"), tmp_path)
     batch, limit = run.hyperparameters["batch"], run.hyperparameters["max_updates"]
     assert not limit
-    monkeypatch.setattr(cost, "_timed", lambda bench, rows: (len(rows) / batch, 7))
+    monkeypatch.setattr(cost, "_timed", lambda bench, rows, labels: (len(rows) / batch, 7))
     seconds, epochs = cost.projected(run, Store(tmp_path), Sources(tmp_path), torch.device("cpu"))
     assert (seconds, epochs) == (4000 / batch * 7, 7)
+
+
+def test_what_is_set_up_once_is_not_projected_for_every_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def epochs(*_, clock, **__) -> Iterator[Epoch]:
+        for index, seconds in enumerate((10.0, 0.5, 0.4), 1):
+            clock.seconds = seconds
+            yield Epoch(index, 3, {})
+
+    monkeypatch.setattr(cost.training, "epochs", epochs)
+    bench: Any = SimpleNamespace(build=lambda: None, stream=())
+    assert cost._timed(bench, torch.zeros(4, 1), None) == (0.5, 3)
+
+
+def test_few_labelled_rows_among_many_are_in_the_batches_that_are_timed() -> None:
+    labels = torch.full((1000,), -1)
+    labels[[7, 600, 999]] = torch.tensor([1, 0, 1])
+    rows, told = cost._told_first(torch.arange(1000.0)[:, None], labels)
+    assert rows[:5, 0].tolist() == [7, 600, 999, 0, 1]
+    assert told is not None
+    assert told[:5].tolist() == [1, 0, 1, -1, -1]
 
 
 @pytest.mark.cuda

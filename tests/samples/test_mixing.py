@@ -150,9 +150,16 @@ def test_whole_chains_are_looked_at_and_no_more_than_2000_states(m, chains, expe
     assert mixing.looked_at(torch.zeros(m, 1), chains).shape[:2] == expected
 
 
+def test_a_file_that_is_sorted_by_class_is_looked_at_from_end_to_end() -> None:
+    labels = torch.arange(5).repeat_interleave(1000)
+    train = labels.float()[:, None]
+    found = mixing.report(train, None, 1, train, labels, train[:0])
+    assert found.classes == {str(label): 0.2 for label in range(5)}
+
+
 def test_a_chain_that_is_looked_at_is_that_chain_from_its_start() -> None:
     states = mixing.looked_at(torch.arange(10_000.0)[:, None], 1000)
-    assert torch.equal(states[:, 7, 0], 7 + 1000 * torch.arange(10.0))
+    assert torch.equal(states[:, 7, 0], 35 + 1000 * torch.arange(10.0))
 
 
 @pytest.mark.parametrize("block", [1, 3, 50, 51])
