@@ -85,8 +85,9 @@ class Spread:
         for done_before, (part, wait) in enumerate(zip(parts, waits, strict=True)):
             if wait is not None:
                 wait()
-            yield _read(part)
+            kept = _read(part)
             self.told(done_before + 1, len(parts))
+            yield kept
 
     def _part(self, fold: int, what: Any) -> Part:
         run = self.runs[fold]
