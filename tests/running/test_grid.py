@@ -284,21 +284,23 @@ def test_the_command_puts_blocks_together_and_removes_them(many: Path, genbench)
 
 
 @pytest.mark.slow
-def test_a_killed_command_goes_on_and_prints_the_same(plugged, command, tmp_path: Path) -> None:
+def test_a_killed_command_goes_on_and_prints_the_same(
+    plugged, cold_command, tmp_path: Path
+) -> None:
     """With blocks as they are, two of test rows."""
-    plugged({"many.py": MANY}, dataset={"many": "many:Many"})
+    plugged({"many.py": MANY}, site=".", dataset={"many": "many:Many"})
     np.save(tmp_path / "many.npy", rows(40 + 16_500, 0))
     np.save(tmp_path / "ours.npy", rows(200, 1))
     words = ("score", "ours.npy", *ALONE, "--set", "parzen.sigma=0.2", "--workers", "2")
     printed = []
     for kill in (True, False, False):
-        process = command(*words, "--threads", "1")
+        process = cold_command(*words, "--threads", "1")
         if kill:
             while not files_of(tmp_path) and process.poll() is None:
                 time.sleep(0.01)
             process.kill()
-            process.communicate(timeout=120)
-            assert files_of(tmp_path)
+            said = process.communicate(timeout=120)[1]
+            assert files_of(tmp_path), said
             continue
         out, said = process.communicate(timeout=600)
         assert process.returncode == 0, said
