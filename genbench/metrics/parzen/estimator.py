@@ -100,9 +100,11 @@ class Windows:
         if not checked:
             check_rows("samples", samples)
         check_limits(precision, memory)
-        self.grid = grid or (AT_ONCE, len(samples))
-        self.samples, self.precision, self.memory = samples, precision, memory
-        self.devices = tuple(map(torch.device, devices))
+        self.grid: tuple[int, int] = grid or (AT_ONCE, len(samples))
+        self.samples = samples
+        self.precision = precision
+        self.memory = memory
+        self.devices: tuple[torch.device, ...] = tuple(map(torch.device, devices))
         self._parts = Parts.of(samples, strides)
         self._outlines: dict[tuple[torch.dtype, torch.device], Outline] = {}
         self._kept: dict[tuple[Outline, int, int], Sketch] = {}

@@ -125,9 +125,13 @@ class Parzen:
         if threshold is not None and not math.isfinite(threshold):
             raise ValueError(f"threshold must be a finite number or None, got {threshold}")
         check_limits(precision, memory)
-        self.scale, self.threshold = scale, threshold
-        self.sigma, self.n_valid, self.refines = sigma, n_valid, sigma_search == "refine"
-        self.precision, self.memory = precision, memory
+        self.scale = scale
+        self.threshold = threshold
+        self.sigma = sigma
+        self.n_valid = n_valid
+        self.refines: bool = sigma_search == "refine"
+        self.precision = precision
+        self.memory = memory
         ends = math.log10(grid_start), math.log10(grid_stop)
         self.grid: list[float] = torch.logspace(*ends, grid_size, dtype=torch.float64).tolist()
 
