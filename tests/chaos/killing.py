@@ -1,4 +1,4 @@
-"""Acts on a folder, killed by SIGKILL at any moment, and what must hold then and afterwards.
+"""Acts on a folder, struck at any moment, by SIGKILL or else, and what must hold afterwards.
 
 An act is done in a copy of this process. Its clock is not the machine's but the events that Python
 tells an audit hook: files opened, renamed and removed, and all else. So a seed is a moment, on
@@ -55,16 +55,23 @@ def command(*words: str) -> Act:
     return act
 
 
-def done(act: Act, folder: Path, kill: tuple[str, int] | None = None) -> tuple[int, dict[str, int]]:
+def _killed(folder: Path) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def done(
+    act: Act, folder: Path, when: tuple[str, int] | None = None, strike: Act = _killed
+) -> tuple[int, dict[str, int]]:
     """Does an act in a copy of this process; its exit code, and how many events there were.
 
-    kill: at which number of which events ("files", "any", or "half" of a plain writer's file).
+    when: at which number of which events ("files", "any", or "half" of a plain writer's file) it
+    is struck: killed, or what else `strike` does, once, in the copy.
     """
     folder.mkdir(parents=True, exist_ok=True)
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
-        _child(act, folder, kill, writing)
+        _child(act, folder, when, strike, writing)
     os.close(writing)
     with os.fdopen(reading) as told:
         said = told.read()
@@ -73,8 +80,9 @@ def done(act: Act, folder: Path, kill: tuple[str, int] | None = None) -> tuple[i
     return code, counts
 
 
-def _child(act: Act, folder: Path, kill: tuple[str, int] | None, told: int) -> None:
+def _child(act: Act, folder: Path, when: tuple[str, int] | None, strike: Act, told: int) -> None:
     counts, code, own = {"files": 0, "any": 0, "half": 0}, 0, os.getpid()
+    struck: list[bool] = []
 
     def hear(event: str, given: tuple) -> None:
         if event == "os.kill" or os.getpid() != own:
@@ -82,8 +90,9 @@ def _child(act: Act, folder: Path, kill: tuple[str, int] | None, told: int) -> N
         counts["any"] += 1
         counts["half"] += event == "half"
         counts["files"] += event in ACTS or (event == "open" and bool((given[2] or 0) & WRITING))
-        if kill and counts[kill[0]] >= kill[1]:
-            os.kill(own, signal.SIGKILL)
+        if when and not struck and counts[when[0]] >= when[1]:
+            struck.append(True)
+            strike(folder)
 
     with (folder.parent / f"{folder.name}.said").open("wb") as said:
         os.dup2(said.fileno(), 1)

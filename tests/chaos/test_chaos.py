@@ -1,13 +1,16 @@
 """Whatever is killed, whenever: nothing is torn, and the same command ends in the same bytes."""
 
+import itertools
 import os
 import random
 import shutil
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import faults
 import killing
 import numpy as np
 import pytest
@@ -167,5 +170,29 @@ def test_kills_at_many_moments_of_every_act(
             assert not faults, (name, kill, faults)
             counts[name] += 1
             counts[f"{name}, amid"] += amid
+            shutil.rmtree(folder)
+    print(dict(counts))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 600)
+def test_faults_of_the_machine_at_many_moments_of_every_act(
+    scenarios: dict[str, Scenario], once: Path, tmp_path: Path
+) -> None:
+    ends, draw, counts = time.monotonic() + SECONDS, random.Random(2), Counter()
+    blows = {
+        "disk": lambda: faults.full(draw.randrange(4)),
+        "permission": faults.forbidden,
+        "clock": lambda: faults.moved(draw.choice([-30, 30])),
+    }
+    while time.monotonic() < ends:
+        for (name, one), (kind, new) in itertools.product(scenarios.items(), blows.items()):
+            whole, events = uninterrupted(one, once)
+            at, folder = moment(events, draw), tmp_path / f"{name}-{kind}-{counts[name, kind]}"
+            with faults.disk(folder) if kind == "disk" else nullcontext():
+                code, wrong = faults.stricken(one, new(), folder, whole, at)
+            assert not wrong, (name, kind, at, wrong)
+            counts[name, kind] += 1
+            counts[name, kind, "told"] += code > 0
             shutil.rmtree(folder)
     print(dict(counts))
