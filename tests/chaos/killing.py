@@ -76,7 +76,8 @@ def done(
     with os.fdopen(reading) as told:
         said = told.read()
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    counts = dict(zip(("files", "any", "half"), map(int, said.split()), strict=False))
+    names: list[str] = ["files", "any", "half"]
+    counts = dict(zip(names, map(int, said.split()), strict=False))
     return code, counts
 
 
