@@ -34,7 +34,8 @@ Act = Callable[[Path], None]
 class Scenario:
     """What is done in a folder, and what of the folder must be equal however often it was killed.
 
-    before: what the folder holds already. torn: what is wrong with what a killed act left.
+    before: what the folder holds already. torn: what is wrong with what a killed act left. anew:
+    whether it always does all of its work, as `genbench score FILE` judges a file each time.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Scenario:
     proof: Callable[[Path], Mapping[str, bytes]]
     torn: Callable[[Path], list[str]]
     before: Act = lambda folder: None
+    anew: bool = False
 
 
 def command(*words: str) -> Act:
@@ -104,7 +106,9 @@ def _child(act: Act, folder: Path, when: tuple[str, int] | None, strike: Act, to
     try:
         act(folder)
     except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 0
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if isinstance(ended.code, str):
+            print(ended.code)
     except BaseException:
         traceback.print_exc()
         code = 70
