@@ -94,7 +94,7 @@ def _sync_folder(folder: Path) -> None:
 def sweep(folder: Path) -> None:
     """Removes what a killed writer left in `folder`; call it only while holding its lock."""
     for leftover in folder.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+        remove(leftover)
 
 
 def _sweep_dead(folder: Path) -> None:
@@ -116,8 +116,11 @@ def _machine() -> str:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, if it is there."""
-    path.unlink(missing_ok=True)
+    """Removes a file, if it is there; raises StoreError where it may not be removed."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot remove {path}: {error.strerror or error}") from error
 
 
 def move(path: Path, place: Path) -> None:
