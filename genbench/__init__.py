@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         abilities,
     )
     from genbench.records.run import Result, Run
+    from genbench.samples.pixels import deferred
     from genbench.testing import check_dataset, check_metric, check_model
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ _HOMES = {
     "check_dataset": "genbench.testing",
     "check_metric": "genbench.testing",
     "check_model": "genbench.testing",
+    "deferred": "genbench.samples.pixels",
     "load_model": "genbench.front",
     "load_results": "genbench.front",
     "log_likelihood": "genbench.metrics.parzen",
@@ -55,6 +57,7 @@ __all__ = [
     "check_dataset",
     "check_metric",
     "check_model",
+    "deferred",
     "load_model",
     "load_results",
     "log_likelihood",

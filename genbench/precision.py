@@ -14,13 +14,14 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
 # torch's older switches (allow_tf32, set_float32_matmul_precision) raise once these are in use
 # and differ from them; these never do. So only these are read and set here.
-SWITCHES = {
+SWITCHES: dict[str, Any] = {
     "cuda.matmul": torch.backends.cuda.matmul,
     "cudnn.conv": torch.backends.cudnn.conv,  # pyright: ignore[reportAttributeAccessIssue]
     "cudnn.rnn": torch.backends.cudnn.rnn,

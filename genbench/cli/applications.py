@@ -18,7 +18,7 @@ figure_app: typer.Typer = typer.Typer(no_args_is_help=True, help="Pictures of re
 features_app: typer.Typer = typer.Typer(
     no_args_is_help=True, help="Networks whose outputs metrics compare: list, check, train, import."
 )
-experiment_app = typer.Typer(
+experiment_app: typer.Typer = typer.Typer(
     no_args_is_help=True, help="One factor at a time from a recipe: run, table."
 )
 app.add_typer(list_app, name="list")

@@ -34,7 +34,10 @@ AuditedBy = Annotated[str | None, of_executors(f"{_JOBS}serial.")]
 JudgedBy = Annotated[str | None, of_executors(f"{_JOBS}serial; with several workers spawned.")]
 ScoredBy = Annotated[
     str | None,
-    of_executors(f"{_JOBS}serial for a FILE, spawned for reference rows and --protocols."),
+    of_executors(
+        f"{_JOBS}serial for a FILE, and with several workers spawned; spawned for reference rows "
+        "and --protocols."
+    ),
 ]
 Scheduler = Annotated[
     str | None,

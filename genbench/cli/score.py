@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +12,7 @@ import typer
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.executing import TLS, Resources, Scheduler, ScoredBy, engine, threads_each
+from genbench.cli.judging import Judge, Scoring, judging
 from genbench.cli.options import (
     DataDir,
     Device,
@@ -35,11 +35,9 @@ from genbench.errors import GenbenchError, UsageError
 from genbench.words import duration
 
 if TYPE_CHECKING:
-    from genbench.protocols import Split
-    from genbench.records.run import Data, Result, Run
+    from genbench.records.run import Result, Run
     from genbench.records.store import Store
     from genbench.running.brought import Brought
-    from genbench.running.data import Sources
     from genbench.running.engines import Engine
     from genbench.running.runner import Environment
     from genbench.samples.judging import Judgement
@@ -69,6 +67,7 @@ Settings = Annotated[
     list[str] | None,
     option("A setting of the metric: parzen.sigma=0.2. May be repeated.", "SET", "--set"),
 ]
+Workers = Annotated[int, option("Processes that score at a time.", "WORKERS", "--workers", min=1)]
 Gone = Annotated[str | None, typer.Option(hidden=True)]
 Name = Annotated[str | None, option("Keep the row under this name.", "AS", "--as")]
 Source = Annotated[
@@ -102,6 +101,7 @@ def score(
     date: Date = None,
     replacing: Replace = False,
     device: Device = "auto",
+    workers: Workers = 1,
     threads: Threads = None,
     executor: ScoredBy = None,
     scheduler: Scheduler = None,
@@ -126,9 +126,13 @@ def score(
     Reference rows, drawn as often, stand beside; they are scored once and kept. With --as the
     file's own row is kept too, and stands in tables, comparisons and reports.
 
+    Against more test rows than 16,384 it is computed in blocks, by --workers at a time; the same
+    command goes on with those that are not there yet.
+
     With --protocols, and without a FILE, it scores the stored samples in other ways, to see whether
     the order of the rows holds.
     """
+    from genbench.running.engines import Engine
     from genbench.running.runner import Environment, choose_device
     from genbench.tables.texts import NOTES, Options
 
@@ -136,10 +140,11 @@ def score(
     parsing.one_of(NOTES, notes, "--notes")
     _check_gone({"sigma_search": sigma_search, "precision": precision})
     how = engine(executor, scheduler, resources, tls)
+    how = Engine() if how is None and workers > 1 else how
     choose_device(device)
-    folder, threads = parsing.data_folder(data_dir), threads_each(threads, 1, how)
+    folder, threads = parsing.data_folder(data_dir), threads_each(threads, workers, how)
     own, *beside = parsing.folders(results_dir)
-    environment = Environment(own, folder, device, False, 1, threads, tuple(beside))
+    environment = Environment(own, folder, device, False, workers, threads, tuple(beside))
     form = "json" if as_json else form
     named = {"--as": name, "--source": source, "--date": date}
     if protocols:
@@ -256,29 +261,9 @@ def _do(
 # --- files ---
 
 
-@dataclass(frozen=True)
-class _Scoring:
-    """On which dataset files are scored, by which metrics, and what was set of each."""
-
-    dataset: str
-    metrics: Sequence[str]
-    overrides: Mapping[str, Mapping[str, Any]]
-    settings: Mapping[str, Mapping[str, Any]]
-    sources: Sources
-    folds: Sequence[Data]
-    unmet: Mapping[str, str]
-
-    @property
-    def source(self) -> Any:
-        return self.sources.dataset(self.dataset)
-
-    def split(self, fold: int) -> Split:
-        return self.sources.split(self.dataset, fold)
-
-
 def _scoring(
     dataset: str | None, metrics: str, settings: list[str] | None, environment: Environment
-) -> _Scoring:
+) -> Scoring:
     """Raises UsageError and DataError where files cannot be scored so."""
     from genbench.plugins import registry
     from genbench.running.data import Sources
@@ -301,12 +286,12 @@ def _scoring(
         for metric in names
     }
     lacks = {m: unmet(Pair(m, settings_of[m], folds[0]), sources) for m in names}
-    return _Scoring(name, names, overrides, settings_of, sources, folds, lacks)
+    return Scoring(name, names, overrides, settings_of, sources, folds, lacks)
 
 
 def _files(
     paths: Sequence[Path],
-    scoring: _Scoring,
+    scoring: Scoring,
     label: _Label,
     environment: Environment,
     how: Engine | None,
@@ -333,7 +318,7 @@ def _files(
     with TemporaryDirectory(prefix="genbench-score-") as folder:
         own = environment.store if label.name else Stores([Path(folder), *_read(environment)])
         failed: list[str] = []
-        with _judging(rows, paths, scoring, environment, how) as judge:
+        with judging(rows, paths, scoring, environment, how, shown.quiet) as judge:
             keep = bool(label.name)
             judged = list(
                 _judged(rows, scoring, environment, own, keep, form, shown.quiet, failed, judge)
@@ -356,7 +341,7 @@ def _read(environment: Environment) -> list[Path]:
     return [environment.results_dir, *environment.beside]
 
 
-def _unmet(scoring: _Scoring) -> dict[str, Any]:
+def _unmet(scoring: Scoring) -> dict[str, Any]:
     return {"unmet": {metric: text for metric, text in scoring.unmet.items() if text}}
 
 
@@ -377,7 +362,7 @@ def _brought(found: Sequence[Samples], paths: Sequence[Path], label: _Label) -> 
     ]
 
 
-def _check_name(one: Brought, scoring: _Scoring, label: _Label, environment: Environment) -> None:
+def _check_name(one: Brought, scoring: Scoring, label: _Label, environment: Environment) -> None:
     """Raises UsageError where other samples have the name; with --replace these take its place."""
     from genbench.plugins import registry
     from genbench.running import brought
@@ -396,7 +381,7 @@ def _check_name(one: Brought, scoring: _Scoring, label: _Label, environment: Env
 
 
 def _reference_runs(
-    samples: Sequence[Samples], scoring: _Scoring, environment: Environment
+    samples: Sequence[Samples], scoring: Scoring, environment: Environment
 ) -> list[Run]:
     """The reference rows beside samples that are means: as many of each as there are samples."""
     from genbench.front import plan
@@ -419,14 +404,14 @@ def _reference_runs(
 
 def _judged(
     rows: Sequence[Brought],
-    scoring: _Scoring,
+    scoring: Scoring,
     environment: Environment,
     store: Store,
     keep: bool,
     form: str,
     quiet: bool,
     failed: list[str],
-    judge: Callable[[Brought, str], Judgement],
+    judge: Judge,
 ) -> Iterator[tuple[Judgement, list[Result]]]:
     """What each metric says of each file, one after the other, and the results that it makes.
 
@@ -462,49 +447,6 @@ def _judged(
             if form == "md":
                 _print_judgement(found, results[0], quiet)
             yield found, results
-
-
-@contextmanager
-def _judging(
-    rows: Sequence[Brought],
-    paths: Sequence[Path],
-    scoring: _Scoring,
-    environment: Environment,
-    how: Engine | None,
-) -> Iterator[Callable[[Brought, str], Judgement]]:
-    """What judges a file by a metric: this process, or an executor that has all of it in hand."""
-    from genbench.running import clusters, engines
-    from genbench.running.filed import Filed, judged
-    from genbench.samples.judging import counted
-
-    places = environment.data_dir, environment.store.features, environment.device
-    files = {one.name: path for one, path in zip(rows, paths, strict=True)}
-
-    def filed(one: Brought, metric: str) -> Filed:
-        about = scoring.dataset, metric, scoring.settings[metric]
-        return Filed(files[one.name].absolute(), one.name, *about, *places, environment.threads)
-
-    if how is None:
-        split, source = scoring.split, scoring.source
-        counts = {one.name: counted(one.samples.rows, source, split) for one in rows}
-        yield lambda one, metric: judged(
-            filed(one, metric), scoring.sources, one.samples, counts[one.name]
-        )
-        return
-    metrics = [metric for metric in scoring.metrics if not scoring.unmet[metric]]
-    executor = engines.open(how, 1, environment.threads)
-    jobs = {(o.name, m): executor.submit(judged, filed(o, m)) for o in rows for m in metrics}
-
-    def answered(one: Brought, metric: str) -> Judgement:
-        try:
-            return engines.outcome(jobs[one.name, metric])
-        except clusters.LostError:
-            return judged(filed(one, metric), scoring.sources, one.samples)
-
-    try:
-        yield answered
-    finally:
-        executor.shutdown(cancel_futures=True)
 
 
 def _print_judgement(judgement: Judgement, first: Result, quiet: bool) -> None:

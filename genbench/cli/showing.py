@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from genbench.errors import json_text, plain
+from genbench.errors import GenbenchError, json_text, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,8 +37,17 @@ def width() -> int | None:
 
 
 def echo(text: str = "", err: bool = False, nl: bool = True) -> None:
-    """A text on stdout or stderr; nothing in it moves the cursor, or turns what is read."""
-    typer.echo(plain(text), err=err, nl=nl)
+    """A text on stdout or stderr; nothing in it moves the cursor, or turns what is read.
+
+    Raises GenbenchError where stdout cannot take it, such as a file on a full disk.
+    """
+    try:
+        typer.echo(plain(text), err=err, nl=nl)
+    except BrokenPipeError:  # nobody reads on: the command ends without a word
+        raise
+    except OSError as error:
+        if not err:  # else there is nowhere to say it
+            raise GenbenchError(f"cannot print: {error.strerror}") from error
 
 
 def say(console: Console, text: str) -> None:

@@ -25,7 +25,8 @@ class MixtureDensity:
     def __init__(self, centres: np.ndarray, std: float) -> None:
         import torch  # here, so that datasets are listed without it
 
-        self.centres, self.std = torch.from_numpy(np.asarray(centres, np.float64)), std
+        self.centres: Tensor = torch.from_numpy(np.asarray(centres, np.float64))
+        self.std = std
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density, nats, float64 `(n,)`, of rows x `(n, d)`."""
@@ -52,9 +53,10 @@ class Mixture:
     centres: np.ndarray
     std: float
     seed: int
-    sizes = (100_000, 10_000, 10_000)  # train as in PacGAN's toys; valid and test our choice
+    # train as in PacGAN's toys; valid and test our choice
+    sizes: tuple[int, int, int] = (100_000, 10_000, 10_000)
     shape: tuple[int, ...]
-    range = (-math.inf, math.inf)
+    range: tuple[float, float] = (-math.inf, math.inf)
     levels = None
     folds = 1
     caveat = ""

@@ -63,9 +63,9 @@ class MixtureDataset:
     rank = 32
     block = 1
     squash = False
-    sizes = (50_000, 10_000, 10_000)  # as of MNIST
+    sizes: tuple[int, int, int] = (50_000, 10_000, 10_000)  # as of MNIST
     shape: tuple[int, ...] = (1, 28, 28)
-    range = (-math.inf, math.inf)
+    range: tuple[float, float] = (-math.inf, math.inf)
     levels = None
     folds = 1
 

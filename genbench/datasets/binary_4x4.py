@@ -23,9 +23,9 @@ _SET = 0.2  # the mean of a 7 x 7 block above which its pixel is set
 class Binary4x4:
     """p is .99 of what MNIST's training digits are at 4 x 4, and .01 of any picture."""
 
-    sizes = (50_000, 10_000, 10_000)  # as of MNIST
-    shape = (1, 4, 4)
-    range = (0.0, 1.0)
+    sizes: tuple[int, int, int] = (50_000, 10_000, 10_000)  # as of MNIST
+    shape: tuple[int, ...] = (1, 4, 4)
+    range: tuple[float, float] = (0.0, 1.0)
     levels = 2
     folds = 1
     repeats = True  # training rows: who copies them cannot be told

@@ -41,14 +41,14 @@ class CIFAR10(FileDataset):
     is pickled, and never read. A checksum is published for the archive only.
     """
 
-    shape = (3, 32, 32)
-    range = (0.0, 1.0)
-    levels = 256
+    shape: tuple[int, ...] = (3, 32, 32)
+    range: tuple[float, float] = (0.0, 1.0)
+    levels: int | None = 256
     folds = 1
     classes = 10
     records = 10_000  # in each of the six batches
     folder = "cifar10"
-    files = (
+    files: tuple[RemoteFile, ...] = (
         RemoteFile(
             "cifar-10-binary.tar.gz",
             size=190_000_000,  # the canonical one has 170,052,171; others may be packed less well
@@ -59,7 +59,9 @@ class CIFAR10(FileDataset):
             ),
         ),
     )
-    unpacked = tuple(RemoteFile(name, size=10_000 * _RECORD) for name in _BATCHES)
+    unpacked: tuple[RemoteFile, ...] = tuple(
+        RemoteFile(name, size=10_000 * _RECORD) for name in _BATCHES
+    )
 
     @classmethod
     def parse(cls, file: RemoteFile, raw: bytes, path: Path) -> Any:

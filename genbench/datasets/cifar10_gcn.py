@@ -23,8 +23,8 @@ class CIFAR10GCN(CIFAR10):
     space only. No value can leave [-55, 55], and pixels have a standard deviation near 1.
     """
 
-    range = (-_SCALE, _SCALE)
-    levels = None
+    range: tuple[float, float] = (-_SCALE, _SCALE)
+    levels: int | None = None
 
     @property
     def digest(self) -> str:

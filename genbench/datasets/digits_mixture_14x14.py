@@ -11,4 +11,4 @@ class DigitsMixture14x14(MixtureDataset):
 
     pictures = MNIST
     block = 2
-    shape = (1, 14, 14)
+    shape: tuple[int, ...] = (1, 14, 14)

@@ -12,4 +12,4 @@ class DigitsMixture7x7(MixtureDataset):
     pictures = MNIST
     rank = 16
     block = 4
-    shape = (1, 7, 7)
+    shape: tuple[int, ...] = (1, 7, 7)

@@ -10,7 +10,7 @@ class DigitsMixtureSmall(MixtureDataset):
     """Fitted to all 5,000, one Gaussian of rank 16 a class."""
 
     pictures = MNIST5k
-    parts = ("train", "valid", "test")
+    parts: tuple[str, ...] = ("train", "valid", "test")
     depth = 0
     rank = 16
-    sizes = (10_000, 2_000, 5_000)
+    sizes: tuple[int, int, int] = (10_000, 2_000, 5_000)

@@ -9,4 +9,4 @@ class DigitsMixtureSquashed(DigitsMixture):
     """The rows of `digits_mixture`, each pixel mapped: no divergence changes, coordinates do."""
 
     squash = True
-    range = (0.0, 1.0)
+    range: tuple[float, float] = (0.0, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from genbench.datasets._stored import RemoteFile
 from genbench.datasets.mnist import MNIST, idx_files
 
 
@@ -9,7 +10,7 @@ class FashionMNIST(MNIST):
     """Same shape, counts and split as MNIST; ten kinds of clothing for the ten digits."""
 
     folder = "fashion_mnist"
-    files = idx_files(
+    files: tuple[RemoteFile, ...] = idx_files(
         mirrors=(
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",

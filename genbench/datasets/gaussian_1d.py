@@ -10,7 +10,7 @@ from genbench.datasets._toys import Mixture
 class Gaussian1D(Mixture):
     """N(4, 1.25²), as in devnag/pytorch-generative-adversarial-networks."""
 
-    shape = (1,)
-    centres = np.array([[4.0]])
-    std = 1.25
+    shape: tuple[int, ...] = (1,)
+    centres: np.ndarray = np.array([[4.0]])
+    std: float = 1.25
     seed = 1

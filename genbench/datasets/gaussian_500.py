@@ -10,7 +10,7 @@ from genbench.datasets._toys import Mixture
 class Gaussian500(Mixture):
     """N(500, 5²) on the line; the perfect generator of it is 5 z + 500 with z from N(0, 1)."""
 
-    shape = (1,)
-    centres = np.array([[500.0]])
-    std = 5.0
+    shape: tuple[int, ...] = (1,)
+    centres: np.ndarray = np.array([[500.0]])
+    std: float = 5.0
     seed = 500

@@ -12,7 +12,7 @@ _TICKS = (-4.0, -2.0, 0.0, 2.0, 4.0)
 class Grid(Mixture):
     """Spacing 2 on [-4, 4]², standard deviation .05 (VEEGAN and PacGAN's 2D-grid)."""
 
-    shape = (2,)
-    centres = np.array([(x, y) for x in _TICKS for y in _TICKS])
-    std = 0.05
+    shape: tuple[int, ...] = (2,)
+    centres: np.ndarray = np.array([(x, y) for x in _TICKS for y in _TICKS])
+    std: float = 0.05
     seed = 25

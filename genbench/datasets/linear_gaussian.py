@@ -39,7 +39,9 @@ class LinearGaussianDensity:
     def __init__(self, mean: np.ndarray, W: np.ndarray, std: float) -> None:
         import torch  # here, so that datasets are listed without it
 
-        self.mean, self.W, self.std = torch.from_numpy(mean), torch.from_numpy(W), std
+        self.mean: Tensor = torch.from_numpy(mean)
+        self.W: Tensor = torch.from_numpy(W)
+        self.std = std
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density, nats, float64 `(n,)`, of rows x `(n, d)`."""
@@ -67,15 +69,15 @@ class LinearGaussian:
     M = Wᵀ W + std² I is diagonal. Rows come from numpy's RandomState, whose streams are frozen.
     """
 
-    shape = (1, _SIDE, _SIDE)
-    range = (-math.inf, math.inf)
+    shape: tuple[int, ...] = (1, _SIDE, _SIDE)
+    range: tuple[float, float] = (-math.inf, math.inf)
     levels = None
     folds = 1
     caveat = ""
-    std = 0.25
-    mean = 0.5
+    std: float = 0.25
+    mean: float = 0.5
     seed = 64
-    sizes = (50_000, 10_000, 10_000)
+    sizes: tuple[int, int, int] = (50_000, 10_000, 10_000)
 
     def __init__(self, data_dir: Any) -> None:
         """`data_dir` is not used."""

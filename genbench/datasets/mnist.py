@@ -31,14 +31,16 @@ class MNIST(FileDataset):
     The split is that of Goodfellow et al. 2014, as released (goodfeli/adversarial, mnist.yaml).
     """
 
-    shape = (1, 28, 28)
-    range = (0.0, 1.0)
-    levels = 256
+    shape: tuple[int, ...] = (1, 28, 28)
+    range: tuple[float, float] = (0.0, 1.0)
+    levels: int | None = 256
     folds = 1
     classes = 10
-    n_train, n_valid, n_test = 50_000, 10_000, 10_000
+    n_train = 50_000
+    n_valid = 10_000
+    n_test = 10_000
     folder = "mnist"
-    files = idx_files(
+    files: tuple[RemoteFile, ...] = idx_files(
         mirrors=(
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",

@@ -24,8 +24,8 @@ class MNIST5k:
     score on them compares with scores on them only.
     """
 
-    shape = (1, 28, 28)
-    range = (0.0, 1.0)
+    shape: tuple[int, ...] = (1, 28, 28)
+    range: tuple[float, float] = (0.0, 1.0)
     levels = 256
     folds = 1
 

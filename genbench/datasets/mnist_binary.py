@@ -18,7 +18,7 @@ class MNISTBinary(MNIST):
     data, and other likelihoods.
     """
 
-    levels = 2
+    levels: int | None = 2
     rule = "k / 255 >= 1 / 2"
 
     @property

@@ -32,8 +32,8 @@ class MNISTBinary2008(MNISTBinaryDrawn):
     The file holds them as `numpy.packbits(rows, axis=1)`, uint8 (10000, 98).
     """
 
-    rule = f"{MNISTBinaryDrawn.rule}; test rows of 2008"
-    files = (*MNIST.files, _TEST)
+    rule: str = f"{MNISTBinaryDrawn.rule}; test rows of 2008"
+    files: tuple[RemoteFile, ...] = (*MNIST.files, _TEST)
     how_to_get = (
         "Bring MNIST with `genbench data fetch mnist`, and the test rows, which nobody offers for "
         f"download, with `genbench data import mnist_binary_2008 PATH/{_NAME}`."

@@ -12,7 +12,7 @@ _SEED = 28  # our choice; numpy's RandomState, whose streams are frozen
 class MNISTBinaryDrawn(MNISTBinary):
     """Pixels 0 or 1 by fixed draws, as in Salakhutdinov & Murray 2008; their draws were others."""
 
-    rule = f"u < k / 255, u of RandomState({_SEED} + file)"
+    rule: str = f"u < k / 255, u of RandomState({_SEED} + file)"
 
     def bits(self, images: np.ndarray, file: int) -> np.ndarray:
         """1 where u < k / 255, u uniform on [0, 1), drawn in the order of the file's pixels."""

@@ -51,12 +51,12 @@ class TFD(FileDataset):
     disgust, fear, happiness, sadness, surprise, neutral, or -1; training rows have none.
     """
 
-    shape = (1, 48, 48)
-    range = (0.0, 1.0)
-    levels = 256
+    shape: tuple[int, ...] = (1, 48, 48)
+    range: tuple[float, float] = (0.0, 1.0)
+    levels: int | None = 256
     folds = 5
     folder = "tfd"
-    files = (
+    files: tuple[RemoteFile, ...] = (
         # the md5 is quoted by one public loader; no sha256 is published
         RemoteFile("TFD_48x48.mat", size=1 << 29, md5="9d113650c197719b750ecc6864faf87c"),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -26,12 +26,14 @@ class Digits:
     """
 
     revision = 1
-    shape, classes, epochs = (1, 28, 28), 10, 4
+    shape: tuple[int, ...] = (1, 28, 28)
+    classes = 10
+    epochs = 4
     width = WIDTH
     takes = "28x28 grey images in [0, 1]"
     quality = "test accuracy .9899 on MNIST"
     dataset = "mnist"
-    known = {  # noqa: RUF012 as a class's constants are
+    known: ClassVar[dict[str, str]] = {
         "weights": "4663144996671d44d9f302ce9643c796f6acd41deea757a73ade1bc4fb6e3d8c",
         "fixed rows": "3f186fc7b80d9091167cb900221c0e3a56f4c4ff452b52170c8ac13975b8962c",
         "test rows": "746a5b307117646f689f7fc692833152c8f8ec73f40fdebb4d04b02bf50a47eb",
@@ -40,7 +42,7 @@ class Digits:
     def __init__(self, shape: Sequence[int], data_dir: Path) -> None:
         check_shape("digits", shape, self.shape)
         self._net = IntegerNet(read_weights(FILE), side=28, where=FILE)
-        self.digest = self._net.digest
+        self.digest: str = self._net.digest
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Features (n, 64) of rows (n, 784); raises ValueError for rows of another shape."""

@@ -31,7 +31,9 @@ class Faces:
     """
 
     revision = 1
-    shape, classes, epochs = (1, 48, 48), 7, 20
+    shape: tuple[int, ...] = (1, 48, 48)
+    classes = 7
+    epochs = 20
     width = WIDTH
     takes = "48x48 grey images in [0, 1]"
     dataset = "tfd"
@@ -40,10 +42,10 @@ class Faces:
         check_shape("faces", shape, self.shape)
         content = read_weights(path := _path(Path(data_dir) / self.dataset))
         self._net = IntegerNet(content, side=48, where=path)
-        self.digest = self._net.digest
+        self.digest: str = self._net.digest
         notes = json.loads(notes_of(content) or "{}")
-        self.quality = str(notes.get("quality", ""))
-        self.known = {"fixed rows": str(notes.get("fixed rows", ""))}
+        self.quality: str = str(notes.get("quality", ""))
+        self.known: dict[str, str] = {"fixed rows": str(notes.get("fixed rows", ""))}
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Features (n, 64) of rows (n, 2304); raises ValueError for rows of another shape."""

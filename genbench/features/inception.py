@@ -39,6 +39,7 @@ CHUNK = 20  # images at once: 110 MB of activations
 FOLDER, FILE = "inception", "inception-2015-12-05.safetensors"
 
 Weights = Mapping[str, Tensor]
+Branch = tuple[str | tuple[str, str], ...]
 
 # the convolutions of a block's branches, by name, in the order of their outputs; the last two of
 # (a, b) see the same input side by side
@@ -54,6 +55,7 @@ E = (
     ("3x3dbl_1", "3x3dbl_2", ("3x3dbl_3a", "3x3dbl_3b")),
 )
 HALVING = (B, D)  # their last convolutions have stride 2 and no padding
+BLOCKS: dict[str, tuple[Branch, ...]]
 BLOCKS = {"5b": A, "5c": A, "5d": A, "6a": B, "6b": C, "6c": C, "6d": C, "6e": C}
 BLOCKS |= {"7a": D, "7b": E, "7c": E}
 MAX_POOLED = ("7c",)  # where the others average; so it is in the network of 2015
@@ -66,7 +68,8 @@ class Inception:
     """
 
     revision = 1
-    shape, width = (3, 32, 32), 2048
+    shape: tuple[int, ...] = (3, 32, 32)
+    width = 2048
     takes = "colour or grey images in [0, 1]"
     quality = "the network of FID; not comparable with papers on files that are not canonical"
 
@@ -83,7 +86,7 @@ class Inception:
                 f"`genbench features import inception FILE --data-dir {data_dir}`"
             )
         self._image, content = tuple(shape), read_weights(path)
-        self.digest = hashlib.sha256(content).hexdigest()
+        self.digest: str = hashlib.sha256(content).hexdigest()
         self._weights = read(content, path)
 
     def __call__(self, rows: Tensor) -> Tensor:
@@ -158,7 +161,7 @@ def pooled(weights: Weights, x: Tensor) -> Tensor:
     return x.mean((2, 3))
 
 
-def _block(weights: Weights, name: str, branches: tuple, x: Tensor) -> Tensor:
+def _block(weights: Weights, name: str, branches: tuple[Branch, ...], x: Tensor) -> Tensor:
     """What a block's branches make of x, channels after channels; the last one pools."""
     found = [_branch(weights, f"Mixed_{name}.branch", b, x, branches in HALVING) for b in branches]
     if branches in HALVING:
@@ -170,7 +173,7 @@ def _block(weights: Weights, name: str, branches: tuple, x: Tensor) -> Tensor:
     return torch.cat([*found, _conv(weights, f"Mixed_{name}.branch_pool", around)], 1)
 
 
-def _branch(weights: Weights, prefix: str, names: tuple, x: Tensor, halves: bool) -> Tensor:
+def _branch(weights: Weights, prefix: str, names: Branch, x: Tensor, halves: bool) -> Tensor:
     """One convolution after the other; a pair of names is two of them side by side."""
     for i, name in enumerate(names):
         if isinstance(name, tuple):

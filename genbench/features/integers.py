@@ -59,8 +59,11 @@ class IntegerNet:
     Raises DataError for what is no such file.
     """
 
+    layers: list[Layer]
+
     def __init__(self, content: bytes, side: int, where: object = "the weights") -> None:
-        self.side, self.digest = side, hashlib.sha256(content).hexdigest()
+        self.side = side
+        self.digest: str = hashlib.sha256(content).hexdigest()
         try:
             self.layers = [_layer(load(content), name, n) for name, n in self._places()]
         except (SafetensorError, KeyError, ValueError) as error:
@@ -73,7 +76,7 @@ class IntegerNet:
             most = 255 * layer.weight.abs().sum(1) + layer.bias.abs()
             if most.max() >= EXACT:
                 raise DataError(f"{where} has sums that float32 cannot hold: {int(most.max()):,}")
-        self.classes = out[3]
+        self.classes: int = out[3]
 
     def _places(self) -> list[tuple[str, int]]:
         """How many places of the image each layer sees at once, by name."""

@@ -53,11 +53,13 @@ class Kept:
         write: Write | None = None,
         most: int = MOST,
     ) -> None:
-        self.extractor, self.name, self.width = extractor, name, extractor.width
+        self.extractor = extractor
+        self.name = name
+        self.width: int = extractor.width
         self._folder, self._read, self._write, self._most = folder, read, write, most
         self._remembered: OrderedDict[tuple[str, str], Tensor] = OrderedDict()
         if hasattr(extractor, "classify"):
-            self.classify = self._classify
+            self.classify: Callable[[Tensor], Tensor] = self._classify
 
     @property
     def digest(self) -> str:

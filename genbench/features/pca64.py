@@ -35,7 +35,7 @@ class PCA64:
 
     def __init__(self, shape: Sequence[int], data_dir: Path) -> None:
         self._d = math.prod(shape)
-        self.digest = ""
+        self.digest: str = ""
         if self._d < self.width:
             raise UsageError(
                 f"features 'pca64' takes rows of at least {self.width} numbers, not {self._d}: "
@@ -45,7 +45,7 @@ class PCA64:
     def fit(self, train: Tensor) -> None:
         """Finds m and V; raises ValueError where the rows (n, d) vary in fewer than 64 ways."""
         check_rows(train, self._d)
-        self.mean = mean(train)
+        self.mean: Tensor = mean(train)
         values, vectors = torch.linalg.eigh(covariance(train, self.mean))  # least first
         found = int((values > LEAST * values[-1]).sum()) if values[-1] > 0 else 0
         if found < self.width:
@@ -53,7 +53,7 @@ class PCA64:
                 f"pca64 needs training rows that vary in {self.width} directions, got "
                 f"{len(train)} rows that vary in {found}: take features=pixels, or more rows"
             )
-        self.vectors = signed(vectors.flip(1)[:, : self.width])
+        self.vectors: Tensor = signed(vectors.flip(1)[:, : self.width])
         self.digest = hashlib.sha256(train.detach().cpu().contiguous().numpy().data).hexdigest()
 
     def __call__(self, rows: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ class Pixels:
     remembered = False
 
     def __init__(self, shape: Sequence[int], data_dir: Path) -> None:
-        self.width = math.prod(shape)
+        self.width: int = math.prod(shape)
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Rows (n, d) as they came; raises ValueError where d is another."""

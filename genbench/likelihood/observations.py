@@ -134,7 +134,9 @@ class OfRows:
     """
 
     def __init__(self, decoder: Decoder, x: Tensor, v: Tensor | float = 0.0) -> None:
-        self.decoder, self.x, self.v = decoder, x, v
+        self.decoder = decoder
+        self.x = x
+        self.v = v
 
     def __call__(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """float64 (m n,) and (m n, c); raises ValueError where the means do not depend on t."""

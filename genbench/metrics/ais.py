@@ -72,7 +72,7 @@ class AIS:
     revision = 1
     unit = "nats"
     best = "high"
-    requires = ("code or boltzmann",)
+    requires: tuple[str, ...] = ("code or boltzmann",)
 
     @staticmethod
     def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:
@@ -102,8 +102,13 @@ class AIS:
                 "rows must be at least 2, n_valid at least 1 and simulated at least 0, got "
                 f"{rows}, {n_valid} and {simulated}"
             )
-        self.rows, self.chains, self.first, self.most = rows, chains, distributions, most
-        self.v, self.n_valid, self.simulated = v, n_valid, simulated
+        self.rows = rows
+        self.chains = chains
+        self.first = distributions
+        self.most = most
+        self.v = v
+        self.n_valid = n_valid
+        self.simulated = simulated
         self.kept: Mapping[str, Tensor] = {}  # of a run that was stopped, see `Jobs`
         self.told: Told | None = None
 

@@ -41,8 +41,8 @@ class C2ST:
 
     revision = 1
     unit = "accuracy"
-    best = 0.5
-    orders = (
+    best: float = 0.5
+    orders: tuple[str, ...] = (
         *("shifted", "blurred", "binarised", "linear"),
         *("centroids", "covariance", "repeated", "noise"),
     )

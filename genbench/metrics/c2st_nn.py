@@ -48,7 +48,7 @@ class C2STNN:
     revision = 1
     unit = "accuracy off 1/2"
     best = "low"
-    orders = (
+    orders: tuple[str, ...] = (
         *("shifted", "blurred", "binarised", "linear"),
         *("centroids", "covariance", "repeated", "noise"),
     )

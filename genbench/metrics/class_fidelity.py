@@ -33,7 +33,7 @@ class ClassFidelity:
     revision = 1
     unit = "share"
     best = "high"
-    orders = ()
+    orders: tuple[str, ...] = ()
 
     @staticmethod
     def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:

@@ -59,7 +59,7 @@ class NNRatio:
 
     revision = 2
     unit = "ratio"
-    best = 1.0
+    best: float = 1.0
     orders = COPIES
 
     @staticmethod
@@ -106,7 +106,7 @@ class DataCopying:
 
     revision = 2
     unit = "z"
-    best = 0.0
+    best: float = 0.0
     orders = COPIES
 
     @staticmethod

@@ -41,7 +41,8 @@ class Frechet:
     revision = 2
     unit = "squared distance"
     best = "low"
-    orders = ("shifted", "blurred", "binarised", "linear", "centroids", "repeated", "noise")
+    orders: tuple[str, ...] = ("shifted", "blurred", "binarised", "linear")
+    orders += ("centroids", "repeated", "noise")
 
     @staticmethod
     def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:

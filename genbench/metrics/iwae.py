@@ -34,7 +34,7 @@ class IWAE:
     revision = 1
     unit = "nats"
     best = "high"
-    requires = ("posterior", "code", "decode")
+    requires: tuple[str, ...] = ("posterior", "code", "decode")
 
     @staticmethod
     def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:
@@ -49,7 +49,9 @@ class IWAE:
 
     def __init__(self, rows: int = 50, draws: int = 5000, v: float | None = None) -> None:
         _importance.checked(rows, draws)
-        self.rows, self.draws, self.v = rows, draws, v
+        self.rows = rows
+        self.draws = draws
+        self.v = v
 
     def __call__(self, model: Any, test: Tensor, valid: Tensor) -> Score:
         """test and valid (n, d). Raises ValueError where the model has no log p of such rows."""

@@ -65,7 +65,7 @@ class KernelDistance:
     revision = 1
     unit = "MMD²"
     best = "low"
-    orders = ("shifted", "blurred", "binarised", "centroids", "repeated", "noise")
+    orders: tuple[str, ...] = ("shifted", "blurred", "binarised", "centroids", "repeated", "noise")
 
     @staticmethod
     def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:

@@ -41,7 +41,7 @@ class LogLikelihood:
     revision = 1
     unit = "nats"
     best = "high"
-    requires = ("log_prob or boltzmann",)
+    requires: tuple[str, ...] = ("log_prob or boltzmann",)
 
     @staticmethod
     def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:

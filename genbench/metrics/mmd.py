@@ -48,7 +48,7 @@ class MMD:
     revision = 1
     unit = "MMD²"
     best = "low"
-    orders = (
+    orders: tuple[str, ...] = (
         *("shifted", "blurred", "binarised", "linear"),
         *("centroids", "covariance", "repeated", "noise"),
     )

@@ -67,7 +67,7 @@ class Modes:
     revision = 1
     unit = "nats"
     best = "low"
-    orders = ("repeated", "noise")
+    orders: tuple[str, ...] = ("repeated", "noise")
 
     @staticmethod
     def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:

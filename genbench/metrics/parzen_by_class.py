@@ -31,7 +31,7 @@ class ParzenByClass:
     revision = 1
     unit = "nats"
     best = "high"
-    orders = ()
+    orders: tuple[str, ...] = ()
 
     @staticmethod
     def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:

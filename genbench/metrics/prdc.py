@@ -98,7 +98,8 @@ class _Balls:
     def __init__(self, k: int = 5, features: str = "") -> None:
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
-        self.k, self.features = k, features
+        self.k = k
+        self.features = features
 
     @staticmethod
     def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:
@@ -121,7 +122,7 @@ class Precision(_Balls):
     revision = 1
     unit = "share"
     best = "high"
-    orders = ("shifted", "binarised", "covariance", "noise")
+    orders: tuple[str, ...] = ("shifted", "binarised", "covariance", "noise")
 
     def __call__(self, samples: Tensor, test: Tensor, features: Features) -> Score:
         """Raises ValueError for k or fewer rows on a side, and features that tell nothing."""
@@ -134,8 +135,9 @@ class Density(_Balls):
 
     revision = 1
     unit = "ratio"
-    best = 1.0
-    orders = ("shifted", "blurred", "binarised", "linear", "covariance", "repeated", "noise")
+    best: float = 1.0
+    orders: tuple[str, ...] = ("shifted", "blurred", "binarised", "linear")
+    orders += ("covariance", "repeated", "noise")
 
     def __call__(self, samples: Tensor, test: Tensor, features: Features) -> Score:
         """Raises ValueError for k or fewer rows on a side, and features that tell nothing."""
@@ -149,7 +151,7 @@ class Recall(_Balls):
     revision = 1
     unit = "share"
     best = "high"
-    orders = ("blurred", "linear", "centroids", "repeated", "noise")
+    orders: tuple[str, ...] = ("blurred", "linear", "centroids", "repeated", "noise")
 
     def __call__(self, samples: Tensor, test: Tensor, features: Features) -> Score:
         """Raises ValueError for k or fewer rows on a side, and features that tell nothing."""
@@ -170,7 +172,7 @@ class Coverage(_Balls):
     revision = 1
     unit = "share"
     best = "high"
-    orders = ("shifted", "binarised", "covariance", "repeated", "noise")
+    orders: tuple[str, ...] = ("shifted", "binarised", "covariance", "repeated", "noise")
 
     def __call__(self, samples: Tensor, test: Tensor, features: Features) -> Score:
         """Raises ValueError for k or fewer rows on a side, and features that tell nothing."""

@@ -30,7 +30,7 @@ class Reconstruction:
     revision = 1
     unit = "L2"
     best = "low"
-    requires = ("encode", "decode")
+    requires: tuple[str, ...] = ("encode", "decode")
 
     def __call__(self, model: Any, test: Tensor) -> Score:
         """test (n, d). Raises ValueError for fewer than 2 rows, and rows that are not finite."""

@@ -41,7 +41,7 @@ class Representation:
     revision = 1
     unit = "% right"
     best = "high"
-    requires = ("represent or encode",)
+    requires: tuple[str, ...] = ("represent or encode",)
 
     @staticmethod
     def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:

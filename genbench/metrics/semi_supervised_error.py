@@ -30,7 +30,7 @@ class SemiSupervisedError:
     revision = 1
     unit = "%"
     best = "low"
-    requires = ("labelled", "classify")
+    requires: tuple[str, ...] = ("labelled", "classify")
 
     def __call__(self, model: Any, test: Tensor, labels: Labels) -> Score:
         """test (n, d)."""

@@ -55,8 +55,8 @@ class TrainShare:
 
     revision = 1
     unit = "share"
-    best = 0.5
-    orders = ("images", "shifted", "blurred", "binarised", "linear")
+    best: float = 0.5
+    orders: tuple[str, ...] = ("images", "shifted", "blurred", "binarised", "linear")
 
     @staticmethod
     def signature(settings: Mapping[str, Any], levels: int | None) -> dict[str, str]:

@@ -78,7 +78,9 @@ class ByAutograd:
     y: Tensor
 
     def __init__(self, net: nn.Sequential, velocity: Velocity, longest: float) -> None:
-        self.net, self.velocity, self.longest = net, velocity, longest
+        self.net = net
+        self.velocity = velocity
+        self.longest = longest
 
     @torch.enable_grad()
     def forward(self, x: Tensor, masks: Masks = ()) -> Tensor:
@@ -150,6 +152,10 @@ class Layer:
     a: Tensor
     h: Tensor
     factor: Tensor  # W as a factor of products
+    W: nn.Parameter
+    b: nn.Parameter
+    v_W: Tensor
+    v_b: Tensor
 
     def __init__(
         self,
@@ -162,7 +168,8 @@ class Layer:
         self.W, self.b = affine.parameters()
         self.precision = precision
         self.v_W, self.v_b = velocity[self.W], velocity[self.b]
-        self.f, self.random = f, random
+        self.f = f
+        self.random = random
 
     def forward(self, below: Tensor, m: Tensor | None) -> Tensor:
         self.m, self.x = m, self.random.disturb(below, m) if self.random else below
@@ -225,7 +232,7 @@ class ByHand:
         longest: float,
         precision: str = "float32",
     ) -> None:
-        self.layers = list(_layers(net, velocity, PRECISIONS[precision]))
+        self.layers: list[Layer] = list(_layers(net, velocity, PRECISIONS[precision]))
         self.longest = longest
         self.slopes: list[Tensor] = []
 

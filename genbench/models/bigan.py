@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +71,7 @@ class BiGAN:
 
     revision = 1
     samples = "mean"
-    range = (0.0, 1.0)
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         if self.batch < 2:
@@ -82,10 +83,10 @@ class BiGAN:
         self.G = Net(c, self.generator, d, std, leak=0.0, codes=c, first=True)
         self.E = Net(d, self.encoder, c, std, leak)
         self.D = Net(d, self.discriminator, 1, std, leak, codes=c, top_std=0.0)
-        self.first_E = copy.deepcopy(self.E)
-        self.of_D = self._adam(self.D)
-        self.of_EG = self._adam(self.E, self.G)
-        self.epoch = 0
+        self.first_E: Net = copy.deepcopy(self.E)
+        self.of_D: torch.optim.Optimizer = self._adam(self.D)
+        self.of_EG: torch.optim.Optimizer = self._adam(self.E, self.G)
+        self.epoch: int = 0
 
     def _adam(self, *nets: nn.Module) -> torch.optim.Optimizer:
         θ, betas = [p for net in nets for p in net.parameters()], (self.beta1, BETA2)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, one_hot, softplus
+from torch.optim import SGD
 
 from genbench.models import layers, state
 from genbench.protocols import Epoch
@@ -55,10 +56,10 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         of_z, of_y, joint = units
-        self.of_z = layers.uniform(noise_size, of_z, width)
-        self.of_y = layers.uniform(classes, of_y, width_y)
-        self.joint = layers.uniform(of_z + of_y, joint, width)
-        self.output = layers.uniform(joint, d, width)
+        self.of_z: nn.Linear = layers.uniform(noise_size, of_z, width)
+        self.of_y: nn.Linear = layers.uniform(classes, of_y, width_y)
+        self.joint: nn.Linear = layers.uniform(of_z + of_y, joint, width)
+        self.output: nn.Linear = layers.uniform(joint, d, width)
         self.dropout = dropout
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
@@ -86,10 +87,10 @@ class Discriminator(nn.Module):
     ) -> None:
         super().__init__()
         of_x, of_y, joint = units
-        self.of_x = _maxout(d, of_x, pieces[0], width)
-        self.of_y = _maxout(classes, of_y, pieces[1], width_y)
-        self.joint = _maxout(of_x + of_y, joint, pieces[2], width)
-        self.output = layers.uniform(joint, 1, width)
+        self.of_x: nn.Sequential = _maxout(d, of_x, pieces[0], width)
+        self.of_y: nn.Sequential = _maxout(classes, of_y, pieces[1], width_y)
+        self.joint: nn.Sequential = _maxout(of_x + of_y, joint, pieces[2], width)
+        self.output: nn.Linear = layers.uniform(joint, 1, width)
         self.dropout = dropout
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -143,19 +144,19 @@ class ConditionalGAN:
     conditional = True
 
     def __post_init__(self) -> None:
-        self.epoch = 0
+        self.epoch: int = 0
         self._build(1)  # until labels, or a state, show how many classes there are
 
     def _build(self, classes: int) -> None:
-        self.classes, d = classes, math.prod(self.shape)
+        self.classes: int = classes
+        d = math.prod(self.shape)
         rest = self.generator_dropout, self.generator_range, self.label_range
         self.G = Generator(self.noise_size, classes, self.generator, d, *rest)
         rest = self.discriminator_dropout, self.discriminator_range, self.label_range
         self.D = Discriminator(d, classes, self.discriminator, self.pieces, *rest)
         # v <- momentum v + ∂L/∂θ;  θ <- θ - rate v
-        self.descends_G, self.descends_D = (
-            torch.optim.SGD(net.parameters(), self.rate, self.momentum) for net in (self.G, self.D)
-        )
+        self.descends_G: SGD = SGD(self.G.parameters(), self.rate, self.momentum)
+        self.descends_D: SGD = SGD(self.D.parameters(), self.rate, self.momentum)
 
     def rate_at(self, t: int) -> float:
         """max(rate / rate_decay^t, rate_floor), t updates having been made."""

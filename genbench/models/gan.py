@@ -8,7 +8,7 @@ both nets from the same fakes and dropout masks.
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -118,8 +118,8 @@ class GAN:
 
     revision = 1
     samples = "mean"
-    later = ("rate_ratio", "instance_noise", "generator_noise", "generator_dropout")
-    later += ("discriminator_activation", "precision")
+    later: ClassVar[tuple[str, ...]] = ("rate_ratio", "instance_noise", "generator_noise")
+    later += ("generator_dropout", "discriminator_activation", "precision")
 
     def __post_init__(self) -> None:
         if self.update == "simultaneous" and self.k != 1:
@@ -127,13 +127,14 @@ class GAN:
                 "k must be 1 where one step updates both nets (gan.update=simultaneous, the "
                 f"default), got {self.k}; with gan.update=alternating, Algorithm 1, it is free"
             )
-        self.top, self.bottom = networks.top(self), networks.bottom(self)
+        self.top: nn.Sequential = networks.top(self)
+        self.bottom: nn.Sequential = networks.bottom(self)
         self.D, self.G = networks.discriminator(self), self.top
-        nets = (self.top, self.bottom, self.D)
-        self.velocity = {p: torch.zeros_like(p) for net in nets for p in net.parameters()}
-        self.knows_D = True
-        self.epoch = torch.zeros((), dtype=torch.int64)
-        self.stage = torch.ones((), dtype=torch.int64)
+        θ = [p for net in (self.top, self.bottom, self.D) for p in net.parameters()]
+        self.velocity: dict[nn.Parameter, Tensor] = {p: torch.zeros_like(p) for p in θ}
+        self.knows_D: bool = True
+        self.epoch: Tensor = torch.zeros((), dtype=torch.int64)
+        self.stage: Tensor = torch.ones((), dtype=torch.int64)
         self._ways()  # raises where the nets cannot train as `precision` says
 
     @staticmethod

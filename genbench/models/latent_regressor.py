@@ -11,10 +11,12 @@ import copy
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim import Adam
 
 from genbench.models.gan import CHUNK, GAN
 from genbench.models.normalised import Net, alone, any_rows, full_batches
@@ -36,9 +38,11 @@ class Regression:
     """E, its Adam, how many epochs it has learnt, and E as it was before."""
 
     def __init__(self, net: Net, rate: float, beta1: float, l2: float) -> None:
-        self.net, self.first, self.epoch = net, copy.deepcopy(net), 0
+        self.net = net
+        self.first: Net = copy.deepcopy(net)
+        self.epoch = 0
         betas = beta1, BETA2
-        self.adam = torch.optim.Adam(net.parameters(), rate, betas, weight_decay=l2, fused=True)
+        self.adam: Adam = Adam(net.parameters(), rate, betas, weight_decay=l2, fused=True)
 
     def state_dict(self) -> dict[str, Tensor]:
         return flat(self, "net", "first", "adam", "epoch")
@@ -66,7 +70,7 @@ class LatentRegressor(GAN):
     deploy: int
 
     revision = 1
-    range = (0.0, 1.0)
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -21,7 +21,8 @@ class Dropout(nn.Module):
         super().__init__()
         if not 0 <= rate < 1:
             raise ValueError(f"a rate of dropout must be in [0, 1), got {rate}")
-        self.rate, self.units = rate, units
+        self.rate = rate
+        self.units = units
 
     def draw(self, n: int, like: Tensor) -> Tensor | None:
         """m for n rows, of the type and on the device of `like`; None where every m is 1."""
@@ -49,7 +50,8 @@ class Noise(nn.Module):
         super().__init__()
         if deviation < 0:
             raise ValueError(f"a deviation of noise must be at least 0, got {deviation}")
-        self.deviation, self.units = deviation, units
+        self.deviation = deviation
+        self.units = units
 
     def draw(self, n: int, like: Tensor) -> Tensor | None:
         """ε for n rows, of the type and on the device of `like`."""
@@ -88,6 +90,8 @@ class MaxoutConvolution(nn.Module):
     Windows are `pool` wide, `stride` apart, and may be cut off at the far edges, as `windows` says.
     """
 
+    outputs: tuple[int, ...]
+
     def __init__(
         self,
         shape: Sequence[int],
@@ -100,12 +104,15 @@ class MaxoutConvolution(nn.Module):
         width: float,
     ) -> None:
         super().__init__()
-        self.shape, self.padding, self.pool, self.stride = shape, padding, pool, stride
+        self.shape = shape
+        self.padding = padding
+        self.pool = pool
+        self.stride = stride
         inputs, *sides = _maps(shape)
         self.outputs = (channels, *(windows(s, kernel, padding, pool, stride) for s in sides))
-        self.weight = _uniform(channels * pieces, inputs, kernel, kernel, width=width)
-        self.bias = nn.Parameter(torch.zeros(channels * pieces))
-        self.maxout = Maxout(pieces)
+        self.weight: nn.Parameter = _uniform(channels * pieces, inputs, kernel, kernel, width=width)
+        self.bias: nn.Parameter = nn.Parameter(torch.zeros(channels * pieces))
+        self.maxout: Maxout = Maxout(pieces)
 
     def forward(self, x: Tensor) -> Tensor:
         a = conv2d(x.unflatten(1, self.shape), self.weight, self.bias, padding=self.padding)
@@ -134,6 +141,9 @@ class TransposedConvolution(nn.Module):
     The units are `channels` maps of places q, their sides those from which `spread` makes y's.
     """
 
+    maps: tuple[int, ...]
+    stride: int
+
     def __init__(
         self,
         inputs: int,
@@ -151,8 +161,8 @@ class TransposedConvolution(nn.Module):
                 f"a transposed convolution from {self.maps} to {tuple(shape)} needs "
                 f"{math.prod(self.maps)} units below it, got {inputs}"
             )
-        self.weight = _uniform(channels, outputs, kernel, kernel, width=width)
-        self.bias = nn.Parameter(torch.zeros(math.prod(shape)))
+        self.weight: nn.Parameter = _uniform(channels, outputs, kernel, kernel, width=width)
+        self.bias: nn.Parameter = nn.Parameter(torch.zeros(math.prod(shape)))
 
     def forward(self, h: Tensor) -> Tensor:
         y = conv_transpose2d(h.unflatten(1, self.maps), self.weight, stride=self.stride)

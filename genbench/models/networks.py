@@ -10,6 +10,7 @@ from torch import nn
 
 from genbench.models import layers
 
+ACTIVATIONS: dict[str, type[nn.Module]]
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
 Activation = Literal["relu", "sigmoid", "linear"]
 

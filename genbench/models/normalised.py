@@ -58,12 +58,12 @@ class Net(nn.Module):
         top_std: float | None = None,
     ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList()
+        self.layers: nn.ModuleList = nn.ModuleList()
         for i, width in enumerate(widths):
             told, normalised = (codes, True) if i > 0 else (0, first)
             self.layers.append(Hidden(inputs, width, told, normalised, leak, std))
             inputs = width
-        self.top = linear(inputs, outputs, std if top_std is None else top_std)
+        self.top: nn.Linear = linear(inputs, outputs, std if top_std is None else top_std)
         self.eval()
 
     def hidden(self, x: Tensor, z: Tensor | None = None) -> Tensor:

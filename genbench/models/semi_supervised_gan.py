@@ -61,8 +61,8 @@ class WeightNorm(nn.Module):
     def __init__(self, inputs: int, outputs: int, learns_scale: bool) -> None:
         super().__init__()
         self.V = nn.Parameter(0.1 * torch.randn(outputs, inputs))
-        self.s = nn.Parameter(torch.ones(outputs), requires_grad=learns_scale)
-        self.b = nn.Parameter(torch.zeros(outputs))
+        self.s: nn.Parameter = nn.Parameter(torch.ones(outputs), requires_grad=learns_scale)
+        self.b: nn.Parameter = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         return linear(x, self.V) * (self.s / self.V.square().sum(dim=1).sqrt()) + self.b
@@ -85,12 +85,13 @@ class Discriminator(nn.Module):
 
     def __init__(self, d: int, units: list[int], classes: int, sigmas: tuple[float, float]) -> None:
         super().__init__()
-        below, self.sigmas = [d, *units], sigmas
-        self.hidden = nn.ModuleList(
+        below = [d, *units]
+        self.sigmas = sigmas
+        self.hidden: nn.ModuleList = nn.ModuleList(
             WeightNorm(inputs, outputs, learns_scale=False)
             for inputs, outputs in zip(below[:-1], units, strict=True)
         )
-        self.output = WeightNorm(below[-1], classes, learns_scale=True)
+        self.output: WeightNorm = WeightNorm(below[-1], classes, learns_scale=True)
 
     def features(self, x: Tensor) -> Tensor:
         """f(x), (n, units)."""
@@ -125,7 +126,7 @@ class Normalised(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.W = nn.Parameter(nn.init.xavier_uniform_(torch.empty(outputs, inputs)))
-        self.b = nn.Parameter(torch.zeros(outputs))
+        self.b: nn.Parameter = nn.Parameter(torch.zeros(outputs))
         self.register_buffer("mean", torch.zeros(outputs))
         self.register_buffer("variance", torch.ones(outputs))
 
@@ -164,12 +165,13 @@ class SemiSupervisedGAN:
     def __post_init__(self) -> None:
         if not 0 < self.average <= 1:
             raise ValueError(f"average must be above 0 and at most 1, got {self.average}")
-        self.epoch = self.updates = 0
+        self.epoch: int = 0
+        self.updates: int = 0
         d, below = math.prod(self.shape), [self.noise_size, *self.generator]
         hidden, output = map(Normalised, below, self.generator), WeightNorm(below[-1], d, True)
         nn.init.xavier_uniform_(output.V)
         self.G = nn.Sequential(*hidden, output, nn.Sigmoid())
-        self.descends_G = self._adam(self.G)
+        self.descends_G: torch.optim.Adam = self._adam(self.G)
         self._build(1)  # until labels, or a state, show how many classes there are
 
     def _build(self, classes: int) -> None:
@@ -179,8 +181,11 @@ class SemiSupervisedGAN:
 
     def _copy_D(self) -> None:
         """The control, and both averages, become as D is."""
-        self.control, self.D_average, self.control_average = (deepcopy(self.D) for _ in range(3))
-        self.descends_D, self.descends_control = map(self._adam, (self.D, self.control))
+        self.control: Discriminator = deepcopy(self.D)
+        self.D_average: Discriminator = deepcopy(self.D)
+        self.control_average: Discriminator = deepcopy(self.D)
+        self.descends_D: torch.optim.Adam = self._adam(self.D)
+        self.descends_control: torch.optim.Adam = self._adam(self.control)
 
     def _adam(self, net: nn.Module) -> torch.optim.Adam:
         learnt = [p for p in net.parameters() if p.requires_grad]

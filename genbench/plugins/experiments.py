@@ -39,7 +39,7 @@ KEYS: dict[str, Any] = {
     "tune_values": list[float],
     "arms": dict[str, dict[str, Any]],
 }
-OPTIONAL = {"about": "", "preset": recipe.PAPER, "samples": DEFAULTS.samples}
+OPTIONAL: dict[str, Any] = {"about": "", "preset": recipe.PAPER, "samples": DEFAULTS.samples}
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import tempfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -94,7 +94,7 @@ def _sync_folder(folder: Path) -> None:
 def sweep(folder: Path) -> None:
     """Removes what a killed writer left in `folder`; call it only while holding its lock."""
     for leftover in folder.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+        remove(leftover)
 
 
 def _sweep_dead(folder: Path) -> None:
@@ -116,8 +116,11 @@ def _machine() -> str:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, if it is there."""
-    path.unlink(missing_ok=True)
+    """Removes a file, if it is there; raises StoreError where it may not be removed."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot remove {path}: {error.strerror or error}") from error
 
 
 def move(path: Path, place: Path) -> None:
@@ -148,6 +151,17 @@ def sha256_of_arrays(arrays: Mapping[str, np.ndarray], also: Any = None) -> str:
         digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
         for block in pages.blocks(array.reshape(-1).view("uint8"), pages.HELD):
             digest.update(block.data)
+    return digest.hexdigest()
+
+
+def sha256_of_blocks(
+    name: str, shape: tuple[int, ...], dtype: str, blocks: Iterable[np.ndarray]
+) -> str:
+    """As `sha256_of_arrays` of one array, of which there are blocks of rows only, in order."""
+    digest = hashlib.sha256(sha256_of_json(None).encode())
+    digest.update(f"{name}|{dtype}|{shape}|".encode())
+    for block in blocks:
+        digest.update(block.reshape(-1).view("uint8").data)
     return digest.hexdigest()
 
 

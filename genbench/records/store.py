@@ -76,6 +76,10 @@ class Store:
         """The folder where features of rows are kept, whosever rows they are."""
         return self.runs.parent / "features"
 
+    def parts(self, key: str) -> Path:
+        """The folder of the parts of a score that takes long, until it is done."""
+        return self.runs.parent / "scoring" / key[:32]
+
     def folder_of(self, result: Result) -> Path:
         """The folder of results that a result is in."""
         return self.runs.parent

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import torch
 
+from genbench.errors import StoreError
 from genbench.records import files
 from genbench.running import worker
 
@@ -130,7 +131,7 @@ def logged(path: Path) -> Iterator[None]:
     finally:
         _flush()
         log.close()
-        with suppress(OSError):
+        with suppress(OSError, StoreError):
             if path.stat().st_size == 0:
                 files.remove(path)
 

@@ -16,9 +16,10 @@ from genbench.features.kept import Kept
 from genbench.plugins import registry
 from genbench.plugins.code import FEATURES
 from genbench.protocols import Split
-from genbench.records.files import sha256_of_arrays
+from genbench.records.files import sha256_of_arrays, sha256_of_blocks
 from genbench.records.run import Data
 from genbench.samples.featured import Featured
+from genbench.samples.pixels import BLOCK, Deferred
 
 TUNING_ROWS = 1000  # validation rows that tune a metric; those after them choose the epoch
 
@@ -140,7 +141,7 @@ def _check_values(name: str, fold: int, split: Split, low: float, high: float) -
         rows = getattr(split, part)
         if rows.numel() == 0:
             continue
-        least, most = (float(end) for end in torch.aminmax(rows))  # NaN where there is one
+        least, most = _ends(rows)
         if not (math.isfinite(least) and math.isfinite(most) and low <= least and most <= high):
             raise DataError(
                 f"dataset {name!r}, fold {fold}: the {part} rows have values from {least:g} to "
@@ -148,8 +149,19 @@ def _check_values(name: str, fold: int, split: Split, low: float, high: float) -
             )
 
 
+def _ends(rows: Tensor) -> tuple[float, float]:
+    """The least and the greatest value; NaN where there is one."""
+    parts = rows.split(BLOCK) if isinstance(rows, Deferred) else [rows]
+    least, most = zip(*(torch.aminmax(part) for part in parts), strict=True)
+    return float(torch.stack(least).min()), float(torch.stack(most).max())
+
+
 def _digest(rows: Tensor) -> str:
-    return sha256_of_arrays({"rows": rows.numpy()})
+    """As of the float32 rows, though deferred ones are never there at once."""
+    if not isinstance(rows, Deferred):
+        return sha256_of_arrays({"rows": rows.numpy()})
+    parts = (part.clone().numpy() for part in rows.split(BLOCK))
+    return sha256_of_blocks("rows", tuple(rows.shape), "<f4", parts)
 
 
 def carved(train: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,11 @@ def judged(
     sources: Sources | None = None,
     samples: Samples | None = None,
     counts: Counted | None = None,
+    spread: Callable[[int], Any] | None = None,
 ) -> Judgement:
     """What a metric says of a file; what of it is known already need not be read again.
 
+    spread: who computes parts of the score on a fold, if not this process alone.
     Raises GenbenchError where the metric refuses it.
     """
     sources = sources or Sources(of.data_dir)
@@ -63,4 +65,5 @@ def judged(
             choose_device(of.device),
             counts or judging.counted(samples.rows, source, split),
             features if of.settings.get(FEATURES) else None,
+            spread,
         )

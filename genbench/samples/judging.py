@@ -224,10 +224,12 @@ def judge(
     device: torch.device,
     counts: Counted,
     features: Callable[[int, Split], Any] | None = None,
+    spread: Callable[[int], Any] | None = None,
 ) -> Judgement:
     """Scores checked samples, kept as `rows` (m, d), on every fold of a dataset.
 
     splits: gives each fold. features: what a metric that takes features is given on a fold.
+    spread: who computes the parts of a score on a fold, of a metric that has some.
 
     Raises GenbenchError where the metric refuses them or gives no number.
     """
@@ -236,6 +238,8 @@ def judge(
         split, clock = splits(fold).to(device), Clock()
         more = {} if features is None else {"features": features(fold, split)}
         here = given(rows, dataset, split, **more)
+        if spread is not None:
+            metric.spread = spread(fold)
         try:
             with timed(device, clock):
                 found = score(name, metric, here, ("file", name, 0, "score", fold))

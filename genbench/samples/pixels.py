@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,9 @@ def as_stored(rows: Tensor, dataset: Dataset) -> np.ndarray:
     """Rows (m, d) in the dataset's range as they are kept."""
     levels = levels_of(dataset)
     rows = rows.detach()
+    kept = torch.float32 if levels is None else torch.uint8
+    if isinstance(rows, Deferred) and (rows.stored.dtype, rows.levels) == (kept, levels):
+        return rows.stored.cpu().numpy()
     if levels is None:
         return rows.to("cpu", torch.float32).numpy()
     parts = ((part.double() * (levels - 1)).round() for part in rows.split(BLOCK))
@@ -44,6 +48,25 @@ def as_scored(stored: Tensor, levels: int | None) -> Tensor:
     if levels is not None and stored.dtype == torch.uint8:
         return stored.float().div_(levels - 1)
     return stored.float()
+
+
+def deferred(rows: np.ndarray, levels: int | None = None) -> Tensor:
+    """Rows (n, d) of a dataset that do not fit as float32, converted where they are used.
+
+    rows: the k of k / (levels - 1), uint8, or float32 without levels; in memory, or mapped:
+    `np.load("test.npy", mmap_mode="r")`. Raises TypeError for others.
+
+    >>> deferred(np.array([[0, 255]], dtype="uint8"), 256) * 2
+    tensor([[0., 2.]])
+    """
+    wanted = np.float32 if levels is None else np.uint8
+    if rows.ndim != 2 or rows.dtype != wanted:
+        got = f"{rows.ndim} axes of {rows.dtype}"
+        raise TypeError(f"deferred rows are (n, d) of {np.dtype(wanted)}, got {got}")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nobody writes
+        stored = torch.from_numpy(rows)
+    return Deferred(stored, levels, Pages(rows))
 
 
 def digests(rows: np.ndarray) -> list[bytes]:
@@ -71,7 +94,8 @@ class Deferred(Tensor):
 
     A float32 tensor for whoever computes with it: parts of it are Deferred too, and any other
     operation is given `as_scored` of the part that it is called with. Pages of a mapped file, where
-    they lie in one, are given back behind it. Raises TypeError for an
+    they lie in one, are given back behind it. On another device they are kept as they are here.
+    Raises TypeError for an
     operation that would write into it, or convert more than `LARGEST` numbers at once.
     """
 
@@ -102,9 +126,17 @@ class Deferred(Tensor):
             if isinstance(found, Tensor):
                 return Deferred(found, *about)
             return [Deferred(part, *about) for part in found]
+        if operation is torch.ops.aten._to_copy.default and _only_moves(kwargs or {}):
+            moved = args[0].stored.to((kwargs or {})["device"])
+            return Deferred(moved, args[0].levels)
         _check_reads_only(operation, args, kwargs or {})
         named = {name: _converted(operation, value) for name, value in (kwargs or {}).items()}
         return operation(*(_converted(operation, value) for value in args), **named)
+
+
+def _only_moves(named: Mapping[str, Any]) -> bool:
+    """Whether a copy is asked for on a device, and of float32."""
+    return named.get("device") is not None and named.get("dtype") in (None, torch.float32)
 
 
 def _check_reads_only(operation: Any, args: Sequence[Any], named: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
+from torch.optim import Adam
 
 from genbench.protocols import Epoch
 
@@ -48,8 +49,8 @@ class Game:
     def __post_init__(self) -> None:
         self.G, self.D = net(self.noise_size, self.width, self.d), net(self.d, self.width, 1)
         adam = {"lr": self.rate, "betas": (0.5, 0.9)}
-        self.of_G = torch.optim.Adam(self.G.parameters(), **adam)
-        self.of_D = torch.optim.Adam(self.D.parameters(), **adam)
+        self.of_G: Adam = Adam(self.G.parameters(), **adam)
+        self.of_D: Adam = Adam(self.D.parameters(), **adam)
 
     def fit(self, train: Tensor, valid: Tensor) -> Iterator[Epoch]:
         for epoch in range(1, self.epochs + 1):

@@ -65,7 +65,8 @@ class Draw:
     """Draws a generator's rows in the world's units; the generator is made when first needed."""
 
     def __init__(self, world: MixtureWorld, made: Callable[[], Generator]) -> None:
-        self.world, self._made = world, made
+        self.world = world
+        self._made = made
 
     @cached_property
     def generator(self) -> Generator:

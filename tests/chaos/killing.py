@@ -1,4 +1,4 @@
-"""Acts on a folder, killed by SIGKILL at any moment, and what must hold then and afterwards.
+"""Acts on a folder, struck at any moment, by SIGKILL or else, and what must hold afterwards.
 
 An act is done in a copy of this process. Its clock is not the machine's but the events that Python
 tells an audit hook: files opened, renamed and removed, and all else. So a seed is a moment, on
@@ -34,7 +34,8 @@ Act = Callable[[Path], None]
 class Scenario:
     """What is done in a folder, and what of the folder must be equal however often it was killed.
 
-    before: what the folder holds already. torn: what is wrong with what a killed act left.
+    before: what the folder holds already. torn: what is wrong with what a killed act left. anew:
+    whether it always does all of its work, as `genbench score FILE` judges a file each time.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Scenario:
     proof: Callable[[Path], Mapping[str, bytes]]
     torn: Callable[[Path], list[str]]
     before: Act = lambda folder: None
+    anew: bool = False
 
 
 def command(*words: str) -> Act:
@@ -55,26 +57,35 @@ def command(*words: str) -> Act:
     return act
 
 
-def done(act: Act, folder: Path, kill: tuple[str, int] | None = None) -> tuple[int, dict[str, int]]:
+def _killed(folder: Path) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def done(
+    act: Act, folder: Path, when: tuple[str, int] | None = None, strike: Act = _killed
+) -> tuple[int, dict[str, int]]:
     """Does an act in a copy of this process; its exit code, and how many events there were.
 
-    kill: at which number of which events ("files", "any", or "half" of a plain writer's file).
+    when: at which number of which events ("files", "any", or "half" of a plain writer's file) it
+    is struck: killed, or what else `strike` does, once, in the copy.
     """
     folder.mkdir(parents=True, exist_ok=True)
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
-        _child(act, folder, kill, writing)
+        _child(act, folder, when, strike, writing)
     os.close(writing)
     with os.fdopen(reading) as told:
         said = told.read()
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    counts = dict(zip(("files", "any", "half"), map(int, said.split()), strict=False))
+    names: list[str] = ["files", "any", "half"]
+    counts = dict(zip(names, map(int, said.split()), strict=False))
     return code, counts
 
 
-def _child(act: Act, folder: Path, kill: tuple[str, int] | None, told: int) -> None:
+def _child(act: Act, folder: Path, when: tuple[str, int] | None, strike: Act, told: int) -> None:
     counts, code, own = {"files": 0, "any": 0, "half": 0}, 0, os.getpid()
+    struck: list[bool] = []
 
     def hear(event: str, given: tuple) -> None:
         if event == "os.kill" or os.getpid() != own:
@@ -82,8 +93,9 @@ def _child(act: Act, folder: Path, kill: tuple[str, int] | None, told: int) -> N
         counts["any"] += 1
         counts["half"] += event == "half"
         counts["files"] += event in ACTS or (event == "open" and bool((given[2] or 0) & WRITING))
-        if kill and counts[kill[0]] >= kill[1]:
-            os.kill(own, signal.SIGKILL)
+        if when and not struck and counts[when[0]] >= when[1]:
+            struck.append(True)
+            strike(folder)
 
     with (folder.parent / f"{folder.name}.said").open("wb") as said:
         os.dup2(said.fileno(), 1)
@@ -94,7 +106,9 @@ def _child(act: Act, folder: Path, kill: tuple[str, int] | None, told: int) -> N
     try:
         act(folder)
     except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 0
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if isinstance(ended.code, str):
+            print(ended.code)
     except BaseException:
         traceback.print_exc()
         code = 70

@@ -3,11 +3,14 @@
 import os
 import random
 import shutil
+import sys
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import faults
 import killing
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from stores import bytes_of, copied
 from tiny_datasets import TinyMNIST, mnist_files, published, write_files
 
 from genbench.datasets import _files
+from genbench.errors import GenbenchError
 from genbench.records import files
 
 ALWAYS = 2  # kills of each scenario in the fast run
@@ -60,7 +64,10 @@ def scenarios(results: Path, tmp_path: Path) -> dict[str, Scenario]:
         copied(results, folder / "results")
 
     def mnist(folder: Path) -> None:
-        _files.import_path(tiny, folder, source)
+        try:
+            _files.import_path(tiny, folder, source)
+        except GenbenchError as error:  # as the command does
+            sys.exit(f"Error: {error}")
 
     def half_imported(folder: Path) -> list[str]:
         whole = mnist_files()
@@ -95,7 +102,7 @@ def scenarios(results: Path, tmp_path: Path) -> dict[str, Scenario]:
 
     found = [
         Scenario("run", command(*RUN.split()), answers, whole_store),
-        Scenario("score", command(*SCORE.split()), answers, whole_store, rows),
+        Scenario("score", command(*SCORE.split()), answers, whole_store, rows, anew=True),
         Scenario("table", command(*TABLE.split()), told, whole_store, store),
         Scenario("lock", command(*LOCK.split()), locked, whole_lock, store),
         Scenario(
@@ -169,3 +176,28 @@ def test_kills_at_many_moments_of_every_act(
             counts[f"{name}, amid"] += amid
             shutil.rmtree(folder)
     print(dict(counts))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 600)
+@pytest.mark.parametrize("name", [*NAMES, "report"])
+def test_faults_of_the_machine_at_many_moments_of_every_act(
+    name: str, scenarios: dict[str, Scenario], once: Path, tmp_path: Path
+) -> None:
+    ends, draw, counts = time.monotonic() + SECONDS / 6, random.Random(name), Counter()
+    (whole, events), one = uninterrupted(scenarios[name], once), scenarios[name]
+    blows = {
+        "disk": lambda: faults.full(draw.randrange(4)),
+        "permission": faults.forbidden,
+        "clock": lambda: faults.moved(draw.choice([-30, 30])),
+    }
+    while not counts or time.monotonic() < ends:
+        for kind, new in blows.items():
+            at, folder = moment(events, draw), tmp_path / f"{kind}-{counts[kind]}"
+            with faults.disk(folder) if kind == "disk" else nullcontext():
+                code, wrong = faults.stricken(one, new(), folder, whole, at)
+            assert not wrong, (name, kind, at, wrong)
+            counts[kind] += 1
+            counts[f"{kind}, told"] += code > 0
+            shutil.rmtree(folder)
+    print(name, dict(counts))

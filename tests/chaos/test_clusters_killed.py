@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import killing
-import psutil
 import pytest
+from machines import Machines
 from stores import answers_of
 
 pytest.importorskip("distributed")
@@ -28,47 +28,6 @@ CELLS = 12
 COMMAND = "run -m drift,walk -d tiny --metrics parzen --seeds 0,1,2 --samples 20 --no-references"
 COMMAND += " --set drift.pause=0.05 --threads 1 --device cpu --quiet"
 PATIENCE = 300  # seconds for a command, on a busy machine
-
-
-class Machines:
-    """A scheduler and its workers, as they would be started by hand."""
-
-    def __init__(self, folder: Path, site: Path) -> None:
-        self.file = folder / "scheduler.json"
-        self.env = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
-        self.env["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "5s"
-        self.log = folder / "machines.log"
-        words = "--host 127.0.0.1 --port 0 --no-dashboard --scheduler-file"
-        self.scheduler = self._start("scheduler", *words.split(), str(self.file))
-        self.workers = [self.worker(), self.worker()]
-
-    def worker(self) -> subprocess.Popen:
-        words = "--nthreads 1 --nworkers 1 --no-nanny --no-dashboard --memory-limit 0"
-        return self._start("worker", *words.split(), "--scheduler-file", str(self.file))
-
-    def _start(self, kind: str, *words: str) -> subprocess.Popen:
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.dask_{kind}", *words],
-                env=self.env,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def end(self) -> None:
-        for process in (*self.workers, self.scheduler):
-            kill(process.pid)
-
-
-def kill(pid: int) -> None:
-    """SIGKILL to a process alone: what it started has to notice."""
-    try:
-        process = psutil.Process(pid)
-        process.kill()
-        process.wait(60)
-    except psutil.NoSuchProcess:
-        pass
 
 
 @pytest.fixture
@@ -149,3 +108,59 @@ def test_whoever_is_killed_the_cells_are_those_of_one_process(
     assert len(now) == CELLS
     assert answers_of(results) == answers_of(whole)
     assert not list(results.rglob("*.tmp"))
+
+
+# --- a network that is cut ---
+
+
+@pytest.fixture
+def inside() -> Iterator[list[str]]:
+    """The words before a command that enter a network of its own, where one can be made."""
+    holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && sleep 900"])
+    within = ["nsenter", "--target", str(holder.pid), "--net"]
+    for _ in range(100):
+        link = subprocess.run([*within, "ip", "link"], capture_output=True, text=True)
+        if "state UNKNOWN" in link.stdout and link.stdout.count(": <") == 1:
+            break
+        if holder.poll() is not None:
+            pytest.skip("no network of its own can be made here")
+        time.sleep(0.1)
+    yield within
+    holder.kill()
+    holder.wait()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_network_that_is_cut_costs_no_cell_that_is_done(
+    seed: int, whole: Path, inside: list[str], tmp_path: Path, site: Path
+) -> None:
+    draw, results = random.Random(f"network {seed}"), tmp_path / "results"
+    after, seconds = draw.randrange(1, lines(whole)), (1.0, 16.0)[seed % 2]
+    before: dict[Path, int] = {}
+    for last in (False, True):
+        every = Machines(tmp_path, site, inside)
+        where = ("--scheduler", str(every.file), "--results-dir", str(results))
+        with (tmp_path / "said").open("w+") as said:
+            client = subprocess.Popen(
+                [*inside, sys.executable, "-m", "genbench.cli", *COMMAND.split(), *where],
+                env={**every.env, "CI": "true"},
+                stdout=said,
+                stderr=said,
+            )
+            if not last:
+                while lines(results) < after and client.poll() is None:
+                    time.sleep(0.01)
+                before = finished(results)
+                for state in ("down", "up"):
+                    subprocess.run([*inside, "ip", "link", "set", "lo", state], check=True)
+                    time.sleep(seconds)
+                assert not killing.torn_store(results)
+            code = client.wait(PATIENCE)
+        text = (tmp_path / "said").read_text()
+        assert code in ((0,) if last else (0, 1)), text
+        assert "Traceback" not in text
+        every.end()
+        every.file.unlink(missing_ok=True)
+    now = finished(results)
+    assert {path: now[path] for path in before} == before
+    assert answers_of(results) == answers_of(whole)

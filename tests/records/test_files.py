@@ -116,6 +116,12 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_nothing_behind(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_may_not_be_removed_is_named(tmp_path: Path) -> None:
+    files.remove(tmp_path / "not there")
+    with pytest.raises(StoreError, match=f"cannot remove {tmp_path}: "):
+        files.remove(tmp_path)  # a folder
+
+
 def test_an_edited_digit_in_a_record_is_named(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     files.write_json(path, {"value": 241.19})

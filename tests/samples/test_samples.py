@@ -521,6 +521,27 @@ def test_distances_to_single_deferred_rows_are_those_to_plain_ones() -> None:
     assert torch.allclose(found, wanted, rtol=1e-5)
 
 
+def test_rows_of_a_dataset_that_are_deferred_are_what_they_say(tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", LEVELS)
+    for stored in (LEVELS, np.load(tmp_path / "rows.npy", mmap_mode="r")):
+        rows = pixels.deferred(stored, 256)
+        assert torch.equal(rows[:3], torch.from_numpy(LEVELS)[:3].float() / 255)
+        assert np.array_equal(pixels.as_stored(rows, GREY), LEVELS)
+    floats = LEVELS.astype(np.float32)
+    assert torch.equal(pixels.deferred(floats)[1:], torch.from_numpy(floats)[1:])
+    for wrong in (floats, LEVELS.astype(np.int64), LEVELS[0]):
+        with pytest.raises(TypeError, match=r"\(n, d\) of uint8, got"):
+            pixels.deferred(wrong, 256)
+
+
+def test_deferred_rows_stay_so_on_another_device() -> None:
+    rows = pixels.Deferred(torch.from_numpy(LEVELS), 256)
+    there = rows.to("meta")
+    assert isinstance(there, pixels.Deferred)
+    assert (there.device.type, there.stored.dtype) == ("meta", torch.uint8)
+    assert not isinstance(rows.to("meta", torch.float64), pixels.Deferred)
+
+
 def test_writing_into_deferred_rows_is_refused_as_it_would_be_lost() -> None:
     rows = pixels.Deferred(torch.from_numpy(LEVELS), 256)
     writes = (

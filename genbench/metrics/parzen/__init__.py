@@ -14,12 +14,15 @@ Precision
     pixels); for LL beyond 1e5 nats, within 1e-7 of it. `float64`, and float64 data: within 1e-8
     nats and 1e-9 of the value. A certificate with each score says how far that held.
     Beyond its inputs a call takes no more memory than its budget, whatever n and m.
+    Of more than 16,384 test rows, samples are summed in columns of 262,144, which are then added;
+    so the sum over more samples than that is another one in its last bits.
 
 How
     estimator.py   the sums, block by block; which widths of a block are pruned
     pruning.py     an upper bound of every exponent, that leaves few windows to look at
     dense.py       all windows, by the cheapest product that is exact enough
     counts.py      scores by a part of the samples, from the same pass
+    grid.py        blocks of rows by blocks of samples, computed anywhere, added in their order
     choosing.py    the best width; which widths of a grid are ruled out, not computed
     certificate.py recomputed rows: a score whose certificate fails is an error
     metric.py      the paper's protocol around it

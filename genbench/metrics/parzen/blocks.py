@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -61,8 +62,8 @@ class Sums:
 
     @classmethod
     def of_nothing(cls, s: int, x: Tensor) -> Sums:
-        empty = x.new_full((s, len(x)), -math.inf, dtype=torch.float64)
-        best = x.new_full((len(x),), math.inf, dtype=torch.float64)
+        n, of = len(x), {"dtype": torch.float64, "device": x.device}
+        empty, best = torch.full((s, n), -math.inf, **of), torch.full((n,), math.inf, **of)
         return cls(empty, empty.clone(), best, torch.zeros_like(best, dtype=torch.int64))
 
     def to(self, device: torch.device) -> Sums:
@@ -82,6 +83,23 @@ class Sums:
     def add(self, width: int, sums: Tensor, squares: Tensor) -> None:
         torch.logaddexp(self.sums[width], sums, out=self.sums[width])
         torch.logaddexp(self.squares[width], squares, out=self.squares[width])
+
+    def merge(self, other: Sums) -> None:
+        """Adds what the same rows have collected of other samples."""
+        torch.logaddexp(self.sums, other.sums, out=self.sums)
+        torch.logaddexp(self.squares, other.squares, out=self.squares)
+        torch.minimum(self.best, other.best, out=self.best)
+        self.looked_at += other.looked_at
+        self.how |= other.how
+
+
+def merged(columns: Iterable[list[Sums]]) -> list[Sums]:
+    """The sums by count of several columns of samples, added in their order."""
+    total, *others = columns
+    for column in others:
+        for sums, more in zip(total, column, strict=True):
+            sums.merge(more)
+    return total
 
 
 def add_few(

@@ -16,9 +16,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Parts:
-    """Disjoint parts of the samples (m, d); the first k of them make counts[k - 1] samples."""
+    """Disjoint parts of the samples (m, d); the first k of them make counts[k - 1] samples.
+
+    before: how many samples the pass takes before these.
+    """
 
     parts: Sequence[Tensor]
+    before: int = 0
 
     @classmethod
     def of(cls, samples: Tensor, strides: Sequence[int]) -> Parts:
@@ -31,11 +35,20 @@ class Parts:
     def counts(self) -> list[int]:
         return list(accumulate(map(len, self.parts)))
 
+    def column(self, start: int, stop: int) -> Parts:
+        """Of each part what is among the samples start to stop of the pass, maybe nothing."""
+        ends = zip([0, *self.counts], self.parts, strict=False)
+        own = [part[max(0, start - at) : max(0, stop - at)] for at, part in ends]
+        return Parts(own, start)
+
     def blocks(self, size: int) -> Iterator[tuple[int, int, Tensor, bool]]:
-        """Which part a block of it is of, the samples before it, it, and whether the part ends."""
-        before = 0
+        """Which part a block of it is of, the samples before it, it, and whether the part ends.
+
+        A part without samples has one block without any.
+        """
+        before = self.before
         for which, part in enumerate(self.parts):
-            for start in range(0, len(part), size):
+            for start in range(0, max(1, len(part)), size):
                 block = part[start : start + size]
                 yield which, before + start, block, start + size >= len(part)
             before += len(part)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genbench.metrics.parzen.blocks import DROPPED, PRUNED, Sizes, Sums, add_all, add_few
+from genbench.metrics.parzen.blocks import DROPPED, PRUNED, Sizes, Sums, add_all, add_few, merged
 from genbench.metrics.parzen.counts import Asked, Parts
 from genbench.metrics.parzen.pruning import Outline, Sketch
 from genbench.precision import coarse_dtype, float32_products
@@ -82,6 +82,9 @@ class Windows:
 
     strides: (4, 2) for the scores by every 4th and every 2nd sample beside those by all; each half
         the one before. A stride that leaves a single sample is left out.
+    grid: how many rows and how many samples a block of the grid has, whose sums are computed alone
+        and then added; None for blocks of all samples.
+    checked: whether the samples were looked at already.
     """
 
     def __init__(
@@ -91,11 +94,17 @@ class Windows:
         memory: int = MEMORY,
         devices: Sequence[torch.device | str] = (),
         strides: Sequence[int] = (),
+        grid: tuple[int, int] | None = None,
+        checked: bool = False,
     ) -> None:
-        check_rows("samples", samples)
+        if not checked:
+            check_rows("samples", samples)
         check_limits(precision, memory)
-        self.samples, self.precision, self.memory = samples, precision, memory
-        self.devices = tuple(map(torch.device, devices))
+        self.grid: tuple[int, int] = grid or (AT_ONCE, len(samples))
+        self.samples = samples
+        self.precision = precision
+        self.memory = memory
+        self.devices: tuple[torch.device, ...] = tuple(map(torch.device, devices))
         self._parts = Parts.of(samples, strides)
         self._outlines: dict[tuple[torch.dtype, torch.device], Outline] = {}
         self._kept: dict[tuple[Outline, int, int], Sketch] = {}
@@ -115,8 +124,7 @@ class Windows:
         """As `score`, by each of the `counts` of samples under widths of its own, in one pass."""
         check_pair(self.samples, x)
         check_rows("x", x)
-        narrow = all(t.dtype == torch.float32 or t.dtype.itemsize <= 2 for t in (self.samples, x))
-        work = torch.float32 if narrow and self.precision == "auto" else torch.float64
+        work = self._work(x)
         with float32_products():
             shards = self._shards(x, Asked.of(sigmas), work)
         by_count = zip(*(sums for shard in shards for sums in shard), strict=True)
@@ -124,6 +132,29 @@ class Windows:
             _scored(m, x, widths, sums, work)
             for m, widths, sums in zip(self.counts, sigmas, by_count, strict=True)
         ]
+
+    @torch.no_grad()
+    def block(
+        self, x: Tensor, samples: tuple[int, int], sigmas: Sequence[Sequence[float]]
+    ) -> list[Sums]:
+        """By each count, what rows (n, d), looked at already, collect of some samples of the pass.
+
+        samples: from which on, and up to which one.
+        """
+        with float32_products():
+            outline = self._outline(self._work(x), x.device)
+            return self._of_column(x, Asked.of(sigmas), outline, samples)
+
+    def _work(self, x: Tensor) -> torch.dtype:
+        """What is worked in, by the types of rows and samples."""
+        narrow = all(t.dtype == torch.float32 or t.dtype.itemsize <= 2 for t in (self.samples, x))
+        return torch.float32 if narrow and self.precision == "auto" else torch.float64
+
+    def _outline(self, work: torch.dtype, device: torch.device) -> Outline:
+        if (work, device) not in self._outlines:
+            outline = Outline(self.samples, work, coarse_dtype(device), device)
+            self._outlines[work, device] = outline
+        return self._outlines[work, device]
 
     def _shards(self, x: Tensor, asked: Asked, work: torch.dtype) -> list[list[list[Sums]]]:
         """The sums of all rows, in order, by count; each device has an equal part of them."""
@@ -139,19 +170,29 @@ class Windows:
         self, device: torch.device, x: Tensor, asked: Asked, work: torch.dtype
     ) -> list[list[Sums]]:
         """The sums of some rows, computed on one device."""
-        if (work, device) not in self._outlines:
-            outline = Outline(self.samples, work, coarse_dtype(device), device)
-            self._outlines[work, device] = outline
-        outline = self._outlines[work, device]
-        return [self._sums(rows.to(device), asked, outline) for rows in x.split(AT_ONCE)]
+        outline = self._outline(work, device)
+        return [self._sums(rows.to(device), asked, outline) for rows in x.split(self.grid[0])]
 
     def _sums(self, x: Tensor, asked: Asked, outline: Outline) -> list[Sums]:
-        """The sums of all windows; with smaller blocks where the memory of the device ends."""
+        """The sums of all windows, column by column of the grid."""
+        return merged(self._of_column(x, asked, outline, samples) for samples in self.columns)
+
+    @property
+    def columns(self) -> list[tuple[int, int]]:
+        """From which sample of the pass on, and up to which one, each column of the grid goes."""
+        m, step = len(self.samples), self.grid[1]
+        return [(start, min(start + step, m)) for start in range(0, m, step)]
+
+    def _of_column(
+        self, x: Tensor, asked: Asked, outline: Outline, samples: tuple[int, int]
+    ) -> list[Sums]:
+        """The sums of some windows; with smaller blocks where the memory of the device ends."""
+        parts = self._parts.column(*samples)
         copied = self.samples.device != x.device
         sizes = Sizes.within(self.memory // 2, x.shape[1], copied)
         while True:
             try:
-                return self._collect(x, asked, outline, sizes)
+                return self._collect(x, asked, outline, parts, sizes)
             except RuntimeError as error:
                 if not _is_out_of_memory(error) or sizes.rows == 1:
                     raise
@@ -159,14 +200,17 @@ class Windows:
             self._kept.clear()
             torch.cuda.empty_cache()
 
-    def _collect(self, x: Tensor, asked: Asked, outline: Outline, sizes: Sizes) -> list[Sums]:
+    def _collect(
+        self, x: Tensor, asked: Asked, outline: Outline, parts: Parts, sizes: Sizes
+    ) -> list[Sums]:
         """The sums by each count of samples."""
         m, n = len(self.samples), len(x)
         pays = outline.pays(n, m)
         left = [outline.of_rows(rows) for rows in x.split(sizes.rows)] if pays else []
         sums, by_count = Sums.of_nothing(len(asked.sigmas), x), []
-        for which, before, block_of, ends in self._parts.blocks(sizes.samples):
-            samples, sigmas = block_of.to(x.device), asked.sigmas[: asked.needed[which]]
+        for which, before, block_of, ends in parts.blocks(sizes.samples):
+            samples = block_of.to(x.device)
+            sigmas = asked.sigmas[: asked.needed[which]] if len(samples) else []
             right = self._sketch(outline, before, samples) if pays and sigmas else None
             for i, rows in enumerate(x.split(sizes.rows) if sigmas else ()):
                 start = i * sizes.rows

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from genbench.metrics.parzen.certificate import certify
 from genbench.metrics.parzen.choosing import Curve, Tried, best, best_of_grid, refined
-from genbench.metrics.parzen.estimator import MEMORY, Windows, check_limits, check_sigma
+from genbench.metrics.parzen.estimator import AT_ONCE, MEMORY, Windows, check_limits, check_sigma
+from genbench.metrics.parzen.grid import COLUMN, VALID, Block, Grid, Packed, Spread, packed
 from genbench.protocols import BY_SAMPLES, JSON, Points, Score
 
 ROUNDS = 3  # of widths between points, to refine: the last step is .5 % of the paper's grid
@@ -54,6 +55,9 @@ class Parzen:
     revision = 1
     unit = "nats"
     best = "high"
+    at_once: int = AT_ONCE  # of more test rows the score is one of a grid, of blocks of so many
+    column: int = COLUMN  # samples of such a block
+    spread: Spread | None = None  # who computes its blocks
 
     @staticmethod
     def protocols(levels: int | None, kind: str) -> dict[str, dict[str, Any]]:
@@ -121,9 +125,13 @@ class Parzen:
         if threshold is not None and not math.isfinite(threshold):
             raise ValueError(f"threshold must be a finite number or None, got {threshold}")
         check_limits(precision, memory)
-        self.scale, self.threshold = scale, threshold
-        self.sigma, self.n_valid, self.refines = sigma, n_valid, sigma_search == "refine"
-        self.precision, self.memory = precision, memory
+        self.scale = scale
+        self.threshold = threshold
+        self.sigma = sigma
+        self.n_valid = n_valid
+        self.refines: bool = sigma_search == "refine"
+        self.precision = precision
+        self.memory = memory
         ends = math.log10(grid_start), math.log10(grid_stop)
         self.grid: list[float] = torch.logspace(*ends, grid_size, dtype=torch.float64).tolist()
 
@@ -133,14 +141,10 @@ class Parzen:
         Raises ValueError where there are no validation rows to choose sigma on, and
         CertificateError where recomputed rows do not confirm the value.
         """
-        if self.threshold is not None:
-            samples = (samples >= self.threshold).to(samples.dtype)
-        choosing = valid[: self.n_valid]
-        if self.scale != 1:
-            samples, choosing, test = (self.scale * rows for rows in (samples, choosing, test))
+        samples, choosing, test = self._treated(samples, valid, test)
         if self.sigma is None and len(choosing) == 0:
             raise ValueError("sigma is chosen on validation rows, got none: fix it with sigma=")
-        windows = Windows(samples, self.precision, self.memory, strides=STRIDES)
+        windows = self._windows(samples, test)
         tried = self._tried(windows, choosing)
         chosen = [self._chosen(one) for one in tried]
         by_count = windows.score_by_count(test, [[sigma] for sigma, _ in chosen])
@@ -159,6 +163,38 @@ class Parzen:
         stderr = ll.std(correction=0).item() / math.sqrt(len(test))
         curves = drawn_curves(tried[-1], chosen[-1], counts)
         return Score(value, stderr, ll.cpu(), curves, self._warnings(sigma, tried[-1]), notes)
+
+    def part(
+        self, block: Mapping[str, Any], samples: Tensor, valid: Tensor, test: Tensor
+    ) -> Packed:
+        """A block that `spread` was given, of the same rows as the score: tensors, and a note."""
+        samples, choosing, test = self._treated(samples, valid, test)
+        of = Block(**block)
+        rows = (choosing if of.of == VALID else test)[slice(*of.rows)]
+        limits = self.precision, self.memory
+        windows = Windows(samples, *limits, strides=STRIDES, checked=True)
+        return packed(windows.block(rows, (of.samples[0], of.samples[1]), of.sigmas))
+
+    def _treated(
+        self, samples: Tensor, valid: Tensor, test: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Samples, the validation rows that choose and test rows, by threshold and scale."""
+        if self.threshold is not None:
+            samples = (samples >= self.threshold).to(samples.dtype)
+        choosing = valid[: self.n_valid]
+        if self.scale != 1:
+            samples, choosing, test = (self.scale * rows for rows in (samples, choosing, test))
+        return samples, choosing, test
+
+    def _windows(self, samples: Tensor, test: Tensor) -> Windows:
+        """Of a grid, where the test rows are too many for one pass."""
+        limits = self.precision, self.memory
+        if len(test) <= self.at_once:
+            return Windows(samples, *limits, strides=STRIDES)
+        grid = self.at_once, self.column
+        if self.spread is None:
+            return Windows(samples, *limits, strides=STRIDES, grid=grid)
+        return Grid(samples, test, self.spread, grid, *limits, STRIDES)
 
     def _tried(self, windows: Windows, choosing: Tensor) -> list[Tried]:
         """For each count, the grid, and widths between its points around the best one.

@@ -56,14 +56,15 @@ class Outline:
         most = max(1, min(CHOOSING, NUMBERS // d))
         spread = samples[:: -(-len(samples) // most)].to(device, torch.float64)
         centre = spread.mean(dim=0)
-        self.centre = centre.to(work)
+        self.centre: Tensor = centre.to(work)
         spread = spread - centre
         reach = spread.abs().max().item() * math.sqrt(d)
         # a power of two, so that scaling rounds nothing
-        self.scale = 2.0 ** -math.ceil(math.log2(reach)) if reach > 1e-100 else 1.0
-        self.work, self.coarse = work, coarse
-        self.doubt = d * UNIT  # of a sum of d products, in whatever order
-        self.columns = min(MOST_COLUMNS, d // 112 * 32) if d >= LEAST_D else 0
+        self.scale: float = 2.0 ** -math.ceil(math.log2(reach)) if reach > 1e-100 else 1.0
+        self.work = work
+        self.coarse = coarse
+        self.doubt: float = d * UNIT  # of a sum of d products, in whatever order
+        self.columns: int = min(MOST_COLUMNS, d // 112 * 32) if d >= LEAST_D else 0
         self._spread = (spread * self.scale).float()
 
     @cached_property

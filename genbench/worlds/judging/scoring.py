@@ -23,6 +23,7 @@ from genbench.errors import AlteredError, GenbenchError, StoreError, UsageError,
 from genbench.plugins.code import FEATURES
 from genbench.protocols import Best, Split
 from genbench.records import files, judgements
+from genbench.records.run import Data
 from genbench.running import engines
 from genbench.running.clusters import LostError
 from genbench.running.conditions import settled
@@ -34,7 +35,7 @@ from genbench.samples.pixels import as_stored
 from genbench.seeding import generator, seeded
 from genbench.timing import Clock, timed
 from genbench.worlds.judging.asked import FOLD, Judge, Judgement, Unit, check, key, rungs
-from genbench.worlds.judging.truths import as_json
+from genbench.worlds.judging.truths import Truths, as_json
 from genbench.worlds.ladder import Rung
 
 POLL = 2.0  # seconds between two looks at what other processes have kept
@@ -61,11 +62,13 @@ class Scorer:
     """A world with its ladder, and the metrics, ready to score sets."""
 
     def __init__(self, work: Work, sources: Sources | None = None) -> None:
-        self.work, asked = work, work.judgement
+        self.work = work
+        asked = work.judgement
         sources = sources or Sources(work.data_dir)
-        self.world, self.data = sources.dataset(asked.world), sources.identity(asked.world, FOLD)
+        self.world: Any = sources.dataset(asked.world)
+        self.data: Data = sources.identity(asked.world, FOLD)
         self.ladder: tuple[Rung, ...] = rungs(self.world, asked.draw)
-        self.truths = check(asked.world, self.ladder)
+        self.truths: Truths = check(asked.world, self.ladder)
         self._records = as_json(self.truths)
         self._split: Split = sources.split(asked.world, FOLD)
         self._metrics = [judging.metric_with(j.metric, j.settings) for j in work.judges]

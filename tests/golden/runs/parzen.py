@@ -51,6 +51,16 @@ def a_fixed_width() -> Given:
     return {"values": [score.value for score in scores], **_given(with_rows)}
 
 
+def in_a_grid() -> Given:
+    """Of more test rows than a pass serves: in this process, and of blocks that others compute."""
+    given = rows()
+    alone, spread = Parzen(), Parzen()
+    for metric in (alone, spread):
+        metric.at_once, metric.column = 8, 16
+    spread.spread = lambda blocks: [Parzen().part(block, *given) for block in blocks]
+    return {**_given(spread(*given)), "alone": alone(*given).per_example}
+
+
 def what_tables_say() -> Given:
     """The settings of other protocols, and how many parts signatures have."""
     signatures = [
@@ -104,5 +114,5 @@ def _given(score: Score) -> Given:
 TOLERANCE = 1e-5
 RUNS = (
     *(the_papers_protocol, refined, few_samples_and_many_validation_rows, a_coarse_grid),
-    *(a_fixed_width, what_tables_say, refused_settings, *_estimator.RUNS),
+    *(a_fixed_width, in_a_grid, what_tables_say, refused_settings, *_estimator.RUNS),
 )

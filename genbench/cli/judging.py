@@ -1,0 +1,192 @@
+"""Who judges files of samples: this process, an executor, or, of a large score, both part by part.
+
+A metric that computes a large score in parts puts it together here; its parts are done one after
+the other, or by the executor. They stay until the score is done, so that the same command goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genbench.cli.showing import new_console, say
+from genbench.words import duration
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from genbench.protocols import Split
+    from genbench.records.run import Data
+    from genbench.running.brought import Brought
+    from genbench.running.data import Sources
+    from genbench.running.engines import Engine
+    from genbench.running.filed import Filed
+    from genbench.running.runner import Environment
+    from genbench.running.spreading import Begun, Spread
+    from genbench.samples.judging import Counted, Judgement
+
+Judge = Callable[["Brought", str], "Judgement"]
+EVERY = 20.0  # seconds between two lines of how far a score is
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """On which dataset files are scored, by which metrics, and what was set of each."""
+
+    dataset: str
+    metrics: Sequence[str]
+    overrides: Mapping[str, Mapping[str, Any]]
+    settings: Mapping[str, Mapping[str, Any]]
+    sources: Sources
+    folds: Sequence[Data]
+    unmet: Mapping[str, str]
+
+    @property
+    def source(self) -> Any:
+        return self.sources.dataset(self.dataset)
+
+    def split(self, fold: int) -> Split:
+        return self.sources.split(self.dataset, fold)
+
+    @property
+    def met(self) -> list[str]:
+        """The metrics that can score samples here."""
+        return [metric for metric in self.metrics if not self.unmet[metric]]
+
+    def in_parts(self) -> list[str]:
+        """The metrics whose score is so large that it is computed in parts."""
+        from genbench.plugins import registry
+        from genbench.running import spreading
+
+        n_test = len(self.split(self.folds[-1].fold).test)
+        return [m for m in self.met if spreading.suits(registry.load("metric", m), n_test)]
+
+
+@dataclass
+class _Judges:
+    """What is scored, where files are by the names of their rows, and what is done already."""
+
+    scoring: Scoring
+    paths: Mapping[str, Path]
+    environment: Environment
+    quiet: bool
+    counts: dict[str, Counted] = field(default_factory=dict)
+    finished: list[Spread] = field(default_factory=list)
+
+    def filed(self, one: Brought, metric: str) -> Filed:
+        from genbench.running.filed import Filed
+
+        environment, settings = self.environment, self.scoring.settings[metric]
+        about = self.scoring.dataset, metric, settings
+        places = environment.data_dir, environment.store.features, environment.device
+        path = self.paths[one.name].absolute()
+        return Filed(path, one.name, *about, *places, environment.threads)
+
+    def whole(self, one: Brought, metric: str, spread: Spread | None = None) -> Judgement:
+        """In this process; of what a spread says, its parts elsewhere."""
+        from genbench.running.filed import judged
+        from genbench.samples.judging import counted
+
+        scoring = self.scoring
+        if one.name not in self.counts:
+            self.counts[one.name] = counted(one.samples.rows, scoring.source, scoring.split)
+        known = scoring.sources, one.samples, self.counts[one.name]
+        return judged(self.filed(one, metric), *known, spread.on if spread else None)
+
+    def in_parts(self, one: Brought, metric: str, begun: Begun) -> Judgement:
+        from genbench.running import brought
+        from genbench.running.spreading import Spread
+
+        scoring = self.scoring
+        asked = scoring.folds, metric, scoring.overrides.get(metric, {}), scoring.sources
+        runs = brought.runs(one, *asked)
+        told = _told(f"{one.name} by {metric}", self.quiet)
+        place = self.environment.store.parts(runs[0].score_key)
+        of = self.filed(one, metric)
+        spread = Spread(of, runs, scoring.source.digest, place, begun, told)
+        found = self.whole(one, metric, spread)
+        self.finished.append(spread)
+        return found
+
+    def here(self, large: Sequence[str]) -> Judge:
+        from genbench.running import spreading
+
+        def judge(one: Brought, metric: str) -> Judgement:
+            if metric not in large:
+                return self.whole(one, metric)
+            return self.in_parts(one, metric, spreading.here(self.scoring.sources, one.samples))
+
+        return judge
+
+    def by(self, executor: Executor, rows: Sequence[Brought], large: Sequence[str]) -> Judge:
+        """An executor that has all but what comes in parts in hand at once."""
+        from genbench.running import clusters, engines, spreading
+        from genbench.running.filed import judged
+
+        whole = [metric for metric in self.scoring.met if metric not in large]
+        jobs = {(o.name, m): executor.submit(judged, self.filed(o, m)) for o in rows for m in whole}
+
+        def judge(one: Brought, metric: str) -> Judgement:
+            if metric in large:
+                return self.in_parts(one, metric, spreading.by(executor))
+            try:
+                return engines.outcome(jobs[one.name, metric])
+            except clusters.LostError:
+                return self.whole(one, metric)
+
+        return judge
+
+
+@contextmanager
+def judging(
+    rows: Sequence[Brought],
+    paths: Sequence[Path],
+    scoring: Scoring,
+    environment: Environment,
+    how: Engine | None,
+    quiet: bool,
+) -> Iterator[Judge]:
+    """What judges a file by a metric, with one executor for all; at the end it drops all parts.
+
+    how: who does the work; this process, where nobody is named.
+    """
+    from genbench.running import engines
+
+    files = {one.name: path for one, path in zip(rows, paths, strict=True)}
+    judges, large = _Judges(scoring, files, environment, quiet), scoring.in_parts()
+    if large:
+        environment.store.prepare()  # before any work, where the folder cannot be written
+    if how is None:
+        yield judges.here(large)
+    else:
+        executor = engines.open(how, environment.workers or 1, environment.threads)
+        try:
+            yield judges.by(executor, rows, large)
+        finally:
+            executor.shutdown(cancel_futures=True)
+    for spread in judges.finished:
+        spread.drop()
+
+
+def _told(what: str, quiet: bool) -> Callable[[int, int], None]:
+    """Says now and then how many blocks of a score are done."""
+    from genbench.timing import Since
+
+    begun, said = Since(), 0.0
+
+    def told(done: int, blocks: int) -> None:
+        nonlocal begun, said
+        if done == 1:
+            begun, said = Since(), 0.0
+        seconds = begun.seconds
+        if quiet or blocks == 1 or (done < blocks and seconds - said < EVERY):
+            return
+        said = seconds
+        left = duration(seconds / max(1, done - 1) * (blocks - done))  # the first began it
+        more = f", about {left} left" if done < blocks else ""
+        say(new_console(), f"{what}: {done} of {blocks} blocks{more}")
+
+    return told
