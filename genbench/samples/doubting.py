@@ -45,7 +45,7 @@ def doubts(samples: Tensor, test: Tensor) -> list[str]:
 
 
 def _inverted(mean: float, test: Tensor, spread: float) -> list[str]:
-    """Whether samples of this mean look like 1 - x of what was meant: ink in black, not in white."""
+    """Whether samples of this mean look like 1 - x of what was meant: black ink, not white."""
     usual = float(test.double().mean())
     if float(test.min()) < 0 or float(test.max()) > 1 or abs(mean - usual) <= spread:
         return []
