@@ -36,6 +36,7 @@ from genbench.cli import (
     watch,
 )
 from genbench.cli.applications import app
+from genbench.cli.parsing import variable
 from genbench.cli.showing import echo
 from genbench.errors import GenbenchError
 
@@ -87,13 +88,18 @@ def _leave_stdout() -> None:
 
 
 def _variables(text: str) -> str:
-    """Which environment variables gave the values that an error quotes, where it does not say so.
+    """Which environment variables gave what an error quotes or is about, where it does not say so.
 
     A variable is meant for all commands, so who typed this one may have forgotten it.
     """
     ours = {k: v for k, v in os.environ.items() if k.startswith("GENBENCH_") and v}
     named = [name for name, value in ours.items() if f"'{value}'" in text and name not in text]
-    return f" (from {', '.join(sorted(named))})" if named else ""
+    if named:
+        return f" (from {', '.join(sorted(named))})"
+    about = text.partition(" ")[0].rstrip(":")  # as in "--tls is for a --scheduler"
+    typed = any(word.partition("=")[0] == about for word in sys.argv[1:])
+    unsaid = about.startswith("--") and not typed and variable(about) in ours
+    return f" ({variable(about)} is set)" if unsaid and variable(about) not in text else ""
 
 
 def _once() -> Callable[..., None]:

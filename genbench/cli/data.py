@@ -92,7 +92,7 @@ def data_import(
     from genbench.plugins import registry
 
     cls = registry.load("dataset", name)
-    for written in import_path(cls, data_folder(data_dir), path):
+    for written in import_path(cls, data_folder(data_dir), path.expanduser()):
         echo(str(written))
     for file, state in _file_states(cls, data_folder(data_dir)):
         if state != "canonical":

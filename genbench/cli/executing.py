@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 from genbench.cli import parsing
@@ -86,7 +87,8 @@ def engine(
         )
     if kind == engines.CLUSTER:
         clusters.packages()
-    asked = engines.Engine(kind, scheduler or "", _numbers(resources), _files(tls, scheduler))
+    where = os.path.expanduser(scheduler or "")
+    asked = engines.Engine(kind, where, _numbers(resources), _files(tls, scheduler))
     for line in engines.doubts(asked):
         say(new_console(), f"warning: {line}")
     return asked
@@ -115,7 +117,7 @@ def _files(text: str | None, scheduler: str | None) -> tuple[str, ...]:
     """The three files of --tls."""
     if not text:
         return ()
-    found = tuple(text.split(","))
+    found = tuple(os.path.expanduser(part.strip()) for part in text.split(","))
     if len(found) != 3:
         raise UsageError(f"--tls takes three files, CA,CERT,KEY; got {text!r}")
     if not scheduler:

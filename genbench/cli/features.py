@@ -118,7 +118,7 @@ def features_train(name: FeaturesName, data_dir: DataDir = None, out: Out = None
     if not hasattr(cls, "labelled"):
         raise UsageError(f"features {name!r} have nothing to train")
     dataset = registry.load("dataset", cls.dataset)(folder)
-    place = out or cls.place(folder, dataset.digest)
+    place = out.expanduser() if out else cls.place(folder, dataset.digest)
     if place is None:
         raise UsageError(f"features {name!r} come with the package: --out FILE trains others")
     content, quality = made(cls, cls.labelled(dataset), dataset.digest, _say)
@@ -139,7 +139,7 @@ def features_import(
     cls = registry.load("features", name)
     if not hasattr(cls, "brought"):
         raise UsageError(f"features {name!r} need no file of yours")
-    content, place = cls.brought(path), cls.place(data_folder(data_dir))
+    content, place = cls.brought(path.expanduser()), cls.place(data_folder(data_dir))
     write_bytes(place, content)
     echo(str(place))
 

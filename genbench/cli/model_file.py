@@ -32,7 +32,7 @@ def registered(text: str | None) -> str | None:
     from genbench.plugins import registry
 
     path, _, wanted = text.partition(".py:")
-    path = Path(f"{path}.py" if wanted else text).absolute()
+    path = Path(f"{path}.py" if wanted else text).expanduser().absolute()
     name = path.stem
     if path.suffix != ".py" or not path.is_file():
         raise UsageError(f"--model-file takes a Python file, or FILE.py:Class; {text} is none")

@@ -121,7 +121,7 @@ def data_folder(given: Path | None) -> Path:
     """The folder of datasets: the one that was given, or the user's cache."""
     from genbench.datasets._files import default_data_dir
 
-    return (given if given is not None else default_data_dir()).expanduser()
+    return given.expanduser() if given is not None else default_data_dir()
 
 
 def folders(given: Sequence[Path] | None) -> list[Path]:

@@ -38,7 +38,8 @@ Progress = Callable[[str, int], None]  # name of the file, bytes received so far
 
 def default_data_dir() -> Path:
     """The folder that the environment variable GENBENCH_DATA names, or the user's cache."""
-    return Path(os.environ.get("GENBENCH_DATA") or platformdirs.user_cache_dir("genbench", False))
+    named = os.environ.get("GENBENCH_DATA") or platformdirs.user_cache_dir("genbench", False)
+    return Path(named).expanduser()
 
 
 def fetch(dataset: AnyDataset, data_dir: Path, progress: Progress | None = None) -> list[Path]:

@@ -30,13 +30,25 @@ def doubts(samples: Tensor, test: Tensor) -> list[str]:
     low, high = float(samples.min()), float(samples.max())
     if low == high:
         return [f"all samples are one and the same: every value is {low:g}"]
-    if bool((samples == samples[0]).all()):
+    if len(samples) > 1 and bool((samples == samples[0]).all()):
         return ["all samples are one and the same row"]
+    if samples.shape[1] > 1 and bool((samples == samples[:, :1]).all()):
+        return ["every sample is of one value throughout"]
     if isinstance(test, Deferred):
         test = test[:: max(1, len(test) // LOOKED_AT)]
     ours, theirs = float(samples.double().std()), float(test.double().std())
     if ours >= NARROW * theirs:
-        return []
+        return _inverted(float(samples.double().mean()), test, theirs)
     twice = "; were they divided by 255 twice?" if high <= 1.5 * float(test.max()) / 255 else ""
     spread = f"a standard deviation of {ours:.2g}, test rows one of {theirs:.2g}"
     return [f"the samples' values lie in [{low:.2g}, {high:.2g}] and have {spread}{twice}"]
+
+
+def _inverted(mean: float, test: Tensor, spread: float) -> list[str]:
+    """Whether samples of this mean look like 1 - x of what was meant: black ink, not white."""
+    usual = float(test.double().mean())
+    if float(test.min()) < 0 or float(test.max()) > 1 or abs(mean - usual) <= spread:
+        return []
+    if abs(mean - (1 - usual)) > spread / 4:
+        return []
+    return [f"the samples' mean is {mean:.2g}, test rows' {usual:.2g}; is 1 - x what you mean?"]

@@ -80,6 +80,24 @@ def test_an_error_names_the_variable_that_gave_the_value(
     assert variable not in genbench(*command, *typed).stderr
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "typed"),
+    [
+        ("GENBENCH_SET", "gan.rate=1", ()),
+        ("GENBENCH_SCHEDULER", "tls://head:8786", ("--executor", "spawned")),
+    ],
+)
+def test_an_error_about_an_option_that_nobody_typed_names_its_variable(
+    variable: str, value: str, typed: tuple[str, ...], genbench
+) -> None:
+    asked = ("run", "-m", "gaussian", "-d", "ring", "--dry-run", *typed)
+    done = genbench(*asked, env={variable: value})
+    assert done.returncode == 2
+    assert f"({variable} is set)" in done.stderr
+    option = f"--{variable[9:].lower()}"
+    assert variable not in genbench(*asked, option, value, env={variable: value[1:]}).stderr
+
+
 # --- what there is ---
 
 

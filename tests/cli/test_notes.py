@@ -2,6 +2,11 @@
 
 import pytest
 
+from genbench.cli import executing, model_file
+from genbench.datasets._files import default_data_dir
+from genbench.errors import UsageError
+from genbench.running import clusters
+
 
 @pytest.fixture
 def ran(genbench, monkeypatch):
@@ -56,6 +61,45 @@ def test_a_folder_below_home_may_be_written_with_a_tilde(
     assert genbench("run", *alone, *where, env=env).returncode == 0
     assert (tmp_path / "home" / "kept" / "runs").is_dir()
     assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("data", "import", "mnist", "~/mine"),
+        ("features", "import", "inception", "~/mine"),
+        ("run", "-m", "gaussian", "-d", "mnist", "--data-dir", "~/mine"),
+        ("run", "-m", "gaussian", "-d", "mnist", "--dry-run"),
+    ],
+)
+def test_a_file_of_one_s_own_may_be_written_with_a_tilde(
+    command: tuple[str, ...], genbench, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    done = genbench(*command, env={"GENBENCH_DATA": "~/mine"})
+    assert str(tmp_path / "home" / "mine") in done.stdout + done.stderr
+
+
+def test_the_library_reads_the_variable_as_the_commands_do(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GENBENCH_DATA", "~/mine")
+    assert default_data_dir() == tmp_path / "mine"
+
+
+def test_files_of_a_scheduler_may_be_written_with_a_tilde(monkeypatch) -> None:
+    monkeypatch.setattr(clusters, "packages", lambda: None)  # Dask need not be there
+    monkeypatch.setenv("HOME", "/me")
+    asked = executing.engine("dask", "~/s.json", None, "~/ca.pem, ~/own.pem,/own.key")
+    assert asked is not None
+    assert asked.scheduler == "/me/s.json"
+    assert asked.tls == ("/me/ca.pem", "/me/own.pem", "/own.key")
+
+
+def test_a_file_with_a_model_may_be_written_with_a_tilde(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "my-model.py").touch()
+    with pytest.raises(UsageError, match=r"my-model\.py cannot be imported by its name"):
+        model_file.registered("~/my-model.py")
 
 
 def test_a_preset_that_a_recipe_has_not_is_said_to_run_in_full(genbench) -> None:

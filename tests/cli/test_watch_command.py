@@ -103,7 +103,11 @@ def test_tensorboard_is_given_every_loss_and_grid(genbench, monkeypatch, tmp_pat
     board.SummaryWriter = Writer
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", board)
     genbench(*ASKED, "--epochs", "2", "--grids", "1")
-    assert genbench("watch", "--tensorboard", "logs").returncode == 0
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert genbench("watch", "--tensorboard", "~/logs").returncode == 0
+    assert {one[1].partition("/logs/")[0] for one in written if one[0] == "folder"} == {
+        str(tmp_path / "home")
+    }
     assert [one for one in written if one[0] == "image"] == [
         ("image", (32, 32, 3), 1),
         ("image", (32, 32, 3), 2),

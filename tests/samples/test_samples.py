@@ -639,6 +639,7 @@ TEST_ROWS = torch.linspace(0, 1, 160).reshape(10, 16)
         (torch.zeros(4, 16), "every value is 0"),
         (torch.full((4, 16), 0.5), "every value is 0.5"),
         (TEST_ROWS[:1].expand(4, 16), "one and the same row"),
+        (torch.rand(4, 1).expand(4, 16), "every sample is of one value throughout"),
         (TEST_ROWS / 255, "divided by 255 twice"),
         (0.5 + TEST_ROWS / 100, "have a standard deviation of 0.0029, test rows one of 0.29"),
     ],
@@ -650,3 +651,15 @@ def test_samples_that_hardly_vary_are_doubted(samples: torch.Tensor, says: str) 
 def test_samples_that_vary_as_the_data_do_are_not_doubted() -> None:
     assert doubting.doubts(TEST_ROWS.flip(0), TEST_ROWS) == []
     assert doubting.doubts(TEST_ROWS * 0.2, TEST_ROWS) == []
+
+
+def test_dark_and_light_exchanged_are_doubted_only_where_the_data_are_mostly_one() -> None:
+    dark = TEST_ROWS**8
+    (said,) = doubting.doubts(1 - dark, dark)
+    assert said.endswith("is 1 - x what you mean?")
+    assert doubting.doubts(dark, dark) == []
+    assert doubting.doubts(TEST_ROWS, dark) == []
+
+
+def test_a_single_sample_is_not_called_all_one_row() -> None:
+    assert doubting.doubts(torch.linspace(0, 1, 16)[None], TEST_ROWS) == []
