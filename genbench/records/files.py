@@ -148,7 +148,7 @@ def sha256_of_arrays(arrays: Mapping[str, np.ndarray], also: Any = None) -> str:
     digest = hashlib.sha256(sha256_of_json(also).encode())
     for name in sorted(arrays):
         array = arrays[name]
-        digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        digest.update(_described(name, array.dtype.str, array.shape))
         for block in pages.blocks(array.reshape(-1).view("uint8"), pages.HELD):
             digest.update(block.data)
     return digest.hexdigest()
@@ -159,10 +159,14 @@ def sha256_of_blocks(
 ) -> str:
     """As `sha256_of_arrays` of one array, of which there are blocks of rows only, in order."""
     digest = hashlib.sha256(sha256_of_json(None).encode())
-    digest.update(f"{name}|{dtype}|{shape}|".encode())
+    digest.update(_described(name, dtype, shape))
     for block in blocks:
         digest.update(block.reshape(-1).view("uint8").data)
     return digest.hexdigest()
+
+
+def _described(name: str, dtype: str, shape: tuple[int, ...]) -> bytes:
+    return f"{name}|{dtype}|{shape}|".encode()
 
 
 def write_json(path: Path, record: Mapping[str, Any], check: Check = None) -> None:
