@@ -84,12 +84,12 @@ def projected(run: Run, store: Store, sources: Sources, device: torch.device) ->
         return 0.0, 0
     bench = Bench(run, store, sources, device)
     split = bench.split(run.data.fold)
-    train, labels = _told_first(bench.rows_of_training(split)[0], _labels(bench))
+    train = bench.rows_of_training(split)[0]
     rows = len(train) + (len(split.valid) if run.uses_validation else 0)
     size = run.hyperparameters.get("batch")
+    few, labels = _told_first(train, _labels(bench), BATCHES * size if size else 2 * ROWS)
     if size is None:
-        return _of_whole_epochs(bench, train, labels, rows)
-    few = train[: BATCHES * size]
+        return _of_whole_epochs(bench, few, labels, rows)
     seconds, epochs = _timed(bench, few, labels)
     most = run.hyperparameters.get("max_updates") or math.inf
     timed = min(math.ceil(len(few) / size), most)
@@ -102,12 +102,12 @@ def _labels(bench: Bench) -> Tensor | None:
     return bench.labels_of_training(bench.split(bench.run.data.fold)) if reads else None
 
 
-def _told_first(train: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Rows whose label is shown before the others, so that few rows have some of them."""
+def _told_first(train: Tensor, labels: Tensor | None, n: int) -> tuple[Tensor, Tensor | None]:
+    """n rows, those whose label is shown before the others."""
     if labels is None:
-        return train, None
-    order = (labels < 0).long().argsort(stable=True)
-    return train[order.to(train.device)], labels[order]
+        return train[:n], None
+    first = (labels < 0).long().argsort(stable=True)[:n]
+    return train[first.to(train.device)], labels[first]
 
 
 def _of_whole_epochs(

@@ -95,8 +95,8 @@ class Deferred(Tensor):
     A float32 tensor for whoever computes with it: parts of it are Deferred too, and any other
     operation is given `as_scored` of the part that it is called with. Pages of a mapped file, where
     they lie in one, are given back behind it. On another device they are kept as they are here.
-    Raises TypeError for an
-    operation that would write into it, or convert more than `LARGEST` numbers at once.
+    Raises TypeError for an operation that would write into it, or convert more than `LARGEST`
+    numbers at once.
     """
 
     _PARTS = (
