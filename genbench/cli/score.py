@@ -12,7 +12,6 @@ import typer
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.executing import TLS, Resources, Scheduler, ScoredBy, engine, threads_each
-from genbench.cli.judging import Judge, Scoring, judging
 from genbench.cli.options import (
     DataDir,
     Device,
@@ -29,6 +28,7 @@ from genbench.cli.options import (
 )
 from genbench.cli.outcomes import is_complete, print_outcomes
 from genbench.cli.run import METRICS, Metrics, work
+from genbench.cli.scored_by import Judge, Scoring, judging
 from genbench.cli.showing import echo, new_console, print_json, say
 from genbench.defaults import DEFAULTS
 from genbench.errors import GenbenchError, UsageError
