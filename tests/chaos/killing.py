@@ -161,7 +161,10 @@ def plain_writer(path: Path, content: bytes, check: files.Check = None) -> None:
 
 
 def torn_store(results: Path) -> list[str]:
-    """What of a store cannot be read; and an epoch that was logged and is lost."""
+    """What of a store cannot be read; and an epoch that was logged and is lost.
+
+    Somebody may be at work in it still, and remove a file between two looks.
+    """
     faults: list[str] = []
     readers = {".json": files.read_json, ".npz": files.read_arrays}
     for path in [*results.glob("*.json"), *(results / "runs").rglob("*")]:
@@ -170,7 +173,7 @@ def torn_store(results: Path) -> list[str]:
         try:
             readers.get(path.suffix, files.read_tensors)(path)
         except GenbenchError as error:
-            faults.append(str(error))
+            faults += [str(error)] if path.exists() else []
     lost = [_lost(log) for log in (results / "runs").rglob(EVENTS)] if not faults else []
     return [*faults, *filter(None, lost)]
 
@@ -178,11 +181,12 @@ def torn_store(results: Path) -> list[str]:
 def _lost(log: Path) -> str:
     """Says where a log tells of more epochs than there are, once weights or a checkpoint are."""
     told = [event["epoch"] for event in files.peeked_lines(log) if "epoch" in event]
-    if not told or (log.parent / WEIGHTS).exists():
+    done, kept = 0, log.parent / CHECKPOINT
+    with suppress(GenbenchError):  # none is there yet, or none any more
+        done = files.read_tensors(kept)[1]["note"]["done"]
+    if not told or done >= told[-1] or (log.parent / WEIGHTS).exists():
         return ""
-    kept = log.parent / CHECKPOINT
-    done = files.read_tensors(kept)[1]["note"]["done"] if kept.exists() else 0
-    return f"{log}: epoch {told[-1]} was logged, {done} are kept" if done < told[-1] else ""
+    return f"{log}: epoch {told[-1]} was logged, {done} are kept"
 
 
 def torn_lock(results: Path) -> list[str]:
