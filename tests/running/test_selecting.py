@@ -14,13 +14,15 @@ import pytest
 from rich.console import Console
 from stores import answers_of, carried_out, copied, planned
 
+from genbench.cli.planned import _said as said
 from genbench.errors import StoreError, UsageError
 from genbench.plugins import registry
 from genbench.records.run import Run
 from genbench.records.store import Store
 from genbench.records.watched import standing
-from genbench.running import selecting
+from genbench.running import cost, selecting
 from genbench.running.progress import Watch
+from genbench.running.runner import Environment
 
 pytestmark = pytest.mark.usefixtures("strangers")
 ROOT = Path(__file__).parents[2]
@@ -221,6 +223,20 @@ def test_progress_says_the_best_value_and_by_when_it_ends(whole: Store, tmp_path
     why = f"ended after epoch {ended['after']}, best held-out {value:.5g} of epoch {epoch}: it rose"
     assert f"{why} by no more than 1 in {PATIENCE} epochs" in text
     assert standing([{"epoch": 1, "score": 1.0}]) == ""
+
+
+def test_the_cost_is_of_the_epochs_that_are_left(tmp_path: Path) -> None:
+    runs = ruled()
+    whole, *_ = cost.costs(runs, Environment(tmp_path, tmp_path, "cpu"))
+    store = stopped(runs, tmp_path, 3)
+    left, *_ = cost.costs(runs, Environment(tmp_path, tmp_path, "cpu"))
+    assert (whole.epochs, left.epochs) == (EPOCHS, EPOCHS - 3)
+    assert said(left).startswith(f"at most {EPOCHS - 3} epochs, about")
+    found = store.checkpoint(runs[0])
+    assert found is not None
+    store.put_checkpoint(runs[0], found[0], {**found[1], "code": {}})  # by other code
+    anew, *_ = cost.costs(runs, Environment(tmp_path, tmp_path, "cpu"))
+    assert anew.epochs == EPOCHS
 
 
 # --- what is carried to another machine ---
