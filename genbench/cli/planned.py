@@ -119,4 +119,5 @@ def _said(cost: Cost) -> str:
         return f"it would fail, {cost.unknown}"
     if not cost.epochs:
         return "trained; to sample and score only"
-    return f"{_several(cost.epochs, 'epoch')}, about {duration(cost.seconds)}"
+    most = "at most " if cost.run.selection.get("patience") else ""
+    return f"{most}{_several(cost.epochs, 'epoch')}, about {duration(cost.seconds)}"

@@ -84,11 +84,15 @@ def _table(found: list[Training]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
+    from genbench.records.watched import standing
+
     table = Table("training", "epoch", "losses", "left", "samples", box=None)
     for one in found:
         last = one.epochs[-1] if one.epochs else {}
         said = ", ".join(f"{name} {loss:.4g}" for name, loss in last.get("losses", {}).items())
         said += f", held-out {last['score']:.5g}" if last.get("score") is not None else ""
+        stands = standing(one.epochs)
+        said += f", {stands}" if stands else ""
         epoch = f"{last['epoch']}/{last['of']}" if last else "–"
         grid = str(one.grids[max(one.grids)]) if one.grids else ""
         cells = (f"{one.model} on {one.dataset}, {one.name}", epoch, said, _left(one), grid)

@@ -9,6 +9,7 @@ as "parzen.sigma" = 0.2.
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,10 @@ RUNNER_KEYS: dict[str, Any] = {
     "select": str,  # the metric, as it is by default, that chooses the epoch, on validation rows
     "select_every": int,  # epochs between two looks
     "select_samples": int,
+    "select_sets": int,  # independent sets of so many samples, whose mean is an epoch's value
+    "select_patience": int,  # epochs without a rise after which a training ends; 0: at its last
+    "select_gain": float,  # what is no rise yet, in the metric's unit
+    "select_beside": str,  # a protocol of that metric, for the log: by it nothing is chosen
     "labels": int,  # how many training rows keep their label, of a model that is given labels
     "uses_validation": bool,  # whether fit is given the validation rows
     "tune": str,  # a sampling hyperparameter that is chosen after training, on the same rows
@@ -199,9 +204,11 @@ def _check_runner(model: str, cls: type, runner: Mapping[str, Any]) -> dict[str,
 
     Raises UsageError where they contradict the model or themselves.
     """
-    counts = ("select_every", "select_samples", "tune_samples", "labels")
+    counts = ("select_every", "select_samples", "select_sets", "tune_samples", "labels")
     if any(runner.get(key, 1) < 1 for key in counts):
         raise UsageError(f"{model}: {', '.join(counts)} must be at least 1")
+    if any(not 0 <= runner.get(k, 0) < math.inf for k in ("select_patience", "select_gain")):
+        raise UsageError(f"{model}: select_patience and select_gain must be finite, at least 0")
     if "labels" in runner and "labelled" not in abilities(cls):
         raise UsageError(f"{model}: labels = {runner['labels']}, and the model is given none")
     chooses = runner.get("select") or runner.get("tune")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,22 @@ class Training:
     at_work: bool
     unfinished: bool
     grids: Mapping[int, Path]
+
+
+def standing(epochs: Sequence[Mapping[str, Any]]) -> str:
+    """How a training stands that ends once its best value rises no more; empty of any other.
+
+    >>> look = {"epoch": 30, "score": 180.0, "best": [20, 183.25], "ends_after": 120}
+    >>> standing([look, {"epoch": 31}])
+    'best held-out 183.25 of epoch 20, ends after epoch 120 unless that rises'
+    """
+    looks = (event for event in reversed(epochs) if "ends_after" in event)
+    last = next(looks, None)
+    if last is None:
+        return ""
+    epoch, value = last["best"]
+    said = "no number" if value is None else f"{value:.5g} of epoch {epoch}"
+    return f"best held-out {said}, ends after epoch {last['ends_after']} unless that rises"
 
 
 def trainings(results_dir: Path) -> Iterator[Training]:

@@ -74,7 +74,7 @@ def untrained(runs: Sequence[Run], store: Store) -> list[list[Run]]:
 
 
 def projected(run: Run, store: Store, sources: Sources, device: torch.device) -> tuple[float, int]:
-    """Projected seconds of a run's training, from a few timed batches, and its epochs.
+    """Projected seconds of what is left of a run's training, from a few timed batches; its epochs.
 
     Nothing where the store holds the weights. Writes nothing; sampling and scoring are not in it.
     The batches are of the first two epochs: a stack's later layers are taken to cost what its first
@@ -83,7 +83,16 @@ def projected(run: Run, store: Store, sources: Sources, device: torch.device) ->
     if store.weights(run) is not None:
         return 0.0, 0
     bench = Bench(run, store, sources, device)
-    split = bench.split(run.data.fold)
+    seconds, epochs = _whole(bench)
+    stopped = store.checkpoint(run)
+    done = stopped[1]["done"] if stopped and training.may_go_on(bench, stopped[1]) else 0
+    left = max(0, epochs - done)
+    return seconds * left / max(1, epochs), left
+
+
+def _whole(bench: Bench) -> tuple[float, int]:
+    """Of a training from its first epoch."""
+    run, split = bench.run, bench.split(bench.run.data.fold)
     train = bench.rows_of_training(split)[0]
     rows = len(train) + (len(split.valid) if run.uses_validation else 0)
     size = run.hyperparameters.get("batch")

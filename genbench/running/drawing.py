@@ -12,7 +12,7 @@ from genbench.protocols import Split
 from genbench.records.files import sha256_of_json
 from genbench.records.observed import Drawn, Mixing, Tuned, as_note
 from genbench.records.run import Run
-from genbench.running import provenance, training
+from genbench.running import provenance, selecting
 from genbench.running.bench import Bench
 from genbench.running.labels import asked
 from genbench.running.rows import kept_of, sampled
@@ -86,15 +86,15 @@ def _tune(bench: Bench, run: Run, tuned: Chosen) -> Tuned | None:
     if question in tuned:
         return tuned[question]
     train, rows = bench.rows_of_training(bench.split(run.data.fold))
-    split = Split(train, *training.halves(rows))
+    split = Split(train, *selecting.halves(rows))
     start = {"start": "noise"} if "start" in run.sampling else {}
     curve = []
     for value in chosen["values"]:
         model, _ = bench.loaded(**{chosen["name"]: value, **start})
         with seeded(*bench.stream, "tune"):
-            curve.append([value, training.judged(bench, model, split, chosen)])
+            curve.append([value, selecting.judged(bench, model, split, chosen)])
         bench.store.log(run, {"stage": "tune", chosen["name"]: value, "value": curve[-1][1]})
-    found = training.best(curve, chosen)[0]
+    found = selecting.best(curve, chosen)[0]
     tuned[question] = Tuned(chosen["name"], found, curve)
     return tuned[question]
 

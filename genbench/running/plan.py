@@ -191,9 +191,13 @@ def _settings(
 
 def protocols(metric: str, run: Run) -> Mapping[str, Mapping[str, Any]]:
     """The settings, by name, of the other ways in which a metric offers to score a run."""
+    return _protocols(metric, run.model, run.data)
+
+
+def _protocols(metric: str, model: str, data: Data) -> Mapping[str, Mapping[str, Any]]:
     offered = getattr(registry.load("metric", metric), "protocols", None)
-    kind = getattr(registry.load("model", run.model), "samples", "mean")
-    return offered(run.data.levels, kind) if offered else {}
+    kind = getattr(registry.load("model", model), "samples", "mean")
+    return offered(data.levels, kind) if offered else {}
 
 
 def by_protocols(run: Run) -> list[Run]:
@@ -238,7 +242,7 @@ def _run(
         revisions=stage_revisions(),
         recipe=dict(chosen.written),
         sampling=tuple(getattr(registry.load("model", model), "sampling", ())),
-        selection=_selection(chosen),
+        selection=_selection(chosen, model, data),
         tuning=_tuning(chosen),
         holds_out=any(values.get(key) for key in HOLD_OUT),
         uses_validation=chosen.runner.get("uses_validation", False),
@@ -270,16 +274,34 @@ def _score_reads(takes: Collection[str], data: Data) -> dict[str, Any]:
     return {name: said[name] for name in said if name in takes}
 
 
-def _selection(chosen: recipe.Recipe) -> dict[str, Any]:
-    """How the epoch is chosen; empty where it is not, as an empty name in a preset says."""
+def _selection(chosen: recipe.Recipe, model: str, data: Data) -> dict[str, Any]:
+    """How the epoch is chosen; empty where it is not, as an empty name in a preset says.
+
+    What came when results were kept already is in no key of those that do without.
+    """
     said = chosen.runner
     if not said.get("select"):
         return {}
+    metric = registry.find("metric", said["select"]).name
+    sets, patience = said.get("select_sets", 1), said.get("select_patience", 0)
+    beside = said.get("select_beside", "")
     return {
-        "metric": registry.find("metric", said["select"]).name,
+        "metric": metric,
         "every": said.get("select_every", 1),
         "samples": said.get("select_samples", 10_000),
+        **({"sets": sets} if sets > 1 else {}),
+        **({"patience": patience, "gain": said.get("select_gain", 0.0)} if patience else {}),
+        **({"beside": _beside(metric, beside, model, data)} if beside else {}),
     }
+
+
+def _beside(metric: str, name: str, model: str, data: Data) -> dict[str, dict[str, Any]]:
+    """A protocol of the metric that chooses, with its settings; UsageError if it has no such."""
+    offered = _protocols(metric, model, data)
+    if name not in offered:
+        hint = registry.nearest(name, offered) if offered else f"{metric} offers none"
+        raise UsageError(f"{model}: select_beside = {name!r} is no protocol of {metric}; {hint}")
+    return {name: dict(offered[name])}
 
 
 def _tuning(chosen: recipe.Recipe) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from rich.progress import (
 from genbench.errors import plain
 from genbench.records.run import Run
 from genbench.records.store import Store
+from genbench.records.watched import standing
 from genbench.timing import Since
 from genbench.words import duration
 
@@ -115,9 +116,22 @@ def _state(last: dict, epochs: list[dict]) -> str:
     if "step" in last:
         where = f"{last['job']}, step {last['step']} of at most {last['steps']}"
         return f"scoring by {last['metric']}: {where}, {duration(last['seconds_left'])} left"
+    if last.get("stage") == "ended":
+        return _why_ended(last)
     if "epoch" not in last:
         return _STAGES.get(last.get("stage", ""), "")
     parts = [f"{name} {loss:.4g}" for name, loss in last["losses"].items()]
     recent = epochs[-5:]
     left = (last["of"] - last["epoch"]) * sum(e["seconds"] for e in recent) / len(recent)
-    return ", ".join([*parts, f"{duration(left)} left"])
+    stands = standing(epochs)
+    parts += [stands, f"at most {duration(left)} left"] if stands else [f"{duration(left)} left"]
+    return ", ".join(parts)
+
+
+def _why_ended(event: dict) -> str:
+    """Why a training that may end before its last epoch ended where it did."""
+    rule = f"it rose by no more than {event['gain']:g} in {event['patience']} epochs"
+    whys = {"patience": rule, "minutes": "its minutes are over", "epochs": "it was the last"}
+    epoch, value = event["best"] or (None, None)
+    said = "no number" if value is None else f"{value:.5g} of epoch {epoch}"
+    return f"ended after epoch {event['after']}, best held-out {said}: {whys[event['by']]}"

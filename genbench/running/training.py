@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbench.errors import ModelError
-from genbench.plugins import registry
-from genbench.protocols import Epoch, NotFinite, Split, goodness
+from genbench.errors import ModelError, StoreError
+from genbench.protocols import Epoch, Split
 from genbench.records.run import Run
-from genbench.running import provenance
+from genbench.records.store import BEST, CHECKPOINT
+from genbench.running import provenance, selecting
 from genbench.running.bench import Bench
-from genbench.running.data import TUNING_ROWS
 from genbench.running.rows import drawn
 from genbench.samples import judging
 from genbench.samples.pixels import grid
@@ -78,23 +77,42 @@ def train(bench: Bench) -> None:
     labels = bench.labels_of_training(split) if "labels" in run.fit_reads else None
     running = epochs(model, rows, valid, bench.stream, note["done"], clock, labels)
     given = [rows, valid] if labels is None else [rows, valid, labels]
-    for epoch in _leaving_alone(run, running, given):
-        losses = _losses(run, epoch)
-        note["done"] += 1
-        note["seconds"] += clock.seconds
-        if _was_looked_at(run, note):
-            _look(bench, model, Split(rows, *halves(looked_at)), note)
-        store.put_checkpoint(run, arrays(run, model.state_dict()), note)
-        event = {"epoch": epoch.index, "of": epoch.total, "losses": losses}
-        score = {"score": note["curve"][-1][1]} if _was_looked_at(run, note) else {}
-        store.log(run, {**event, **score, "seconds": clock.seconds})
-        if bench.grids and epoch.index % bench.grids == 0:
-            _picture(bench, model, epoch.index)
+    held_out = Split(rows, *selecting.halves(looked_at))
+    level = selecting.rises_no_more(note["curve"], run.selection)  # stopped after its last epoch
+    for epoch in () if level else _leaving_alone(run, running, given):
+        _keep(bench, model, epoch, note, clock.seconds, held_out)
         budget = run.minutes is not None and note["seconds"] > 60 * run.minutes
         cut = budget and epoch.index < epoch.total
-        if cut:
+        if cut or selecting.rises_no_more(note["curve"], run.selection):
             break
+    if run.selection.get("patience"):
+        store.log(run, _end(run, note, cut))
     _finish(bench, model, note, cut)
+
+
+def _keep(
+    bench: Bench, model: Any, epoch: Epoch, note: dict[str, Any], seconds: float, held_out: Split
+) -> None:
+    """Looks at an epoch where its turn is, and keeps the state after it; then it is in the log."""
+    run, store, losses = bench.run, bench.store, _losses(bench.run, epoch)
+    note["done"] += 1
+    note["seconds"] += seconds
+    seen = {}
+    if selecting.is_looked_at(run, note["done"]):
+        seen = _look(bench, model, held_out, note)
+    store.put_checkpoint(run, arrays(run, model.state_dict()), note)
+    event = {"epoch": epoch.index, "of": epoch.total, "losses": losses}
+    store.log(run, {**event, **seen, "seconds": seconds})
+    if bench.grids and epoch.index % bench.grids == 0:
+        _picture(bench, model, epoch.index)
+
+
+def _end(run: Run, note: Mapping[str, Any], cut: bool) -> dict[str, Any]:
+    """Why a training that may end before its last epoch ended where it did."""
+    level = selecting.rises_no_more(note["curve"], run.selection)
+    why = "patience" if level else "minutes" if cut else "epochs"
+    rule = {name: run.selection[name] for name in ("patience", "gain")}
+    return {"stage": "ended", "by": why, "after": note["done"], "best": note["best"], **rule}
 
 
 def _leaving_alone(run: Run, running: Iterator[Epoch], given: Sequence[Tensor]) -> Iterator[Epoch]:
@@ -116,11 +134,6 @@ def _leaving_alone(run: Run, running: Iterator[Epoch], given: Sequence[Tensor]) 
         if epoch is None:
             return
         yield epoch
-
-
-def _was_looked_at(run: Run, note: Mapping[str, Any]) -> bool:
-    """Whether the last epoch is one that is scored, to be the one that is kept."""
-    return bool(run.selection) and note["done"] % run.selection["every"] == 0
 
 
 def _picture(bench: Bench, model: Any, epoch: int) -> None:
@@ -148,47 +161,51 @@ def _resumed(bench: Bench, model: Any) -> dict[str, Any] | None:
     if found is None:
         return None
     state, note = found
-    if note.get("code") != bench.code("model", "select"):
+    if not may_go_on(bench, note):
         bench.store.log(bench.run, {"stage": "fit", "dropped": "a checkpoint by other code"})
         bench.store.drop_checkpoint(bench.run)
         return None
+    _check_best(bench, note)
     model.load_state_dict(bench.tensors(state))
     return note
 
 
-def _look(bench: Bench, model: Any, split: Split, note: dict[str, Any]) -> None:
-    """Scores the epoch on rows that are not test rows and keeps it if it is the best so far."""
-    chosen = bench.run.selection
-    with seeded(*bench.stream, "select", note["done"]):
-        value = judged(bench, model, split, chosen)
-    note["curve"].append([note["done"], value])
-    found = best(note["curve"], chosen)
+def may_go_on(bench: Bench, note: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint with this note was made by the installed code."""
+    return note.get("code") == bench.code("model", "select")
+
+
+def _check_best(bench: Bench, note: Mapping[str, Any]) -> None:
+    """Raises StoreError where a checkpoint came without the weights of its best epoch.
+
+    They may be of a later one, if it was killed before the checkpoint of that.
+    """
+    if note["best"] is None:
+        return
+    kept, epoch = bench.store.best(bench.run), note["best"][0]
+    if kept is None or kept[1][0] < epoch:
+        raise StoreError(
+            f"{bench.run.fit_folder}: the checkpoint of epoch {note['done']} is there without the "
+            f"weights of epoch {epoch}, the best so far: bring {BEST} from where {CHECKPOINT} came "
+            "from, or delete both to begin anew"
+        )
+
+
+def _look(bench: Bench, model: Any, held_out: Split, note: dict[str, Any]) -> dict[str, Any]:
+    """Scores the epoch on rows that are not test rows and keeps it if it is the best so far.
+
+    What its event says of it: what it scores, and where a training may end early the best epoch
+    with its value, and the epoch at which it ends unless that rises.
+    """
+    chosen, curve = bench.run.selection, note["curve"]
+    seen = selecting.look(bench, model, held_out, note["done"])
+    curve.append([note["done"], seen["score"]])
+    found = selecting.best(curve, chosen)
     if found != note["best"]:
         note["best"] = found
         bench.store.put_best(bench.run, arrays(bench.run, _finished(model.state_dict())), found)
-
-
-def halves(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows that are no test rows: those that tune the metric, and those that it scores."""
-    half = TUNING_ROWS if len(rows) >= 2 * TUNING_ROWS else len(rows) // 2
-    return rows[:half], rows[half:]
-
-
-def judged(bench: Bench, model: Any, split: Split, chosen: Mapping[str, Any]) -> float | None:
-    """What a model's samples score on rows that are no test rows; None if it is no number."""
-    metric = registry.load("metric", chosen["metric"])()
-    with bench.device:
-        kept, _ = drawn(bench.run, model, chosen["samples"], bench.dataset, bench.pool)
-        try:
-            return judging.scored(metric, judging.given(kept, bench.dataset, split)).value
-        except NotFinite:
-            return None
-
-
-def best(curve: list[list[Any]], chosen: Mapping[str, Any]) -> list[Any]:
-    """The best point of [what was tried, its value]; of equals the first."""
-    aim = registry.load("metric", chosen["metric"]).best
-    return max(curve, key=lambda p: -math.inf if p[1] is None else goodness(aim, p[1]))
+    end = selecting.ends_after(curve, chosen)
+    return seen if end is None else {**seen, "best": found, "ends_after": end}
 
 
 def _finish(bench: Bench, model: Any, note: dict[str, Any], cut: bool) -> None:
