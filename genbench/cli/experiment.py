@@ -122,7 +122,7 @@ def _carried_out(
 def _print_cost(
     asked: Experiment, arms: Sequence[Arm], environment: Environment, sources: Sources
 ) -> None:
-    """Runs and trainings that are left, and what they take, from a few batches of each arm."""
+    """Runs and trainings that are left, and what they take, from a timed piece of each arm."""
     from genbench.running.cost import costs, untrained
     from genbench.running.plan import pending
     from genbench.words import duration

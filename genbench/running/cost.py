@@ -48,7 +48,7 @@ class Cost:
 def costs(
     runs: Sequence[Run], environment: Environment, sources: Sources | None = None
 ) -> Iterator[Cost]:
-    """The cost of each training of a plan, in its order; trains nothing but a few batches of each.
+    """The cost of each training of a plan, in its order; trains nothing but a piece of each.
 
     sources: of the same folder, which remember the data from one plan to the next.
     """
