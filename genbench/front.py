@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from genbench.datasets._files import default_data_dir
 from genbench.defaults import DEFAULTS
 from genbench.errors import UsageError
+from genbench.records.files import as_folder
 from genbench.records.run import Result, Run
 from genbench.records.stores import Stores, usual
 from genbench.running import plan as planning
@@ -125,7 +126,8 @@ def run(
     """
     worker.refuse_import()
     choose_device(device)
-    folder, *others = [Path(results_dir), *map(Path, beside)] if results_dir else usual()
+    folder, *others = _folders(results_dir)
+    others += [as_folder(path, "beside") for path in beside if results_dir]
     data = folder_of_data(data_dir)
     environment = Environment(folder, data, device, rerun, workers, threads, tuple(others))
     store = environment.store
@@ -147,7 +149,7 @@ def load_results(results_dir: Path | str | None = None) -> list[Result]:
             ...
         genbench.errors.UsageError: no results in nowhere/runs; `genbench.run` makes some
     """
-    store = Stores([Path(results_dir)] if results_dir else usual())
+    store = Stores(_folders(results_dir))
     if not any(one.runs.is_dir() for one in store.every):
         raise UsageError(f"no results in {store.runs}; `genbench.run` makes some")
     return list(store)
@@ -178,14 +180,19 @@ def load_model(
     >>> model.sample(3).shape
     torch.Size([3, 1])
     """
-    store = Stores([Path(results_dir)] if results_dir else usual())
+    store = Stores(_folders(results_dir))
     shape = Sources(folder_of_data(data_dir)).dataset(result.dataset).shape
     return restored.model(store, result, tuple(shape))
 
 
 def folder_of_data(data_dir: Path | str | None) -> Path:
     """The folder of datasets: the one that is given, or the user's."""
-    return default_data_dir() if data_dir is None else Path(data_dir)
+    return default_data_dir() if data_dir is None else as_folder(data_dir, "data_dir")
+
+
+def _folders(results_dir: Path | str | None) -> list[Path]:
+    """The folders of results: the one that is given, or those of the command line."""
+    return [as_folder(path, "results_dir") for path in ([results_dir] if results_dir else usual())]
 
 
 def _names(names: Names) -> list[str]:

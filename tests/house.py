@@ -101,7 +101,7 @@ ACTS = {
             "genbench/features/integers.py": "into memory; the one writer writes it",
             "genbench/samples/pixels.py:grid": "into memory; the one writer writes it",
             "genbench/cli/model_file.py": "a distribution that lasts as long as the command",
-            "genbench/cli/score.py:_files": "a store for a score that nobody asked to keep",
+            "genbench/cli/score_files.py:score_files": "a store of a score that nobody keeps",
         },
     ),
     "network": Act(

@@ -11,6 +11,7 @@ import warm
 from stores import answers_of
 
 import genbench
+from genbench.datasets.mnist import MNIST
 from genbench.errors import UsageError
 
 AT = "--results-dir"
@@ -52,6 +53,27 @@ def test_settings_are_those_of_set() -> None:
 def test_a_typo_is_answered_with_the_nearest_name() -> None:
     with pytest.raises(UsageError, match="did you mean 'gaussian'"):
         genbench.plan("gausian", "ring")
+
+
+def test_a_file_in_place_of_a_folder_is_told_as_that(
+    runs: list[genbench.Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "mine"
+    place.touch()
+    needs = f"needs a folder, and '{place}' is a file"
+    with pytest.raises(UsageError, match=f"data_dir {needs}"):
+        genbench.plan("gaussian", "ring", data_dir=place)
+    with pytest.raises(UsageError, match=f"results_dir {needs}"):
+        genbench.run(runs, place)
+    with pytest.raises(UsageError, match=f"beside {needs}"):
+        genbench.run(runs, tmp_path, beside=[place])
+    with pytest.raises(UsageError, match=f"results_dir {needs}"):
+        genbench.load_results(place)
+    with pytest.raises(UsageError, match=f"data_dir {needs}"):
+        MNIST(place).split(0)
+    monkeypatch.setenv("GENBENCH_DATA", str(place))
+    with pytest.raises(UsageError, match=f"GENBENCH_DATA {needs}"):
+        genbench.plan("gaussian", "ring")
 
 
 def test_results_come_in_the_order_of_the_runs(runs: list[genbench.Run], tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from genbench.cli.applications import experiment_app
 from genbench.cli.executing import TLS, ExperimentBy, Resources, Scheduler, engine, threads_each
 from genbench.cli.options import DataDir, Device, NoNotes, Quiet, ResultsDir, Threads, form, switch
 from genbench.cli.outcomes import is_complete, print_outcomes
-from genbench.cli.run import Workers, work
+from genbench.cli.run import Workers
 from genbench.cli.showing import echo, new_console, say
+from genbench.cli.working import work
 from genbench.errors import json_text
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _carried_out(
 def _print_cost(
     asked: Experiment, arms: Sequence[Arm], environment: Environment, sources: Sources
 ) -> None:
-    """Runs and trainings that are left, and what they take, from a few batches of each arm."""
+    """Runs and trainings that are left, and what they take, from a timed piece of each arm."""
     from genbench.running.cost import costs, untrained
     from genbench.running.plan import pending
     from genbench.words import duration

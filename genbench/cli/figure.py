@@ -161,7 +161,7 @@ def figure_all(
     from genbench import figures
 
     of = _Of(models, dataset, everything, results_dir)
-    place = parsing.place(out, results_dir, "figures")
+    place = parsing.folder(parsing.place(out, results_dir, "figures"), "--out")
     forms = [form.lower().removeprefix(".") for form in parsing.split(form, "--format")]
     for each in forms:
         parsing.one_of(list(figures.DATES), each, "format")

@@ -117,18 +117,25 @@ def settings(texts: Sequence[str] | None) -> dict[str, dict[str, Any]]:
     return overrides
 
 
+def folder(given: Path, option: str) -> Path:
+    """Where a folder is, or may be made; raises UsageError where a file is in its place."""
+    from genbench.records.files import as_folder
+
+    return as_folder(given, option)
+
+
 def data_folder(given: Path | None) -> Path:
     """The folder of datasets: the one that was given, or the user's cache."""
     from genbench.datasets._files import default_data_dir
 
-    return given.expanduser() if given is not None else default_data_dir()
+    return default_data_dir() if given is None else folder(given, "--data-dir")
 
 
 def folders(given: Sequence[Path] | None) -> list[Path]:
     """The folders of results: the first is written, all are read."""
     from genbench.records.stores import usual
 
-    return [folder.expanduser() for folder in given] if given else usual()
+    return [folder(path, "--results-dir") for path in given or usual()]
 
 
 def locked(given: Sequence[Path] | None) -> Path:

@@ -70,7 +70,7 @@ def _several(count: int, what: str) -> str:
 
 
 def print_costs(runs: Sequence[Run], environment: Environment, as_json: bool) -> bool:
-    """The plan, and what its trainings would cost, projected from a few timed batches of each.
+    """The plan, and what its trainings would cost, projected from a timed piece of each.
 
     False where a training cannot begin.
     """

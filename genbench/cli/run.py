@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout, suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,20 +31,18 @@ from genbench.cli.options import (
     switch,
 )
 from genbench.cli.outcomes import is_complete, print_outcomes
-from genbench.cli.showing import echo, is_live, new_console, say, width
+from genbench.cli.showing import echo, new_console, say, width
+from genbench.cli.working import work
 from genbench.defaults import DEFAULTS
-from genbench.errors import StoreError, Terminated
+from genbench.errors import StoreError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from genbench.records.run import Run
     from genbench.records.store import Store
     from genbench.running.engines import Engine
     from genbench.running.runner import Environment
     from genbench.tables.texts import Options
 
-LOOK, BUSY = 0.2, 0.25  # seconds that one looks at the cores; the share of them that is much
 MODELS, DATASETS, METRICS, SEEDS = (
     ",".join(map(str, usual))
     for usual in (DEFAULTS.models, DEFAULTS.datasets, DEFAULTS.metrics, DEFAULTS.seeds)
@@ -296,52 +292,3 @@ def _beside(runs: Sequence[Run], store: Store) -> list[str]:
 def shortened(path: Path) -> Path:
     """A path as people would type it: from the working folder, where it is inside."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def work(
-    todo: Sequence[Run],
-    environment: Environment,
-    threads: int,
-    console: Console,
-    quiet: bool,
-    how: Engine | None = None,
-) -> None:
-    """Runs what is to be done and shows it; Ctrl-C and SIGTERM end the workers at once."""
-    from genbench.records.store import Store
-    from genbench.running.driving import work_on
-    from genbench.running.engines import Engine
-    from genbench.running.plan import by_training
-    from genbench.running.progress import Watch
-
-    live, store = is_live(console) and not quiet, Store(environment.results_dir)
-    if not quiet:
-        _say_if_busy(console)
-    watch = Watch(by_training(todo), store, console, live, quiet)
-    before = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        work_on(todo, replace(environment, threads=threads), how or Engine(), watch)
-    except KeyboardInterrupt as stop:
-        echo(
-            "Interrupted; the same command goes on from the last finished epoch.",
-            err=True,
-        )
-        if isinstance(stop, Terminated):
-            raise SystemExit(stop.exit_code) from None
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _say_if_busy(console: Console) -> None:
-    """Says that other programs keep cores of this machine busy: all times are longer then."""
-    import psutil
-
-    cores = psutil.cpu_count() or 1
-    used = psutil.cpu_percent(interval=LOOK) / 100 * cores
-    if used > BUSY * cores:
-        text = f"other programs keep {used:.1f} of {cores} cores busy: this takes longer than alone"
-        say(console, text)
-
-
-def _terminate(*_: object) -> NoReturn:
-    raise Terminated

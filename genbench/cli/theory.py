@@ -80,7 +80,7 @@ def theory(
     names = [parsing.one_of(NAMES, name, "page of the theory")] if name else list(NAMES)
     parsing.one_of(DEFAULTS.presets, preset, "preset")
     parsing.one_of(list(figures.DATES), form, "format")
-    place = parsing.place(out, results_dir, "theory")
+    place = parsing.folder(parsing.place(out, results_dir, "theory"), "--out")
     with settled(threads or 1):
         found = list(_made(names, place, form, preset, seed, parsing.store(results_dir), quiet))
     if any(page.broken for page in found):

@@ -47,7 +47,7 @@ def watch(
     if csv:
         echo(_csv(_trainings(folder)), nl=False)
     elif tensorboard is not None:
-        _write_board(_trainings(folder), tensorboard.expanduser())
+        _write_board(_trainings(folder), parsing.folder(tensorboard, "--tensorboard"))
     elif once:
         new_console_out().print(_table(_trainings(folder)))
     else:

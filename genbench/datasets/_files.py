@@ -28,7 +28,7 @@ from genbench.datasets._stored import (
     unpack,
 )
 from genbench.errors import DataError, UsageError
-from genbench.records.files import write_bytes
+from genbench.records.files import as_folder, write_bytes
 
 _SECONDS = 30  # of silence before the next mirror is tried
 _UNFINISHED = (".crdownload", ".part", ".partial", ".download")  # what browsers add meanwhile
@@ -37,9 +37,12 @@ Progress = Callable[[str, int], None]  # name of the file, bytes received so far
 
 
 def default_data_dir() -> Path:
-    """The folder that the environment variable GENBENCH_DATA names, or the user's cache."""
+    """The folder that the environment variable GENBENCH_DATA names, or the user's cache.
+
+    Raises UsageError where a file is in its place.
+    """
     named = os.environ.get("GENBENCH_DATA") or platformdirs.user_cache_dir("genbench", False)
-    return Path(named).expanduser()
+    return as_folder(named, "GENBENCH_DATA")
 
 
 def fetch(dataset: AnyDataset, data_dir: Path, progress: Progress | None = None) -> list[Path]:

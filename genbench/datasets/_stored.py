@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genbench.errors import DataError
-from genbench.records.files import sha256_of_json
+from genbench.records.files import as_folder, sha256_of_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -133,8 +133,11 @@ def find(dataset: AnyDataset, data_dir: Path, file: RemoteFile) -> Path | None:
 
 
 def locate(dataset: AnyDataset, data_dir: Path, file: RemoteFile) -> Path:
-    """Where a file lies; raises DataError, which says how to bring it, if it does not."""
-    path = find(dataset, data_dir, file)
+    """Where a file lies; raises DataError, which says how to bring it, if it does not.
+
+    Raises UsageError where `data_dir` is a file.
+    """
+    path = find(dataset, as_folder(data_dir, "data_dir"), file)
     if path is None:
         name = dataset.folder
         how = dataset.how_to_get or (

@@ -32,7 +32,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from genbench.errors import AlteredError, StoreError
+from genbench.errors import AlteredError, StoreError, UsageError
 from genbench.records import pages
 
 _CHECKSUM = "sha256"
@@ -89,6 +89,22 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def as_folder(given: Path | str, option: str) -> Path:
+    """Where a folder is, or may be made; `~` is the user's home.
+
+    option: what it was given by. Raises UsageError where a file is in its place.
+
+    >>> as_folder(__file__, "data_dir")
+    Traceback (most recent call last):
+        ...
+    genbench.errors.UsageError: data_dir needs a folder, ...files.py' is a file
+    """
+    path = Path(given).expanduser()
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise UsageError(f"{option} needs a folder, and {str(given)!r} is a file")
+    return path
 
 
 def sweep(folder: Path) -> None:

@@ -1,8 +1,7 @@
-"""What a training would take, projected from a few timed batches."""
+"""What a training would take, projected from a timed piece of it."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +21,11 @@ from genbench.running.runner import Environment, choose_device
 from genbench.timing import Clock
 
 _UNKNOWN = (GenbenchError, RuntimeError, ValueError, TypeError, LookupError)
-ROWS = 2000  # and twice as many stand for an epoch of a model whose recipe has no batch
+ROWS = 4000  # that stand for an epoch of a model whose recipe has no batch
 BATCHES = 3  # that stand for an epoch of one whose recipe has
+ENOUGH = 0.05  # seconds: of a shorter epoch, what else the machine does may be the most
+REPEATS, LONG = 4, 0.2  # epochs of a piece that are timed; fewer where they are so many seconds
+STEEPEST = 3.0  # power of the rows: two epochs on a busy machine prove no more
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Cost:
 def costs(
     runs: Sequence[Run], environment: Environment, sources: Sources | None = None
 ) -> Iterator[Cost]:
-    """The cost of each training of a plan, in its order; trains nothing but a few batches of each.
+    """The cost of each training of a plan, in its order; trains nothing but a piece of each.
 
     sources: of the same folder, which remember the data from one plan to the next.
     """
@@ -74,10 +76,10 @@ def untrained(runs: Sequence[Run], store: Store) -> list[list[Run]]:
 
 
 def projected(run: Run, store: Store, sources: Sources, device: torch.device) -> tuple[float, int]:
-    """Projected seconds of what is left of a run's training, from a few timed batches; its epochs.
+    """Projected seconds of what is left to train, from a timed piece of an epoch; its epochs.
 
     Nothing where the store holds the weights. Writes nothing; sampling and scoring are not in it.
-    The batches are of the first two epochs: a stack's later layers are taken to cost what its first
+    The piece is of the first two epochs: a stack's later layers are taken to cost what its first
     does.
     """
     if store.weights(run) is not None:
@@ -95,11 +97,10 @@ def _whole(bench: Bench) -> tuple[float, int]:
     run, split = bench.run, bench.split(bench.run.data.fold)
     train = bench.rows_of_training(split)[0]
     rows = len(train) + (len(split.valid) if run.uses_validation else 0)
-    size = run.hyperparameters.get("batch")
-    few, labels = _told_first(train, _labels(bench), BATCHES * size if size else 2 * ROWS)
+    labels, size = _labels(bench), run.hyperparameters.get("batch")
     if size is None:
-        return _of_whole_epochs(bench, few, labels, rows)
-    seconds, epochs = _timed(bench, few, labels)
+        return _of_whole_epochs(bench, train, labels, rows)
+    few, _, seconds, epochs = _enough(bench, train, labels, BATCHES * size)
     most = run.hyperparameters.get("max_updates") or math.inf
     timed = min(math.ceil(len(few) / size), most)
     return seconds / timed * min(math.ceil(rows / min(size, len(train))), most) * epochs, epochs
@@ -119,33 +120,46 @@ def _told_first(train: Tensor, labels: Tensor | None, n: int) -> tuple[Tensor, T
     return train[first.to(train.device)], labels[first]
 
 
+def _enough(
+    bench: Bench, train: Tensor, labels: Tensor | None, n: int
+) -> tuple[Tensor, Tensor | None, float, int]:
+    """n rows, or so many more that an epoch of them takes long enough, or all; see `_timed`."""
+    while True:
+        few, told = _told_first(train, labels, n)
+        seconds, epochs = _timed(bench, few, told)
+        if seconds >= ENOUGH or n >= len(train):
+            return few, told, seconds, epochs
+        n *= 2
+
+
 def _of_whole_epochs(
     bench: Bench, train: Tensor, labels: Tensor | None, rows: int
 ) -> tuple[float, int]:
     """Of a model that sees all rows at once: as t(rows) = a rows^p, from two numbers of rows."""
-    few, many = train[:ROWS], train[: 2 * ROWS]
-    seconds, epochs = _timed(bench, many, labels)
-    power = 1.0
-    if len(few) < len(many) < rows:
-        before = _timed(bench, few, labels)[0]
-        power = max(power, math.log(seconds / before) / math.log(len(many) / len(few)))
+    many, told, seconds, epochs = _enough(bench, train, labels, ROWS)
+    few, power = many[: len(many) // 2], 1.0
+    if len(few) > 0 and len(many) < rows:
+        before = _timed(bench, few, told)[0]
+        steepness = math.log(seconds / before) / math.log(len(many) / len(few))
+        power = min(max(power, steepness), STEEPEST)
     return seconds * (rows / len(many)) ** power * epochs, epochs
 
 
 def _timed(bench: Bench, rows: Tensor, labels: Tensor | None) -> tuple[float, int]:
-    """Seconds of the quicker of two epochs of these rows alone, and how many there would be.
+    """Seconds of the quickest of several epochs of these rows alone, and how many there would be.
 
-    The first one warms up, and may set up what is done once for all. Of a fit that makes a single
-    epoch it is made twice.
+    The first one warms up, and may set up what is done once for all; another may wait for what else
+    the machine does. Of a fit that makes fewer epochs it is made again.
     """
     told = None if labels is None else labels[: len(rows)]
     clock, seconds, epochs = Clock(), list[float](), 0
     with float32_products():
-        for _ in range(2):
-            made = training.epochs(
+        for _ in range(REPEATS):
+            for epoch in training.epochs(
                 bench.build(), rows, rows[:0], bench.stream, clock=clock, labels=told
-            )
-            for epoch in itertools.islice(made, 2 - len(seconds)):
+            ):
                 seconds.append(clock.seconds)
                 epochs = epoch.total
+                if len(seconds) == REPEATS or (len(seconds) > 1 and sum(seconds) >= LONG):
+                    return min(seconds), epochs
     return min(seconds, default=0.0), epochs

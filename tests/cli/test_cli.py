@@ -430,7 +430,7 @@ def test_the_cost_of_a_model_without_batches_grows_as_it_does_with_the_rows(
     assert seconds == pytest.approx(12 * 50**2)
     assert projected(300, 300)[0] == 12 * 0.3**2
     with_validation = projected(300, 450)[0]
-    assert with_validation == pytest.approx(12 * 0.3**2 * 1.5)  # of one size: in proportion
+    assert with_validation == pytest.approx(12 * 0.45**2)
 
 
 @pytest.mark.parametrize(("used", "said"), [(100.0, True), (5.0, False)])

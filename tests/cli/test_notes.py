@@ -80,6 +80,39 @@ def test_a_file_of_one_s_own_may_be_written_with_a_tilde(
     assert str(tmp_path / "home" / "mine") in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "variable", "option"),
+    [
+        (("run", "-m", "drift", "-d", "tiny"), "GENBENCH_DATA", "--data-dir"),
+        (("data", "list"), "GENBENCH_DATA", "--data-dir"),
+        (("run", "-m", "drift", "-d", "tiny"), "GENBENCH_RESULTS_DIR", "--results-dir"),
+        (("table",), "GENBENCH_RESULTS_DIR", "--results-dir"),
+        (("figure", "all"), "", "--out"),
+        (("theory",), "", "--out"),
+        (("watch",), "", "--tensorboard"),
+    ],
+)
+def test_a_file_where_a_folder_must_be_is_told_as_that(
+    command: tuple[str, ...], variable: str, option: str, genbench, tmp_path
+) -> None:
+    place = tmp_path / "mine"
+    place.touch()
+    if option == "--tensorboard":
+        genbench("run", "-m", "drift", "-d", "tiny", "--samples", "50", "--no-references", "-q")
+    ways = [genbench(*command, option, str(place))]
+    ways += [genbench(*command, env={variable: str(place)})] if variable else []
+    for ended in ways:
+        assert ended.returncode == 2
+        assert ended.stderr.startswith(f"Error: {option} needs a folder, and '{place}' is a file")
+    assert not variable or variable in ways[1].stderr
+
+
+@pytest.mark.parametrize("option", ["--data-dir", "--results-dir"])
+def test_a_folder_that_is_not_there_yet_is_no_fault(option: str, genbench, tmp_path) -> None:
+    alone = ("-m", "drift", "-d", "tiny", "--samples", "50", "--no-references", "-q")
+    assert genbench("run", *alone, option, str(tmp_path / "new")).returncode == 0
+
+
 def test_the_library_reads_the_variable_as_the_commands_do(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("GENBENCH_DATA", "~/mine")
