@@ -261,6 +261,8 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], Any]:
 
 
 def _altered(path: Path) -> AlteredError:
+    if not path.exists():  # a checkpoint, of a training that ended in the meantime
+        return AlteredError(f"{path} is not there any more: run the same command again")
     return AlteredError(
         f"{path} is damaged or was edited: its checksum does not match. "
         "Delete that file and run the same command again."

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genbench.errors import StoreError
+from genbench.errors import AlteredError, StoreError
 from genbench.records import files
 
 WRITER = """
@@ -96,7 +96,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from genbench.records import files
-from genbench.errors import StoreError
+from genbench.errors import AlteredError, StoreError
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     files.write_bytes(Path(sys.argv[1]), b"new" * 1000)
@@ -156,6 +156,12 @@ def test_a_damaged_file_of_any_kind_is_named(tmp_path: Path, kind: str, damage: 
     path.write_bytes(damaged[damage])
     with pytest.raises(StoreError, match="damaged or was edited"):
         read[kind](path)
+
+
+@pytest.mark.parametrize("read", [files.read_tensors, files.read_arrays])
+def test_a_file_that_is_gone_is_not_called_damaged(tmp_path: Path, read) -> None:
+    with pytest.raises(AlteredError, match="gone is not there any more: run the same command"):
+        read(tmp_path / "gone")
 
 
 def test_swapped_files_do_not_pass_for_each_other(tmp_path: Path) -> None:
