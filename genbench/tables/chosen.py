@@ -86,6 +86,11 @@ def is_current(result: Result) -> bool:
     return not standing(result.run).stale
 
 
+def older(result: Result) -> Sequence[str]:
+    """The revisions that made a result and are no longer the installed ones, in words."""
+    return standing(result.run).older
+
+
 def edited_since(results: Sequence[Result], store: Store) -> str:
     """A sentence on the parts whose code is not the recorded one, at the same revision, or none.
 

@@ -10,7 +10,6 @@ from genbench.comparing.robustness import Robustness
 from genbench.defaults import DEFAULTS
 from genbench.records import audits, judgements, names
 from genbench.records.run import Result
-from genbench.records.standing import standing
 from genbench.records.store import Store
 from genbench.tables import biases, brief, cells, chosen, dependence, notes, signature
 from genbench.tables.cells import Cell
@@ -34,14 +33,8 @@ def tables_of(
         return signature.protocol(result, (records or {}).get(result.key, {}).get("score", {}))
 
     known = protocol if records is not None else None
-    stands = {result.key: standing(result.run) for result in results}
     return [
-        (
-            title,
-            cells.cells(
-                group, lambda r: not stands[r.key].stale, known, lambda r: stands[r.key].older
-            ),
-        )
+        (title, cells.cells(group, chosen.is_current, known, chosen.older))
         for title, group in cells.tables(results)
     ]
 
