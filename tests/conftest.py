@@ -52,6 +52,20 @@ MISBEHAVING = {
     "prints": "Prints",
 }
 
+# files that take half a minute and more by a few tests, the longest first
+LONGEST = """
+    test_front test_chaos test_keys test_statistics_coverage test_clusters_killed test_changes
+    test_figures test_peers test_asv_suites test_c2st test_frechet test_copying test_examples
+    test_worlds_data test_abilities test_inception test_executors test_changed_stores test_judge
+    test_datasets_real test_datasets_mnist_binary test_orders test_c2st_nn
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files begin first: else one process works on the last of them and the others wait."""
+    place = {name: i for i, name in enumerate(LONGEST.split())}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
 
 def install(site: Path, name: str, **entries: dict[str, str]) -> None:
     """Registers entry points, by group, of a distribution `name` in the folder `site`."""

@@ -15,6 +15,7 @@ from genbench.datasets.mnist import MNIST
 from genbench.errors import UsageError
 
 AT = "--results-dir"
+Made = tuple[Path, list[genbench.Result]]
 SCRIPT = """
 import genbench
 
@@ -29,20 +30,28 @@ def runs() -> list[genbench.Run]:
     return genbench.plan(["gaussian", "replay"], "ring", samples=50)
 
 
+@pytest.fixture(scope="module")
+def made(runs: list[genbench.Run], tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """These runs, done by the usual executor: the folder, and what was returned."""
+    folder = tmp_path_factory.mktemp("made")
+    return folder, genbench.run(runs, folder)
+
+
 def test_importing_the_package_loads_no_torch() -> None:
     said = "import sys, genbench; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
 
-def test_the_plan_is_that_of_the_command(runs: list[genbench.Run], tmp_path: Path) -> None:
+def test_the_plan_is_that_of_the_command(
+    runs: list[genbench.Run], made: Made, tmp_path: Path
+) -> None:
     asked = f"run -m gaussian,replay -d ring --samples 50 --no-references -q --json {AT} {tmp_path}"
     done = warm.run("-m", "genbench.cli", *asked.split(), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = {row["key"]: row["value"] for row in json.loads(done.stdout)}
     assert rows.keys() == {run.score_key for run in runs}
-    found = genbench.run(runs, tmp_path / "again")
-    assert rows == {result.key: result.value for result in found}
+    assert rows == {result.key: result.value for result in made[1]}
 
 
 def test_settings_are_those_of_set() -> None:
@@ -82,21 +91,22 @@ def test_results_come_in_the_order_of_the_runs(runs: list[genbench.Run], tmp_pat
     assert found == ["replay"] * 5 + ["gaussian"] * 5
 
 
-def test_every_executor_gives_the_same_bytes(runs: list[genbench.Run], tmp_path: Path) -> None:
-    genbench.run(runs, tmp_path / "serial")
+def test_every_executor_gives_the_same_bytes(
+    runs: list[genbench.Run], made: Made, tmp_path: Path
+) -> None:
     genbench.run(runs, tmp_path / "spawned", executor="spawned", workers=2)
     with ThreadPoolExecutor(1) as own:
         genbench.run(runs, tmp_path / "own", executor=own)
         assert own.submit(int).result() == 0  # it was left open
-    serial = answers_of(tmp_path / "serial")
+    serial = answers_of(made[0])
     assert serial == answers_of(tmp_path / "spawned") == answers_of(tmp_path / "own")
 
 
-def test_what_is_done_is_not_done_again(runs: list[genbench.Run], tmp_path: Path) -> None:
-    first = genbench.run(runs, tmp_path)
-    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
-    assert genbench.run(runs, tmp_path) == first
-    assert times == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+def test_what_is_done_is_not_done_again(runs: list[genbench.Run], made: Made) -> None:
+    folder, first = made
+    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
+    assert genbench.run(runs, folder) == first
+    assert times == {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
 
 
 @pytest.mark.usefixtures("strangers")
@@ -108,9 +118,9 @@ def test_a_failed_run_is_a_result_and_the_others_are_done(tmp_path: Path) -> Non
     assert found["drift"].status == "done"
 
 
-def test_what_was_run_is_loaded_again(runs: list[genbench.Run], tmp_path: Path) -> None:
-    made = genbench.run(runs, tmp_path)
-    assert {r.key: r for r in genbench.load_results(tmp_path)} == {r.key: r for r in made}
+def test_what_was_run_is_loaded_again(made: Made) -> None:
+    folder, results = made
+    assert {r.key: r for r in genbench.load_results(folder)} == {r.key: r for r in results}
 
 
 def script(folder: Path, text: str) -> subprocess.CompletedProcess[str]:

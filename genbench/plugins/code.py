@@ -9,11 +9,12 @@ of this is read from sources; nothing is imported.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from genbench.plugins import imports, registry
@@ -27,6 +28,7 @@ READING = 2  # raised when the same sources would have other digests; those of t
 _STAGES = "genbench.running.revisions"
 _CODE = (".py", ".pyc", ".so", ".pyd")
 FEATURES = "features"  # the role of what rows are turned into before a metric looks at them
+_TOP = re.compile(r'^"?([^"/.,]+)', re.MULTILINE)  # of each path in a RECORD
 _HOMES = "_HOMES"  # what a package calls its mapping of names to modules that it loads lazily
 
 
@@ -340,7 +342,7 @@ def _claimed(path: Path, distribution: str) -> bool:
     if not near:
         return False
     folder = max(near, key=lambda folder: len(folder.parts))
-    owners = _claims(folder).get(path.relative_to(folder).parts[0].partition(".")[0], set())
+    owners = _owners(folder, path.relative_to(folder).parts[0].partition(".")[0])
     return bool(owners) and distribution not in owners
 
 
@@ -353,22 +355,37 @@ def _home(top: str) -> Path | None:
 
 
 @cache
-def _claims(folder: Path) -> dict[str, set[str]]:
+def _owners(folder: Path, top: str) -> set[str]:
+    """The distributions in a folder that have a top-level module there."""
+    return {one.name for one in _claims(folder).get(top, ())}  # parses their metadata
+
+
+@cache
+def _claims(folder: Path) -> dict[str, list[Distribution]]:
     """The top-level modules in a folder by the distributions that are installed there."""
-    found: dict[str, set[str]] = {}
+    found: dict[str, list[Distribution]] = {}
     for one in distributions(path=[str(folder)]):
-        name = one.name  # parses the distribution's metadata, each time that it is read
-        tops = (one.read_text("top_level.txt") or "").split()
-        tops += [file.parts[0].partition(".")[0] for file in one.files or ()]
-        tops += [entry.module.partition(".")[0] for entry in one.entry_points]
+        tops = {*(one.read_text("top_level.txt") or "").split(), *_listed_tops(one)}
+        tops |= {entry.module.partition(".")[0] for entry in one.entry_points}
         for top in tops:
-            found.setdefault(top, set()).add(name)
+            found.setdefault(top, []).append(one)
     return found
+
+
+def _listed_tops(found: Distribution) -> set[str]:
+    """The names at the top of a distribution's list of files.
+
+    Its text is read: to make a path of each line takes half a second beside 200 distributions.
+    """
+    record = found.read_text("RECORD")
+    if record is not None:
+        return set(_TOP.findall(record))
+    return {file.parts[0].partition(".")[0] for file in found.files or ()}
 
 
 def forget() -> None:
     """Drops what was read of sources, for whoever changes them while the process runs."""
     own = (_definition, _revision, _reach, _digest)
-    for cached in (*own, _homes, _owner, _listed, _claims):
+    for cached in (*own, _homes, _owner, _listed, _owners, _claims):
         cached.cache_clear()
     imports.forget()

@@ -161,19 +161,19 @@ class Run:
             }
         )
 
-    @property
+    @cached_property
     def fit_folder(self) -> Path:
         """Where the training is kept, inside the folder of runs."""
         name = f"seed-{self.seed}-{self.fit_key[:12]}"
         return Path(self.data.name) / self.model / name
 
-    @property
+    @cached_property
     def sample_folder(self) -> Path:
         """Where the samples are kept, inside the training's folder."""
         which = f"-set-{self.sample_set}" if self.sample_set else ""
         return self.fit_folder / f"samples-{self.samples}{which}-{self.sample_key[:12]}"
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Where the score is kept: inside the folder of what it is a score of."""
         of = self.sample_folder if self.draws else self.fit_folder

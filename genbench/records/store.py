@@ -59,6 +59,7 @@ class Store:
     def __init__(self, results_dir: Path) -> None:
         self.runs: Path = results_dir / "runs"
         self._claims: dict[Path, int] = {}  # by the folder of a training: our number
+        self._read: dict[Path, tuple[tuple[int, ...], dict[str, Any]]] = {}  # provenance
 
     def __contains__(self, run: Run) -> bool:
         folder = self.runs / run.folder
@@ -410,7 +411,22 @@ class Store:
         """
         folder, key = _place(run, stage)
         path = self.runs / folder / PROVENANCE
-        return _own(path, files.read_json(path), key) if path.exists() else {}
+        if not path.exists():
+            return {}
+        return dict(_own(path, self._provenance(path), key))
+
+    def _provenance(self, path: Path) -> dict[str, Any]:
+        """What stands in such a file: read once, since the scores of a training share it.
+
+        Whoever writes replaces the file, so that another one has another number or time.
+        """
+        about = path.stat()
+        now = about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size
+        then, known = self._read.get(path, ((), {}))
+        if then != now:
+            known = files.read_json(path)
+            self._read[path] = now, known
+        return known
 
     def records(self, result: Result) -> dict[str, dict[str, Any]]:
         """The provenance of the stages behind a result: fit, sample, score."""
@@ -419,11 +435,9 @@ class Store:
 
 def _place(run: Run, stage: str) -> tuple[Path, str]:
     """The folder of a stage, relative to `runs`, and its key."""
-    return {
-        "fit": (run.fit_folder, run.fit_key),
-        "sample": (run.sample_folder, run.sample_key),
-        "score": (run.folder, run.score_key),
-    }[stage]
+    if stage == "fit":
+        return run.fit_folder, run.fit_key
+    return (run.folder, run.score_key) if stage == "score" else (run.sample_folder, run.sample_key)
 
 
 @cache
