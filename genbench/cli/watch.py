@@ -84,14 +84,14 @@ def _table(found: list[Training]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    from genbench.records.watched import standing
+    from genbench.records.watched import best_so_far
 
     table = Table("training", "epoch", "losses", "left", "samples", box=None)
     for one in found:
         last = one.epochs[-1] if one.epochs else {}
         said = ", ".join(f"{name} {loss:.4g}" for name, loss in last.get("losses", {}).items())
         said += f", held-out {last['score']:.5g}" if last.get("score") is not None else ""
-        stands = standing(one.epochs)
+        stands = best_so_far(one.epochs) if one.at_work or one.unfinished else ""
         said += f", {stands}" if stands else ""
         epoch = f"{last['epoch']}/{last['of']}" if last else "–"
         grid = str(one.grids[max(one.grids)]) if one.grids else ""
@@ -102,6 +102,7 @@ def _table(found: list[Training]) -> Any:
 
 def _left(one: Training) -> str:
     """The time left of a training at work, or how it stands."""
+    from genbench.records.watched import best_so_far
     from genbench.words import duration
 
     if not one.at_work:
@@ -110,7 +111,8 @@ def _left(one: Training) -> str:
         return one.stage
     recent, last = one.epochs[-5:], one.epochs[-1]
     each = sum(event["seconds"] for event in recent) / len(recent)
-    return f"{duration((last['of'] - last['epoch']) * each)} left"
+    most = "at most " if best_so_far(one.epochs) else ""
+    return f"{most}{duration((last['of'] - last['epoch']) * each)} left"
 
 
 def _csv(found: list[Training]) -> str:

@@ -200,7 +200,7 @@ def status(dataset: AnyDataset, data_dir: Path, file: RemoteFile) -> str:
             return "canonical"
         raw = read_raw(file, path)
         dataset.parse(file, raw, path)
-    except DataError as error:
+    except (DataError, OSError) as error:
         return f"damaged: {error}"
     return f"unverified: sha256 {sha256_of(raw)}"
 

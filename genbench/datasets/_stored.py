@@ -80,7 +80,7 @@ class FileDataset:
     how_to_get: str = ""
 
     def __init__(self, data_dir: Any) -> None:
-        self.data_dir: Path = Path(data_dir)
+        self.data_dir: Path = Path(data_dir).expanduser()
 
     @classmethod
     def parse(cls, file: RemoteFile, raw: bytes, path: Path) -> Any:

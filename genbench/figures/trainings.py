@@ -164,7 +164,9 @@ def losses_of(log: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
     kept: dict[int, Mapping[str, float]] = {}
     for event in log:
         if event.get("stage") == "fit":
-            kept = {epoch: losses for epoch, losses in kept.items() if epoch <= event["done"]}
+            kept = {
+                epoch: losses for epoch, losses in kept.items() if epoch <= event.get("done", 0)
+            }
         elif "epoch" in event:
             kept[event["epoch"]] = event["losses"]
     found: dict[str, Points] = {}

@@ -28,7 +28,7 @@ READING = 2  # raised when the same sources would have other digests; those of t
 _STAGES = "genbench.running.revisions"
 _CODE = (".py", ".pyc", ".so", ".pyd")
 FEATURES = "features"  # the role of what rows are turned into before a metric looks at them
-_TOP = re.compile(r'^"?([^"/.,]+)', re.MULTILINE)  # of each path in a RECORD
+_TOP = re.compile(r'^"?([^"/.,\n]+)', re.MULTILINE)  # of each path in a RECORD
 _HOMES = "_HOMES"  # what a package calls its mapping of names to modules that it loads lazily
 
 

@@ -420,7 +420,10 @@ class Store:
 
         Whoever writes replaces the file, so that another one has another number or time.
         """
-        about = path.stat()
+        try:
+            about = path.stat()
+        except OSError as error:
+            raise StoreError(f"cannot read {path}: {error.strerror}") from error
         now = about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size
         then, known = self._read.get(path, ((), {}))
         if then != now:

@@ -29,11 +29,11 @@ class Training:
     grids: Mapping[int, Path]
 
 
-def standing(epochs: Sequence[Mapping[str, Any]]) -> str:
+def best_so_far(epochs: Sequence[Mapping[str, Any]]) -> str:
     """How a training stands that ends once its best value rises no more; empty of any other.
 
     >>> look = {"epoch": 30, "score": 180.0, "best": [20, 183.25], "ends_after": 120}
-    >>> standing([look, {"epoch": 31}])
+    >>> best_so_far([look, {"epoch": 31}])
     'best held-out 183.25 of epoch 20, ends after epoch 120 unless that rises'
     """
     looks = (event for event in reversed(epochs) if "ends_after" in event)
@@ -49,7 +49,9 @@ def trainings(results_dir: Path) -> Iterator[Training]:
     """Every training in a folder of results that has a log, by its path."""
     for path in sorted((results_dir / "runs").glob(f"*/*/*/{EVENTS}")):
         events = files.peeked_lines(path)
-        epochs = {event["epoch"]: event for event in events if "epoch" in event}
+        begun = [i for i, event in enumerate(events) if event.get("done") == 0]
+        own = events[max(begun, default=0) :]
+        epochs = {event["epoch"]: event for event in own if "epoch" in event}
         stages = [event["stage"] for event in events if "stage" in event]
         folder = path.parent
         yield Training(

@@ -13,7 +13,7 @@ from genbench.errors import GenbenchError
 from genbench.precision import float32_products
 from genbench.records.run import Run
 from genbench.records.store import Store
-from genbench.running import training
+from genbench.running import selecting, training
 from genbench.running.bench import Bench
 from genbench.running.data import Sources
 from genbench.running.plan import by_training, pending
@@ -64,8 +64,7 @@ def costs(
             except _UNKNOWN as error:
                 yield replace(cost, unknown=f"{type(error).__name__}: {error}")
                 continue
-            most = 60 * first.minutes if first.minutes else math.inf
-            cost = replace(cost, seconds=min(seconds, most), epochs=epochs)
+            cost = replace(cost, seconds=seconds, epochs=epochs)
         yield cost
 
 
@@ -87,9 +86,13 @@ def projected(run: Run, store: Store, sources: Sources, device: torch.device) ->
     bench = Bench(run, store, sources, device)
     seconds, epochs = _whole(bench)
     stopped = store.checkpoint(run)
-    done = stopped[1]["done"] if stopped and training.may_go_on(bench, stopped[1]) else 0
-    left = max(0, epochs - done)
-    return seconds * left / max(1, epochs), left
+    note = {"done": 0, "seconds": 0.0, "curve": []}
+    if stopped and training.may_go_on(bench, stopped[1]):
+        note = stopped[1]
+    ended = selecting.rises_no_more(note["curve"], run.selection)
+    left = 0 if ended else max(0, epochs - note["done"])
+    most = 60 * run.minutes - note["seconds"] if run.minutes else math.inf
+    return min(seconds * left / max(1, epochs), max(0.0, most)), left
 
 
 def _whole(bench: Bench) -> tuple[float, int]:
@@ -140,8 +143,8 @@ def _of_whole_epochs(
     few, power = many[: len(many) // 2], 1.0
     if len(few) > 0 and len(many) < rows:
         before = _timed(bench, few, told)[0]
-        steepness = math.log(seconds / before) / math.log(len(many) / len(few))
-        power = min(max(power, steepness), STEEPEST)
+        times = seconds / before if before else 1.0
+        power = min(max(power, math.log(times) / math.log(len(many) / len(few))), STEEPEST)
     return seconds * (rows / len(many)) ** power * epochs, epochs
 
 

@@ -17,7 +17,7 @@ from rich.progress import (
 from genbench.errors import plain
 from genbench.records.run import Run
 from genbench.records.store import Store
-from genbench.records.watched import standing
+from genbench.records.watched import best_so_far
 from genbench.timing import Since
 from genbench.words import duration
 
@@ -123,7 +123,7 @@ def _state(last: dict, epochs: list[dict]) -> str:
     parts = [f"{name} {loss:.4g}" for name, loss in last["losses"].items()]
     recent = epochs[-5:]
     left = (last["of"] - last["epoch"]) * sum(e["seconds"] for e in recent) / len(recent)
-    stands = standing(epochs)
+    stands = best_so_far(epochs)
     parts += [stands, f"at most {duration(left)} left"] if stands else [f"{duration(left)} left"]
     return ", ".join(parts)
 

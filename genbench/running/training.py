@@ -81,9 +81,10 @@ def train(bench: Bench) -> None:
     level = selecting.rises_no_more(note["curve"], run.selection)  # stopped after its last epoch
     for epoch in () if level else _leaving_alone(run, running, given):
         _keep(bench, model, epoch, note, clock.seconds, held_out)
+        level = selecting.rises_no_more(note["curve"], run.selection)
         budget = run.minutes is not None and note["seconds"] > 60 * run.minutes
-        cut = budget and epoch.index < epoch.total
-        if cut or selecting.rises_no_more(note["curve"], run.selection):
+        cut = budget and not level and epoch.index < epoch.total
+        if cut or level:
             break
     if run.selection.get("patience"):
         store.log(run, _end(run, note, cut))
@@ -178,12 +179,12 @@ def may_go_on(bench: Bench, note: Mapping[str, Any]) -> bool:
 def _check_best(bench: Bench, note: Mapping[str, Any]) -> None:
     """Raises StoreError where a checkpoint came without the weights of its best epoch.
 
-    They may be of a later one, if it was killed before the checkpoint of that.
+    They may be of the epoch after it, if it was killed before the checkpoint of that.
     """
     if note["best"] is None:
         return
     kept, epoch = bench.store.best(bench.run), note["best"][0]
-    if kept is None or kept[1][0] < epoch:
+    if kept is None or (kept[1] != note["best"] and kept[1][0] != note["done"] + 1):
         raise StoreError(
             f"{bench.run.fit_folder}: the checkpoint of epoch {note['done']} is there without the "
             f"weights of epoch {epoch}, the best so far: bring {BEST} from where {CHECKPOINT} came "

@@ -298,8 +298,10 @@ def test_a_training_made_again_replaces_its_epochs_and_a_resumed_one_goes_on() -
     start = [{"stage": "fit", "done": 0}, event(1, a=1.0), event(2, a=2.0), event(3, a=3.0)]
     resumed = [{"stage": "fit", "done": 2}, event(3, a=30.0)]
     again = [{"stage": "fit", "done": 0}, event(1, a=10.0)]
+    dropped = [{"stage": "fit", "dropped": "a checkpoint by other code"}, *again]
     assert trainings.losses_of(start + resumed) == {"a": [(1, 1.0), (2, 2.0), (3, 30.0)]}
     assert trainings.losses_of(start + again) == {"a": [(1, 10.0)]}
+    assert trainings.losses_of(start + dropped) == {"a": [(1, 10.0)]}
 
 
 # --- all of them ---

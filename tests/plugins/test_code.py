@@ -480,3 +480,13 @@ def test_no_file_of_our_parts_is_parsed_twice() -> None:
     command = [sys.executable, "-c", COUNTED]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "True 1\n"
+
+
+def test_the_text_of_a_distributions_list_of_files_names_its_modules(tmp_path: Path) -> None:
+    text = 'toy/__init__.py,sha256=a,1\n\n"odd, name.py",,\nnear.py,,\n../../bin/run,,\n'
+    folder = tmp_path / "x-1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: x\nVersion: 1\n")
+    (folder / "RECORD").write_text(text)
+    (found,) = code.distributions(path=[str(tmp_path)])
+    assert {"toy", "near", "odd"} <= code._listed_tops(found)

@@ -96,7 +96,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from genbench.records import files
-from genbench.errors import AlteredError, StoreError
+from genbench.errors import StoreError
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     files.write_bytes(Path(sys.argv[1]), b"new" * 1000)

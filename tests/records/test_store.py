@@ -232,6 +232,16 @@ def test_the_provenance_of_another_run_is_an_error_that_names_the_file(
         assert str(ours.relative_to(results)) in ended.stdout + ended.stderr
 
 
+def test_a_store_that_lives_reads_provenance_that_was_written_anew(results: Path) -> None:
+    store = Store(results)
+    result = next(iter(store))
+    before = store.provenance(result.run, "score")
+    path = results / "runs" / result.run.folder / "provenance.json"
+    files.write_json(path, {**files.read_json(path), "written": "anew"})
+    assert "written" not in before
+    assert store.provenance(result.run, "score")["written"] == "anew"
+
+
 @pytest.mark.parametrize("name", ["weights.safetensors", "samples.npz", "per_example.npz"])
 def test_arrays_of_another_run_are_an_error_that_names_the_file(
     name: str, results: Path, genbench

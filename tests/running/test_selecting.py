@@ -19,7 +19,7 @@ from genbench.errors import StoreError, UsageError
 from genbench.plugins import registry
 from genbench.records.run import Run
 from genbench.records.store import Store
-from genbench.records.watched import standing
+from genbench.records.watched import best_so_far
 from genbench.running import cost, selecting
 from genbench.running.progress import Watch
 from genbench.running.runner import Environment
@@ -222,15 +222,19 @@ def test_progress_says_the_best_value_and_by_when_it_ends(whole: Store, tmp_path
     assert "at most" in text
     why = f"ended after epoch {ended['after']}, best held-out {value:.5g} of epoch {epoch}: it rose"
     assert f"{why} by no more than 1 in {PATIENCE} epochs" in text
-    assert standing([{"epoch": 1, "score": 1.0}]) == ""
+    assert best_so_far([{"epoch": 1, "score": 1.0}]) == ""
 
 
-def test_the_cost_is_of_the_epochs_that_are_left(tmp_path: Path) -> None:
+def test_the_cost_is_of_the_epochs_that_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs = ruled()
+    monkeypatch.setattr(cost, "_timed", lambda *_: (0.1, EPOCHS))
     whole, *_ = cost.costs(runs, Environment(tmp_path, tmp_path, "cpu"))
     store = stopped(runs, tmp_path, 3)
     left, *_ = cost.costs(runs, Environment(tmp_path, tmp_path, "cpu"))
     assert (whole.epochs, left.epochs) == (EPOCHS, EPOCHS - 3)
+    assert left.seconds == pytest.approx(whole.seconds * (EPOCHS - 3) / EPOCHS)
     assert said(left).startswith(f"at most {EPOCHS - 3} epochs, about")
     found = store.checkpoint(runs[0])
     assert found is not None
@@ -266,23 +270,22 @@ def test_a_clone_holds_what_an_unfinished_training_goes_on_from(
     assert starts == [0, PATIENCE + 1]
 
 
-@pytest.mark.parametrize("missing", [True, False])
-def test_a_checkpoint_without_its_best_weights_is_not_gone_on_from(
-    missing: bool, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("of", ["none", "before", "later"])
+def test_a_checkpoint_without_its_best_weights_is_not_gone_on_from(of: str, tmp_path: Path) -> None:
     runs = ruled()
     store = stopped(runs, tmp_path, EVERY)
     best = next(tmp_path.rglob("best.safetensors"))
-    if missing:
+    if of == "none":
         best.unlink()
-    else:  # of an epoch before
+    else:
         kept = store.best(runs[0])
         assert kept is not None
-        store.put_best(runs[0], kept[0], [1, kept[1][1]])
+        epoch = {"before": 1, "later": EVERY + 2}[of]
+        store.put_best(runs[0], kept[0], [epoch, kept[1][1]])
     with pytest.raises(StoreError, match=f"without the weights of epoch {EVERY}"):
         carried_out(runs, tmp_path)
     assert store.checkpoint(runs[0]) is not None
 
 
-def test_the_metric_that_is_better_when_lower_here_is() -> None:
+def test_nearness_is_better_when_it_is_lower() -> None:
     assert registry.load("metric", "nearness").best == "low"
