@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from genbench.plugins.code import FEATURES, Part
 from genbench.records.files import sha256_of_json
@@ -86,6 +86,9 @@ class Run:
     draws: bool = True
     unmet: str = ""
     source: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    # of a record, whose budget may be "nan": no key can be made of it
+    __pydantic_config__: ClassVar[Mapping[str, bool]] = {"allow_inf_nan": False}
 
     @cached_property
     def fit_key(self) -> str:
