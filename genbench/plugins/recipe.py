@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import math
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -114,6 +114,7 @@ def resolve(model: str, dataset: str, preset: str, overrides: Mapping[str, Any])
     own = {key: value for key, value in said.items() if key not in {*metrics, *runner}}
     hyperparameters = check_values(model, own, constructor(cls), also=RUNNER_KEYS)
     runner = _check_runner(model, cls, check_values(model, runner, RUNNER_KEYS))
+    _check_read(model, overrides, runner)
     options = _by_owner(metrics)
     for metric, chosen in options.items():
         check_values(metric, chosen, constructor(registry.load("metric", metric)))
@@ -227,6 +228,17 @@ def _check_runner(model: str, cls: type, runner: Mapping[str, Any]) -> dict[str,
         raise UsageError(f"{model}: tune = {tuned!r} needs tune_values and tune_by")
     typed = [check_values(model, {tuned: value}, constructor(cls))[tuned] for value in values]
     return {**runner, "tune_values": typed}
+
+
+def _check_read(model: str, overrides: Collection[str], runner: Mapping[str, Any]) -> None:
+    """Raises UsageError for a key that somebody set and nothing reads; a preset may hold such.
+
+    Who sets the key that it hangs on too means it so.
+    """
+    for key in overrides:
+        on = "select_patience" if key == "select_gain" else "select"
+        if key.startswith("select_") and not runner.get(on) and on not in overrides:
+            raise UsageError(f"{model}: without {on} nothing reads {key}: set both")
 
 
 def _check_judge(what: str, metric: str) -> None:

@@ -173,9 +173,10 @@ def test_another_protocol_is_logged_and_chooses_nothing(whole: Store, tmp_path: 
     assert [look["score"] for look in looks] == [look["score"] for look in before]
     assert all(look["beside"].keys() == {"sigma refined"} for look in looks)
     assert any(look["beside"]["sigma refined"] != look["score"] for look in looks)
-    weights = store.weights(beside[0]), whole.weights(run)
-    assert all(weights)
-    assert weights[0][0]["mean"].tobytes() == weights[1][0]["mean"].tobytes()  # type: ignore[index]
+    ours, theirs = store.weights(beside[0]), whole.weights(run)
+    assert ours is not None
+    assert theirs is not None
+    assert ours[0]["mean"].tobytes() == theirs[0]["mean"].tobytes()
 
 
 # --- what it is asked by ---
@@ -200,6 +201,19 @@ def test_what_came_later_is_in_no_key_of_a_recipe_without_it() -> None:
 def test_a_rule_that_cannot_be_meant_is_refused(key: str, value: Any) -> None:
     with pytest.raises(UsageError, match=key):
         ruled(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ("preset", "read", "unread"),
+    [
+        ("smoke", "select", "select_sets"),
+        ("smoke", "select", "select_patience"),
+        ("selected", "select_patience", "select_gain"),
+    ],
+)
+def test_a_key_that_nothing_reads_is_refused(preset: str, read: str, unread: str) -> None:
+    with pytest.raises(UsageError, match=f"without {read} nothing reads {unread}: set both"):
+        planned(overrides={"drift": {unread: 2}}, preset=preset)
 
 
 # --- how it is watched ---
@@ -252,7 +266,7 @@ def git(folder: Path, *words: str) -> None:
 
 
 def test_a_clone_holds_what_an_unfinished_training_goes_on_from(
-    whole: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Store, tmp_path: Path
 ) -> None:
     runs, here, there = ruled(select_sets=3), tmp_path / "here", tmp_path / "there"
     stopped(runs, here / "results" / "unfinished", PATIENCE + 1)
