@@ -40,9 +40,14 @@ def best_so_far(epochs: Sequence[Mapping[str, Any]]) -> str:
     last = next(looks, None)
     if last is None:
         return ""
-    epoch, value = last["best"]
-    said = "no number" if value is None else f"{value:.5g} of epoch {epoch}"
-    return f"best held-out {said}, ends after epoch {last['ends_after']} unless that rises"
+    ends = f"ends after epoch {last['ends_after']} unless that rises"
+    return f"{best_said(last['best'])}, {ends}"
+
+
+def best_said(best: Sequence[Any] | None) -> str:
+    """The best [epoch, value] of a training whose epochs are looked at."""
+    epoch, value = best or (None, None)
+    return "best held-out " + ("no number" if value is None else f"{value:.5g} of epoch {epoch}")
 
 
 def trainings(results_dir: Path) -> Iterator[Training]:

@@ -17,7 +17,7 @@ from rich.progress import (
 from genbench.errors import plain
 from genbench.records.run import Run
 from genbench.records.store import Store
-from genbench.records.watched import best_so_far
+from genbench.records.watched import best_said, best_so_far
 from genbench.timing import Since
 from genbench.words import duration
 
@@ -132,6 +132,4 @@ def _why_ended(event: dict) -> str:
     """Why a training that may end before its last epoch ended where it did."""
     rule = f"it rose by no more than {event['gain']:g} in {event['patience']} epochs"
     whys = {"patience": rule, "minutes": "its minutes are over", "epochs": "it was the last"}
-    epoch, value = event["best"] or (None, None)
-    said = "no number" if value is None else f"{value:.5g} of epoch {epoch}"
-    return f"ended after epoch {event['after']}, best held-out {said}: {whys[event['by']]}"
+    return f"ended after epoch {event['after']}, {best_said(event['best'])}: {whys[event['by']]}"

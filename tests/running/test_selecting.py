@@ -17,12 +17,14 @@ from stores import answers_of, carried_out, copied, planned
 from genbench.cli.planned import _said as said
 from genbench.errors import StoreError, UsageError
 from genbench.plugins import registry
+from genbench.records import files
 from genbench.records.run import Run
 from genbench.records.store import Store
-from genbench.records.watched import best_so_far
+from genbench.records.watched import best_so_far, trainings
 from genbench.running import cost, selecting
 from genbench.running.progress import Watch
 from genbench.running.runner import Environment
+from genbench.timing import Clock
 
 pytestmark = pytest.mark.usefixtures("strangers")
 ROOT = Path(__file__).parents[2]
@@ -139,6 +141,21 @@ def test_the_log_says_what_else_ended_it(changed: dict, by: str, tmp_path: Path)
     assert [e["by"] for e in store.events(runs[0]) if e.get("stage") == "ended"] == [by]
 
 
+def test_where_rule_and_budget_end_it_at_once_it_is_the_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a training that is stopped there would end otherwise when it goes on."""
+    monkeypatch.setattr(Clock, "seconds", property(lambda self: 1.0, lambda self, value: None))
+    rule = {**RULE, "select_patience": EVERY, "select_gain": 1e9}  # after the second look
+    runs = planned(overrides={"drift": rule}, minutes=(2 * EVERY - 0.5) / 60)
+    store = carried_out(runs, tmp_path)
+    (ended,) = [event for event in store.events(runs[0]) if event.get("stage") == "ended"]
+    assert (ended["by"], ended["after"]) == ("patience", 2 * EVERY)
+    result = store.result(runs[0])
+    assert result is not None
+    assert not result.cut
+
+
 def test_a_training_that_was_stopped_ends_where_it_would_have_ended(
     whole: Store, tmp_path: Path
 ) -> None:
@@ -237,6 +254,16 @@ def test_progress_says_the_best_value_and_by_when_it_ends(whole: Store, tmp_path
     why = f"ended after epoch {ended['after']}, best held-out {value:.5g} of epoch {epoch}: it rose"
     assert f"{why} by no more than 1 in {PATIENCE} epochs" in text
     assert best_so_far([{"epoch": 1, "score": 1.0}]) == ""
+
+
+def test_epochs_of_a_training_that_began_anew_are_not_those_of_before(tmp_path: Path) -> None:
+    log = tmp_path / "runs" / "tiny" / "drift" / "seed-0-0" / "events.jsonl"
+    dropped = {"stage": "fit", "dropped": "a checkpoint by other code"}
+    begun = {"stage": "fit", "done": 0}
+    for event in (begun, {"epoch": 1}, {"epoch": 2}, dropped, begun, {"epoch": 1}):
+        files.append_line(log, event, "")
+    (training,) = trainings(tmp_path)
+    assert [event["epoch"] for event in training.epochs] == [1]
 
 
 def test_the_cost_is_of_the_epochs_that_are_left(
