@@ -9,6 +9,8 @@ import pytest
 from findings import Finding, findings, judged
 from house import ACTS, WORDS
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).parent.parent
 SOURCES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
@@ -204,3 +206,8 @@ def test_what_should_be_quick_loads_no_torch(command: str) -> None:
     python = [sys.executable, "-c", code]  # in a process of its own: this one has torch
     done = subprocess.run(python, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_test_files_that_begin_first_are_there() -> None:
+    there = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    assert not {*LONGEST.split()} - there
