@@ -50,13 +50,17 @@ def best_said(best: Sequence[Any] | None) -> str:
     return "best held-out " + ("no number" if value is None else f"{value:.5g} of epoch {epoch}")
 
 
+def since_begun(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """What was logged of a training since it began at its first epoch last."""
+    begun = [i for i, event in enumerate(events) if event.get("done") == 0]
+    return events[max(begun, default=0) :]
+
+
 def trainings(results_dir: Path) -> Iterator[Training]:
     """Every training in a folder of results that has a log, by its path."""
     for path in sorted((results_dir / "runs").glob(f"*/*/*/{EVENTS}")):
         events = files.peeked_lines(path)
-        begun = [i for i, event in enumerate(events) if event.get("done") == 0]
-        own = events[max(begun, default=0) :]
-        epochs = {event["epoch"]: event for event in own if "epoch" in event}
+        epochs = {event["epoch"]: event for event in since_begun(events) if "epoch" in event}
         stages = [event["stage"] for event in events if "stage" in event]
         folder = path.parent
         yield Training(

@@ -17,7 +17,7 @@ from rich.progress import (
 from genbench.errors import plain
 from genbench.records.run import Run
 from genbench.records.store import Store
-from genbench.records.watched import best_said, best_so_far
+from genbench.records.watched import best_said, best_so_far, since_begun
 from genbench.timing import Since
 from genbench.words import duration
 
@@ -84,7 +84,8 @@ class Watch:
             self._tasks[key] = self._bars.add_task(name, total=None, state="starting")
         starts = [i for i, event in enumerate(events) if event.get("stage") == "fit"]
         epochs = [event for event in events[max(starts, default=0) :] if "epoch" in event]
-        state = plain(_state(events[-1], epochs))
+        of_all = [event for event in since_begun(events) if "epoch" in event]
+        state = plain(_state(events[-1], epochs, best_so_far(of_all)))
         if epochs:
             done, of = epochs[-1]["epoch"], epochs[-1]["of"]
             self._bars.update(self._tasks[key], completed=done, total=of)
@@ -111,8 +112,11 @@ def _worth_a_line(event: dict) -> bool:
     return "epoch" not in event or event["epoch"] % max(1, event["of"] // 10) == 0
 
 
-def _state(last: dict, epochs: list[dict]) -> str:
-    """Losses and time left while training, else the stage."""
+def _state(last: dict, epochs: list[dict], stands: str) -> str:
+    """Losses and time left while training, else the stage.
+
+    epochs: since it was begun or resumed last. stands: see `watched.best_so_far`.
+    """
     if "step" in last:
         where = f"{last['job']}, step {last['step']} of at most {last['steps']}"
         return f"scoring by {last['metric']}: {where}, {duration(last['seconds_left'])} left"
@@ -123,7 +127,6 @@ def _state(last: dict, epochs: list[dict]) -> str:
     parts = [f"{name} {loss:.4g}" for name, loss in last["losses"].items()]
     recent = epochs[-5:]
     left = (last["of"] - last["epoch"]) * sum(e["seconds"] for e in recent) / len(recent)
-    stands = best_so_far(epochs)
     parts += [stands, f"at most {duration(left)} left"] if stands else [f"{duration(left)} left"]
     return ", ".join(parts)
 

@@ -86,4 +86,4 @@ def test_what_a_score_had_come_to_is_gone_when_it_is_done(made: list[int], tmp_p
 def test_how_far_a_score_is_is_shown_with_a_time_left(made: list[int], tmp_path: Path) -> None:
     run, store = score(tmp_path)
     *_, last = (event for event in store.events(run) if "step" in event)
-    assert _state(last, []) == "scoring by nearness: sum, step 4 of at most 4, 0 s left"
+    assert _state(last, [], "") == "scoring by nearness: sum, step 4 of at most 4, 0 s left"

@@ -256,6 +256,20 @@ def test_progress_says_the_best_value_and_by_when_it_ends(whole: Store, tmp_path
     assert best_so_far([{"epoch": 1, "score": 1.0}]) == ""
 
 
+def test_a_training_that_goes_on_says_the_best_value_of_before(tmp_path: Path) -> None:
+    runs, told = ruled(select_every=3), io.StringIO()
+    store = stopped(runs, tmp_path, 4)  # after its first look; epoch 5 is none
+    carried_out(runs, tmp_path)
+    log = next(tmp_path.rglob("events.jsonl"))
+    lines = log.read_bytes().splitlines(keepends=True)
+    upto = next(i for i, line in enumerate(lines) if b'"epoch": 5,' in line)
+    log.write_bytes(b"")
+    with Watch([runs], store, Console(file=told, width=400), live=False) as watch:
+        log.write_bytes(b"".join(lines[: upto + 1]))
+        watch.update()
+    assert "of epoch 3, ends after epoch 9 unless that rises, at most" in told.getvalue()
+
+
 def test_epochs_of_a_training_that_began_anew_are_not_those_of_before(tmp_path: Path) -> None:
     log = tmp_path / "runs" / "tiny" / "drift" / "seed-0-0" / "events.jsonl"
     dropped = {"stage": "fit", "dropped": "a checkpoint by other code"}
