@@ -171,22 +171,18 @@ def judging(
         spread.drop()
 
 
-def _told(what: str, quiet: bool) -> Callable[[int, int], None]:
+def _told(what: str, quiet: bool) -> Callable[[int, int, float | None], None]:
     """Says now and then how many blocks of a score are done."""
     from genbench.timing import Since
 
-    begun, said = Since(), 0.0
+    said = Since()
 
-    def told(done: int, blocks: int) -> None:
-        nonlocal begun, said
-        if done == 1:
-            begun, said = Since(), 0.0
-        seconds = begun.seconds
-        if quiet or blocks == 1 or (done < blocks and seconds - said < EVERY):
+    def told(done: int, blocks: int, left: float | None) -> None:
+        nonlocal said
+        if quiet or blocks == 1 or (done < blocks and said.seconds < EVERY):
             return
-        said = seconds
-        left = duration(seconds / max(1, done - 1) * (blocks - done))  # the first began it
-        more = f", about {left} left" if done < blocks else ""
+        said = Since()
+        more = f", about {duration(left)} left" if left is not None and done < blocks else ""
         say(new_console(), f"{what}: {done} of {blocks} blocks{more}")
 
     return told

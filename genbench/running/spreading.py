@@ -32,6 +32,7 @@ from genbench.running.filed import Filed
 from genbench.running.runner import choose_device
 from genbench.samples import judging, reading
 from genbench.samples.reading import Samples
+from genbench.timing import Pace
 
 Kept = tuple[dict[str, Tensor], Any]
 
@@ -61,7 +62,8 @@ class Spread:
     """The parts of a file's score by one metric.
 
     runs: what is asked, by fold. folder: where parts are kept until `drop`. begun: who does them.
-    told: is told how many of so many are done.
+    told: is told how many of so many are done, and in how many seconds the others will be, as soon
+        as two of them were computed now.
     """
 
     of: Filed
@@ -69,7 +71,7 @@ class Spread:
     data: str
     folder: Path
     begun: Begun
-    told: Callable[[int, int], None]
+    told: Callable[[int, int, float | None], None]
 
     def on(self, fold: int) -> Callable[[Sequence[Any]], Iterator[Kept]]:
         """What a metric is given on a fold, see `protocols.Metric`."""
@@ -82,11 +84,15 @@ class Spread:
     def _parts(self, fold: int, whats: Sequence[Any]) -> Iterator[Kept]:
         parts = [self._part(fold, what) for what in whats]
         waits = [None if part.place.exists() else self.begun(part) for part in parts]
+        lacking, pace, left = len(waits) - waits.count(None), None, None
         for done_before, (part, wait) in enumerate(zip(parts, waits, strict=True)):
             if wait is not None:
                 wait()
+                lacking -= 1
+                left = pace.left(-lacking, 0) if pace else None
+                pace = pace or Pace(-lacking)  # only now: the first began the workers too
             kept = _read(part)
-            self.told(done_before + 1, len(parts))
+            self.told(done_before + 1, len(parts), left)
             yield kept
 
     def _part(self, fold: int, what: Any) -> Part:

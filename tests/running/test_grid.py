@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from genbench import timing
 from genbench.errors import AlteredError, DataError, ModelError
 from genbench.metrics.parzen import Parzen
 from genbench.plugins import registry
@@ -220,9 +222,34 @@ def test_a_block_of_files_that_changed_meanwhile_is_refused(name: str, many: Pat
 
 
 def test_how_many_blocks_are_done_is_told(many: Path) -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[int, int, float | None]] = []
     judged(spread(many, by_none).of, spread=spread(many, by_itself, told).on)
-    assert told[-BLOCKS:] == [(n + 1, BLOCKS) for n in range(BLOCKS)]
+    assert [at[:2] for at in told[-BLOCKS:]] == [(n + 1, BLOCKS) for n in range(BLOCKS)]
+
+
+def test_the_time_left_is_that_of_blocks_computed_now(
+    many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    places: list[Path] = []
+    told: list[tuple[int, int, float | None]] = []
+
+    def begun(part: Part) -> Callable[[], None]:
+        def ten_seconds() -> None:
+            nonlocal now
+            spreading.done(part)
+            now += 10.0
+
+        places.append(part.place)
+        return ten_seconds
+
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: now))
+    score(many, begun, **FIXED)
+    for place in places[1 - BLOCKS :]:
+        place.unlink()
+    again = spread(many, begun, told, **FIXED)
+    judged(again.of, spread=again.on)
+    assert [left for *_, left in told[-BLOCKS:]] == [None, None, 10.0, 0.0]
 
 
 def test_a_worker_that_dies_fails_the_score_and_the_same_command_goes_on(
