@@ -99,8 +99,8 @@ def score_files(
     with TemporaryDirectory(prefix="genbench-score-") as folder:
         own = environment.store if label.name else Stores([Path(folder), *_read(environment)])
         failed: list[str] = []
-        with judging(rows, paths, scoring, environment, how, shown.quiet) as judge:
-            keep = bool(label.name)
+        keep = bool(label.name)
+        with judging(rows, paths, scoring, environment, how, keep, shown.quiet) as judge:
             judged = list(
                 _judged(rows, scoring, environment, own, keep, form, shown.quiet, failed, judge)
             )
@@ -208,21 +208,24 @@ def _judged(
             if scoring.unmet[name]:
                 say(new_console(), f"{one.name}, unmet: {scoring.unmet[name]}")
                 continue
-            overrides, kept = scoring.overrides.get(name, {}), one.samples.rows if keep else None
+            runs, kept = scoring.runs(one, name), one.samples.rows if keep else None
+            known = brought.kept(store, runs) if keep else []
             if not quiet:
-                say(new_console(), f"scoring {one.name} by {name}")
+                say(
+                    new_console(),
+                    f"{'scored before:' if known else 'scoring'} {one.name} by {name}",
+                )
             try:
                 found = judge(one, name)
                 with settled(environment.threads):
-                    runs = brought.runs(one, scoring.folds, name, overrides, scoring.sources)
-                    results = brought.keep(store, runs, found, device, kept)
+                    results = known or brought.keep(store, runs, found, device, kept)
             except GenbenchError as error:
                 if error.exit_code != 1:
                     raise
                 failed.append(f"{name}: {error}")
                 say(new_console(), f"Error: {failed[-1]}")
                 continue
-            if not quiet:
+            if not quiet and not known:
                 took = duration(found.seconds)
                 say(new_console(), f"scored {one.name} by {name} in {took}")
             if form == "md":

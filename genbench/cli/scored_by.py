@@ -1,5 +1,7 @@
 """Who judges files of samples: this process, an executor, or, of a large score, both part by part.
 
+What a store says already of the same samples is not computed again.
+
 A metric that computes a large score in parts puts it together here; its parts are done one after
 the other, or by the executor. They stay until the score is done, so that the same command goes on.
 """
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from genbench.protocols import Split
-    from genbench.records.run import Data
+    from genbench.records.run import Data, Result, Run
     from genbench.running.brought import Brought
     from genbench.running.data import Sources
     from genbench.running.engines import Engine
@@ -56,6 +58,13 @@ class Scoring:
         """The metrics that can score samples here."""
         return [metric for metric in self.metrics if not self.unmet[metric]]
 
+    def runs(self, one: Brought, metric: str) -> list[Run]:
+        """What is asked of a file by a metric: a run for each fold."""
+        from genbench.running import brought
+
+        overrides = self.overrides.get(metric, {})
+        return brought.runs(one, self.folds, metric, overrides, self.sources)
+
     def in_parts(self) -> list[str]:
         """The metrics whose score is so large that it is computed in parts."""
         from genbench.plugins import registry
@@ -67,11 +76,15 @@ class Scoring:
 
 @dataclass
 class _Judges:
-    """What is scored, where files are by the names of their rows, and what is done already."""
+    """What is scored, where files are by the names of their rows, and what is done already.
+
+    keep: whether the store keeps their rows.
+    """
 
     scoring: Scoring
     paths: Mapping[str, Path]
     environment: Environment
+    keep: bool
     quiet: bool
     counts: dict[str, Counted] = field(default_factory=dict)
     finished: list[Spread] = field(default_factory=list)
@@ -88,21 +101,41 @@ class _Judges:
     def whole(self, one: Brought, metric: str, spread: Spread | None = None) -> Judgement:
         """In this process; of what a spread says, its parts elsewhere."""
         from genbench.running.filed import judged
-        from genbench.samples.judging import counted
 
-        scoring = self.scoring
-        if one.name not in self.counts:
-            self.counts[one.name] = counted(one.samples.rows, scoring.source, scoring.split)
-        known = scoring.sources, one.samples, self.counts[one.name]
+        known = self.scoring.sources, one.samples, self.counted(one)
         return judged(self.filed(one, metric), *known, spread.on if spread else None)
 
-    def in_parts(self, one: Brought, metric: str, begun: Begun) -> Judgement:
+    def counted(self, one: Brought) -> Counted:
+        from genbench.samples.judging import counted
+
+        if one.name not in self.counts:
+            about = self.scoring.source, self.scoring.split
+            self.counts[one.name] = counted(one.samples.rows, *about)
+        return self.counts[one.name]
+
+    def kept(self, one: Brought, metric: str) -> list[Result]:
+        """What the store says already of these samples, where it keeps their rows."""
         from genbench.running import brought
+
+        runs = self.scoring.runs(one, metric) if self.keep else []
+        return brought.kept(self.environment.store, runs)
+
+    def known_or(self, judge: Judge) -> Judge:
+        """As `judge`, which is asked only of what the store does not say already."""
+        from genbench.running import brought
+
+        def either(one: Brought, metric: str) -> Judgement:
+            results = self.kept(one, metric)
+            if not results:
+                return judge(one, metric)
+            return brought.judgement(self.environment.store, results, self.counted(one))
+
+        return either
+
+    def in_parts(self, one: Brought, metric: str, begun: Begun) -> Judgement:
         from genbench.running.spreading import Spread
 
-        scoring = self.scoring
-        asked = scoring.folds, metric, scoring.overrides.get(metric, {}), scoring.sources
-        runs = brought.runs(one, *asked)
+        scoring, runs = self.scoring, self.scoring.runs(one, metric)
         told = _told(f"{one.name} by {metric}", self.quiet)
         place = self.environment.store.parts(runs[0].score_key)
         of = self.filed(one, metric)
@@ -127,7 +160,8 @@ class _Judges:
         from genbench.running.filed import judged
 
         whole = [metric for metric in self.scoring.met if metric not in large]
-        jobs = {(o.name, m): executor.submit(judged, self.filed(o, m)) for o in rows for m in whole}
+        todo = [(one, metric) for one in rows for metric in whole if not self.kept(one, metric)]
+        jobs = {(o.name, m): executor.submit(judged, self.filed(o, m)) for o, m in todo}
 
         def judge(one: Brought, metric: str) -> Judgement:
             if metric in large:
@@ -147,24 +181,26 @@ def judging(
     scoring: Scoring,
     environment: Environment,
     how: Engine | None,
+    keep: bool,
     quiet: bool,
 ) -> Iterator[Judge]:
     """What judges a file by a metric, with one executor for all; at the end it drops all parts.
 
-    how: who does the work; this process, where nobody is named.
+    how: who does the work; this process, where nobody is named. keep: whether the store keeps the
+    rows of files.
     """
     from genbench.running import engines
 
     files = {one.name: path for one, path in zip(rows, paths, strict=True)}
-    judges, large = _Judges(scoring, files, environment, quiet), scoring.in_parts()
+    judges, large = _Judges(scoring, files, environment, keep, quiet), scoring.in_parts()
     if large:
         environment.store.prepare()  # before any work, where the folder cannot be written
     if how is None:
-        yield judges.here(large)
+        yield judges.known_or(judges.here(large))
     else:
         executor = engines.open(how, environment.workers or 1, environment.threads)
         try:
-            yield judges.by(executor, rows, large)
+            yield judges.known_or(judges.by(executor, rows, large))
         finally:
             executor.shutdown(cancel_futures=True)
     for spread in judges.finished:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from genbench.records.store import Store
 from genbench.running import provenance
 from genbench.running.data import Sources
 from genbench.samples import featured
-from genbench.samples.judging import Judgement, answer
+from genbench.samples.judging import Counted, FoldScore, Judgement, answer, over_folds
 from genbench.samples.reading import Samples
 
 
@@ -112,6 +112,28 @@ def keep(
         store.put(result, {**_machine(device), **more, "signature": signature}, single)
         found.append(result)
     return found
+
+
+def kept(store: Store, asked: Sequence[Run]) -> list[Result]:
+    """The results of the same samples that a store has, of every fold; none if one is lacking.
+
+    Also none where other words were said of the samples, or they are gone.
+    """
+    found = [store.result(run) for run in asked if run in store and store.keeps_samples(run)]
+    said = [result.run.source for result in found if result is not None]
+    return [*filter(None, found)] if said == [run.source for run in asked] else []
+
+
+def judgement(store: Store, results: Sequence[Result], counts: Counted) -> Judgement:
+    """What was said of samples when these results of them were kept."""
+    first = results[0]
+    folds = [
+        FoldScore(**{field.name: getattr(one, field.name) for field in fields(FoldScore)})
+        for one in results
+    ]
+    seconds = [store.provenance(one.run, "score")["seconds"]["score"] for one in results]
+    about = first.model, first.kind, first.scored, counts, first.unit, first.best
+    return over_folds(*about, folds, [*map(store.per_example, results)], sum(seconds))
 
 
 def _machine(device: torch.device) -> dict[str, Any]:

@@ -250,20 +250,36 @@ def judge(
         seconds += clock.seconds
         folds.append(fold_score(fold, found))
         single.append(None if found.per_example is None else found.per_example.cpu().numpy())
+    kind, about = "binary" if binary else "mean", (metric.unit, metric.best)
+    return over_folds(name, kind, len(rows), counts, *about, folds, single, seconds)
+
+
+def over_folds(
+    name: str,
+    kind: str,
+    samples: int,
+    counts: Counted,
+    unit: str,
+    best: Best,
+    folds: Sequence[FoldScore],
+    single: Sequence[np.ndarray | None],
+    seconds: float,
+) -> Judgement:
+    """What a metric says on all folds, of what it says on each: the mean, and its error."""
     values = [fold.value for fold in folds]
     between = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
     return Judgement(
         name=name,
-        kind="binary" if binary else "mean",
-        samples=len(rows),
+        kind=kind,
+        samples=samples,
         distinct=counts.distinct,
         copies=counts.copies,
         seconds=seconds,
         value=fmean(values),
         error=between if len(folds) > 1 else folds[0].stderr,
         over="folds" if len(folds) > 1 else "examples",
-        unit=metric.unit,
-        best=metric.best,
+        unit=unit,
+        best=best,
         folds=folds,
         per_example=single,
         doubts=counts.doubts,
@@ -311,9 +327,8 @@ def remarks(judgement: Judgement) -> list[str]:
 def said(fold: FoldScore) -> list[str]:
     """What a metric noted of one score, in lines: its notes, short curves, and warnings."""
     single, tables = split_notes(fold.notes)
-    lines = [", ".join(f"{name} {_plain(value)}" for name, value in single.items())]
-    lines += [f"{name}: {_listed(table)}" for name, table in tables.items()]
-    for name, points in fold.curves.items():
+    lines = [_listed(single), *(f"{name}: {_listed(table)}" for name, table in _ordered(tables))]
+    for name, points in _ordered(fold.curves):
         if 1 < len(points) <= FEW:
             at = ", ".join(f"{y:.2f} at {_plain(x)}" for x, y in points)
             lines.append(f"{name}: {at}")
@@ -328,7 +343,17 @@ def split_notes(notes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Map
 
 
 def _listed(table: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_plain(value)}" for name, value in table.items())
+    return ", ".join(f"{name} {_plain(value)}" for name, value in _ordered(table))
+
+
+def _ordered(table: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Numbers by size, then names by letters: a table that was kept is printed as a new one."""
+
+    def place(item: tuple[str, Any]) -> tuple[float, str]:
+        name = str(item[0])
+        return (float(name) if name.replace(".", "", 1).isdigit() else math.inf, name)
+
+    return sorted(table.items(), key=place)
 
 
 def _plain(value: Any) -> str:

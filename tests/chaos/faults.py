@@ -73,7 +73,7 @@ def stricken(
     if one.proof(folder) != one.proof(whole):
         wrong.append("other bytes than those of an act that nothing struck")
     now = finished(folder)
-    twice = [] if one.anew else [path for path, number in before.items() if now.get(path) != number]
+    twice = [path for path, number in before.items() if now.get(path) != number]
     wrong += [f"done twice: {path}" for path in twice]
     return code, wrong + [f"left over: {path}" for path in folder.rglob("*.tmp")]
 

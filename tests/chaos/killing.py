@@ -34,8 +34,7 @@ Act = Callable[[Path], None]
 class Scenario:
     """What is done in a folder, and what of the folder must be equal however often it was killed.
 
-    before: what the folder holds already. torn: what is wrong with what a killed act left. anew:
-    whether it always does all of its work, as `genbench score FILE` judges a file each time.
+    before: what the folder holds already. torn: what is wrong with what a killed act left.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Scenario:
     proof: Callable[[Path], Mapping[str, bytes]]
     torn: Callable[[Path], list[str]]
     before: Act = lambda folder: None
-    anew: bool = False
 
 
 def command(*words: str) -> Act:

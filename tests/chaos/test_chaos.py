@@ -102,7 +102,7 @@ def scenarios(results: Path, tmp_path: Path) -> dict[str, Scenario]:
 
     found = [
         Scenario("run", command(*RUN.split()), answers, whole_store),
-        Scenario("score", command(*SCORE.split()), answers, whole_store, rows, anew=True),
+        Scenario("score", command(*SCORE.split()), answers, whole_store, rows),
         Scenario("table", command(*TABLE.split()), told, whole_store, store),
         Scenario("lock", command(*LOCK.split()), locked, whole_lock, store),
         Scenario(

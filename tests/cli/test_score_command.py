@@ -384,6 +384,36 @@ def test_a_named_file_is_scored_by_another_metric_from_what_is_kept(
     assert len([*tmp_path.rglob("flow/**/samples.npz")]) == 1
 
 
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")])
+def test_a_kept_row_is_not_scored_again_and_reads_the_same(
+    workers: tuple[str, ...], ours, genbench, tmp_path: Path
+) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    metrics = ("--metrics", "parzen,nearness")
+    first = genbench("score", "x.npy", *ALONE, *NAMED, *metrics)
+    files = {path: path.stat().st_ino for path in tmp_path.rglob("flow/**/*.json")}
+    again = genbench("score", "x.npy", *ALONE, *NAMED, *metrics, *workers)
+    assert first.stdout == again.stdout
+    assert again.returncode == 0
+    assert files == {path: path.stat().st_ino for path in tmp_path.rglob("flow/**/*.json")}
+    assert "scored before: flow by parzen" in again.stderr
+    assert "scored flow" not in again.stderr
+    as_json = [json.loads(genbench("score", "x.npy", *ALONE, *NAMED, "--json").stdout)]
+    as_json.append(json.loads(genbench("score", "x.npy", *ALONE, "--json").stdout))
+    old, new = ({**found["scores"][0], "name": "", "seconds": 0} for found in as_json)
+    assert old == new
+
+
+def test_a_kept_row_of_which_other_words_are_said_is_scored_and_says_them(
+    ours, genbench, tmp_path: Path
+) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    genbench("score", "x.npy", *ALONE, *NAMED)
+    again = genbench("score", "x.npy", *ALONE, *NAMED[:2], "--source", "run 8", *NAMED[4:])
+    assert "scored flow" in again.stderr
+    assert "run 8" in genbench("table").stdout
+
+
 def test_other_samples_take_a_name_only_where_that_is_said(ours, genbench, tmp_path: Path) -> None:
     save(tmp_path / "x.npy", ours[0])
     save(tmp_path / "y.npy", ours[0][:40])
