@@ -209,18 +209,25 @@ def closed(a: Generator, b: Generator) -> float:
     """sum_k pi_k (log pi_k/pi'_k + KL(N_k || N'_k)): at least KL(a || b), of matched mixtures.
 
     KL(N || N') = (tr C'^-1 C + D'C'^-1 D - d + log|C'| - log|C|) / 2        D = mu - mu'
+    Of the trace the variances of a along the axes of b are needed; of one set of axes, lam.
     """
     assert isinstance(a, Mixture)
     assert isinstance(b, Mixture)
-    occurs = np.flatnonzero(a.weights > 0)
-    total = a.weights[occurs].sum()  # 1, but for a mixture that keeps zeros
-    a, b, whole = a.only(occurs), b.only(occurs), b.weights[occurs].sum()
+    alike, occurs = a.axes is b.axes, np.flatnonzero(a.weights > 0)
+    total, whole = a.weights[occurs].sum(), b.weights[occurs].sum()  # 1, but for one keeping zeros
+    if len(occurs) < len(a.weights):
+        a, b = a.only(occurs), b.only(occurs)
     excess = 1 / b.s2[:, None] - 1 / b.lam
-    overlap = np.square(a.axes.transpose(0, 2, 1) @ b.axes)
-    seen = a.s2[:, None] + np.einsum("ki,kij->kj", a.lam - a.s2[:, None], overlap)
+    seen = a.lam if alike else _along(a, b.axes)
     apart = a.means - b.means
     trace = a.traces / b.s2 - (excess * seen).sum(axis=1)
     shift = np.square(apart).sum(axis=1) / b.s2
     shift -= (excess * np.square(np.einsum("kdj,kd->kj", b.axes, apart))).sum(axis=1)
     of_normals = (trace + shift - a.d + b.log_determinants - a.log_determinants) / 2
     return float(a.weights @ (np.log(a.weights / b.weights) + of_normals)) + math.log(total / whole)
+
+
+def _along(a: Mixture, axes: np.ndarray) -> np.ndarray:
+    """Variances of each component along other axes (K, d, q): v_j' C_k v_j, (K, q)."""
+    overlap = np.square(a.axes.transpose(0, 2, 1) @ axes)
+    return a.s2[:, None] + np.einsum("ki,kij->kj", a.lam - a.s2[:, None], overlap)

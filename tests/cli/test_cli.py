@@ -481,6 +481,25 @@ def test_what_should_be_quick_loads_no_torch_and_no_pandas(command: str) -> None
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_a_command_takes_one_thread_for_numpy_where_nobody_says_more() -> None:
+    code = (
+        "import sys; from genbench.cli import main\n"
+        "sys.argv = ['genbench', '--version']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "assert 'numpy' not in sys.modules\n"
+        "import numpy, threadpoolctl\n"
+        "print(threadpoolctl.threadpool_info()[0]['num_threads'])"
+    )
+    own = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=env
+        ).stdout.split()[-1]
+        for env in (own, {**own, "OPENBLAS_NUM_THREADS": "2"})
+    ]
+    assert said == ["1", "2"]
+
+
 def test_the_table_command_loads_no_torch(genbench, tmp_path: Path) -> None:
     genbench(*TINY)
     code = (

@@ -44,6 +44,12 @@ def test_the_closed_sum_is_that_of_the_whole_covariances():
     assert closed(NEAR, other) == pytest.approx(by_matrices(NEAR, other), rel=1e-12)
 
 
+def test_axes_that_are_shared_read_as_equal_ones():
+    shared = replace(NEAR, means=NEAR.means + 0.1, lam=1.3 * NEAR.lam, s2=0.8 * NEAR.s2)
+    equal = replace(shared, axes=NEAR.axes.copy())
+    assert closed(NEAR, shared) == pytest.approx(closed(NEAR, equal), rel=1e-12)
+
+
 @pytest.mark.parametrize("a", [1.05, 0.95, 1.5])
 def test_a_scaled_covariance_has_the_closed_divergence(a):
     q = replace(FAR, lam=a**2 * FAR.lam, s2=a**2 * FAR.s2)
