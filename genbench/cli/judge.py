@@ -26,6 +26,8 @@ from genbench.defaults import DEFAULTS
 from genbench.errors import GenbenchError, UsageError, json_text
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from genbench.running.engines import Engine
     from genbench.worlds.judging.asked import Judgement
     from genbench.worlds.judging.making import Plan, Record
@@ -184,24 +186,32 @@ def _text(records: Sequence[Record], form: str, quiet: bool) -> str:
     """The boards in one of the formats of tables."""
     import pandas as pd
 
-    from genbench.tables import formats, latex
-    from genbench.worlds.judging import board, making
+    from genbench.worlds.judging import agreement, board, making
 
     if form == "json":
         every = [making.as_json(record) for record in records]
         return json_text(every) + "\n"
     boards = [record.board for record in records]
     if form == "csv":
+        from genbench.tables import formats
+
         return formats.comma_separated(pd.concat([board.numbers(one) for one in boards]))
-    texts = []
-    for one in boards:
-        shown, lines = board.frame(one), [] if quiet else board.notes(one)
-        if form == "md":
-            texts.append(
-                f"{formats.escape_markdown(one.title)}:\n\n{formats.markdown(shown, lines)}"
-            )
-        elif form == "html":
-            texts.append(formats.html(shown, lines, one.title))
-        else:
-            texts.append(latex.latex(shown, lines, one.title, f"judgement {one.world}"))
+    texts = [
+        _table(board.frame(one), [] if quiet else board.notes(one), one.title, one.world, form)
+        for one in boards
+    ]
+    beside = agreement.frame(boards)
+    if len(beside):
+        lines = [] if quiet else [agreement.NOTE]
+        texts.append(_table(beside, lines, agreement.TITLE, "agreement", form))
     return "\n".join(texts)
+
+
+def _table(shown: pd.DataFrame, lines: Sequence[str], title: str, name: str, form: str) -> str:
+    from genbench.tables import formats, latex
+
+    if form == "md":
+        return f"{formats.escape_markdown(title)}:\n\n{formats.markdown(shown, lines)}"
+    if form == "html":
+        return formats.html(shown, lines, title)
+    return latex.latex(shown, lines, title, f"judgement {name}")

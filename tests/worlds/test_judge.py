@@ -76,6 +76,14 @@ def test_every_format_prints_the_board(judge) -> None:
     assert judge(*of, "csv").stdout.startswith("world,samples,metric")
 
 
+def test_several_boards_are_held_against_each_other(judge) -> None:
+    of = "--metrics", "mean_gap,sure,names", "--samples", "60,40", "--format"
+    for form in ("md", "html", "latex"):
+        shown = judge(*of, form).stdout
+        assert "Whether two boards order the metrics alike" in shown
+        assert "plane, 40 rows" in shown
+
+
 def test_a_judgement_that_was_interrupted_goes_on_from_what_is_kept(plane, tmp_path: Path) -> None:
     plan = planned(tmp_path)
     left = scoring.scored(plan.scorer, plan.units, 1, None)
