@@ -18,6 +18,7 @@ COLUMNS = 3
 _WIDTH, _HEIGHT, _LEGEND = 3.1, 2.5, 0.9  # inches of a panel, and of what names the families
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _MARKERS = "osD^vP"
+CROWDED = 50  # the range of values in median distances from the truth's
 _HIGH = 1e6  # nats at which what is farther, or infinitely far, is drawn
 
 
@@ -84,6 +85,13 @@ def _looks(ladder: Ladder) -> Mapping[str, tuple[str, str]]:
     return found
 
 
+def _near_nought(mean: np.ndarray) -> bool:
+    """Whether most values, the truth's first, lie near 0 and a few far away: so few are seen."""
+    reach = mean.max() - mean.min()
+    crowded = reach > CROWDED * max(np.median(np.abs(mean - mean[0])), 1e-12)
+    return bool(crowded and abs(mean[0]) < reach / 10)
+
+
 def _panel(ax: Axes, ladder: Ladder, panel: Panel, looks: Mapping[str, tuple[str, str]]) -> None:
     mean, kl = np.asarray(panel.mean), np.minimum(np.asarray(ladder.kl), _HIGH)
     least = kl[kl > 0].min()
@@ -97,7 +105,7 @@ def _panel(ax: Axes, ladder: Ladder, panel: Panel, looks: Mapping[str, tuple[str
         form = {"color": colour, "marker": marker, "ms": 3.5, "lw": 0.9, "label": family}
         ax.plot(np.maximum(kl[of], least), mean[of], **form)
     ax.set_xscale("log")
-    if mean.max() - mean.min() > 50 * max(np.median(np.abs(mean - mean[0])), 1e-12):
+    if _near_nought(mean):
         linear = float(max(4 * panel.deviation[0], 1e-9))
         ax.set_yscale("symlog", linthresh=linear)
         if mean.min() >= 0:

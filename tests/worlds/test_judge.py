@@ -205,6 +205,15 @@ def test_the_figure_has_a_panel_for_each_metric_and_says_its_failure() -> None:
         ladders(ladder, [])
 
 
+@pytest.mark.parametrize(("truth", "scale"), [(0.0, "symlog"), (0.97, "linear")])
+def test_an_axis_is_logarithmic_only_where_values_crowd_near_0(truth: float, scale: str) -> None:
+    ladder = Ladder("Metrics on plane", TRUTHS.families, TRUTHS.kl.tolist(), TRUTHS.copies.tolist())
+    mean = [truth + 1e-4 * k for k in range(len(TRUTHS.names))]
+    mean[-1] = 1 - truth + 0.02  # far from all others
+    drawn = ladders(ladder, [Panel("a", "share", mean, [1e-4] * len(mean), "")])
+    assert drawn.figure.axes[0].get_yscale() == scale
+
+
 def test_a_kept_judgement_is_drawn_into_a_file_and_quoted_under_the_worlds_table(
     judge, genbench, tmp_path: Path
 ) -> None:
