@@ -70,7 +70,7 @@ def main() -> None:
     """The console script; a user's mistake ends in one paragraph and an exit code."""
     warnings.showwarning = _once()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave others the core
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's would not: 30 times slower if busy
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # those of numpy would spin
     try:
         app()
     except GenbenchError as error:

@@ -193,7 +193,7 @@ def test_whatever_the_metric_notes_is_printed(telling, genbench, tmp_path: Path)
     np.save(tmp_path / "x.npy", np.random.RandomState(0).rand(50, 16))
     shown = genbench("score", "x.npy", *ALONE, *telling).stdout
     for line in (
-        "fold 0: certificate: rows 96, worst 0.0001, tolerance 0.01, how float32",
+        "fold 0: certificate: how float32, rows 96, tolerance 0.01, worst 0.0001",
         "fold 1: effective: median 3.25",
         "fold 1: built grid and auto",
         "score by samples: 1.23 at 12, 2.00 at 25, 3.00 at 50",
@@ -402,6 +402,18 @@ def test_a_kept_row_is_not_scored_again_and_reads_the_same(
     as_json.append(json.loads(genbench("score", "x.npy", *ALONE, "--json").stdout))
     old, new = ({**found["scores"][0], "name": "", "seconds": 0} for found in as_json)
     assert old == new
+
+
+def test_a_kept_row_whose_samples_are_gone_is_scored_and_kept_anew(
+    ours, genbench, tmp_path: Path
+) -> None:
+    save(tmp_path / "x.npy", ours[0])
+    genbench("score", "x.npy", *ALONE, *NAMED)
+    (samples,) = tmp_path.rglob("flow/**/samples.npz")
+    samples.unlink()
+    again = genbench("score", "x.npy", *ALONE, *NAMED)
+    assert "scored flow" in again.stderr
+    assert samples.exists()
 
 
 def test_a_kept_row_of_which_other_words_are_said_is_scored_and_says_them(
