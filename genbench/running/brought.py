@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,11 @@ class Brought:
     samples: Samples
     source: Mapping[str, str]
 
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the rows, which every question of them needs: read once, they may be many."""
+        return sha256_of_arrays({"rows": np.ascontiguousarray(self.samples.rows)})
+
 
 def row_name(text: str) -> str:
     """A name that a row may have, like a file's.
@@ -59,9 +65,8 @@ def runs(
     registry.check_name("model", one.name)
     name = folds[0].name
     settings = featured.settings_of(metric, overrides, name, sources.dataset(name))
-    rows = sha256_of_arrays({"rows": np.ascontiguousarray(one.samples.rows)})
     installed = identities(Roles("", metric, settings.get(FEATURES, "")))
-    parts = {"model": Part("", one.name, digest=rows), **installed}
+    parts = {"model": Part("", one.name, digest=one.digest), **installed}
     said = {f"{metric}.{key}": value for key, value in overrides.items()}
     return [
         Run(
@@ -77,7 +82,7 @@ def runs(
             revisions=stage_revisions(),
             overrides=said,
             score_reads=sources.computed_with(settings, name),
-            source={**one.source, "rows": rows},
+            source={**one.source, "rows": one.digest},
         )
         for data in folds
     ]
