@@ -86,7 +86,7 @@ def _looks(ladder: Ladder) -> Mapping[str, tuple[str, str]]:
 
 
 def _near_nought(mean: np.ndarray) -> bool:
-    """Whether most values, the truth's first, lie near 0 and a few far away: so few are seen."""
+    """Whether most values, and the truth's, lie near 0, so that a plain axis shows a few alone."""
     reach = mean.max() - mean.min()
     crowded = reach > CROWDED * max(np.median(np.abs(mean - mean[0])), 1e-12)
     return bool(crowded and abs(mean[0]) < reach / 10)
