@@ -155,7 +155,7 @@ def _made(asked: Sequence[Judgement], metrics: Sequence[str], how: _How) -> Iter
     sources, console = Sources(how.data_dir), new_console()
     for one in asked:
         if not how.quiet:
-            say(console, f"{one.world}: makes its ladder first, which takes minutes where it is new")
+            say(console, f"{one.world}: makes its ladder first, for minutes where it is new")
         plan = making.planned(one, metrics, sources, how.results_dir)
         _score(plan, how)
         record = making.finished(plan)
