@@ -31,6 +31,15 @@ def _entries(kind: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
     return tuple(sorted(found, key=lambda entry: entry.name))
 
 
+@cache
+def _by_name(kind: str, path: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
+    """The entry points of a kind by their names, in which a hyphen is an underscore."""
+    found: dict[str, list[EntryPoint]] = {}
+    for entry in _entries(kind, path):
+        found.setdefault(entry.name.replace("-", "_"), []).append(entry)
+    return found
+
+
 def tops() -> dict[str, set[str]]:
     """The top-level modules that registered parts lie in, each with its distributions."""
     return _tops(tuple(sys.path))
@@ -75,7 +84,7 @@ def find(kind: str, name: str) -> EntryPoint:
     distributions claim, and for one that could not be a file name.
     """
     wanted = name.replace("-", "_")
-    found = [entry for entry in entries(kind) if entry.name.replace("-", "_") == wanted]
+    found = _by_name(kind, tuple(sys.path)).get(wanted, [])
     if not found:
         known = names(kind)
         raise UsageError(f"unknown {kind} {name!r}; {nearest(wanted, known)}")

@@ -192,6 +192,15 @@ def write_json(path: Path, record: Mapping[str, Any], check: Check = None) -> No
     write_bytes(path, (text + "\n").encode(), check)
 
 
+def stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a file is replaced: its number, its times and its size."""
+    try:
+        about = path.stat()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    return about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object that `write_json` wrote; raises AlteredError if it is damaged or edited."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,19 @@ def place(results_dir: Path, world: str, samples: int, draw: int | None = None) 
 def of_world(folders: Iterable[Path], world: str) -> list[dict[str, Any]]:
     """The kept judgements of a world whose strengths are the fixed ones, most rows first.
 
-    Raises AlteredError for one that is damaged or was edited.
+    Not to be changed, since each is read once. Raises AlteredError for one that is damaged or was
+    edited.
     """
     paths = [path for folder in folders for path in _paths(folder, world)]
-    records = [files.read_json(path) for path in paths]
+    records = [_record(path, files.stamp(path)) for path in paths]
     fixed = [record for record in records if record.get("draw") is None]
     return sorted(fixed, key=lambda record: -record["samples"])
+
+
+@lru_cache(maxsize=64)
+def _record(path: Path, stamp: tuple[int, ...]) -> dict[str, Any]:
+    """Of a file of this stamp: every column of a table asks for the same few."""
+    return files.read_json(path)
 
 
 def _paths(folder: Path, world: str) -> Iterator[Path]:
@@ -64,10 +72,10 @@ def _said(
     parts: Mapping[str, Part],
     words: str,
 ) -> str:
-    for one in record["metrics"]:
+    for one in (one for one in record["metrics"] if one["metric"] == metric):
         roles = [role for role in ("metric", FEATURES) if role in parts]
-        asked = [metric, dict(settings), {r: dataclasses.asdict(parts[r]) for r in roles}]
-        known = [one["metric"], one["settings"], one["parts"]]
+        asked = [dict(settings), {r: dataclasses.asdict(parts[r]) for r in roles}]
+        known = [one["settings"], one["parts"]]
         if files.sha256_of_json(asked) == files.sha256_of_json(known):  # a tuple is a list to JSON
             return str(one[words])
     return ""

@@ -416,15 +416,8 @@ class Store:
         return dict(_own(path, self._provenance(path), key))
 
     def _provenance(self, path: Path) -> dict[str, Any]:
-        """What stands in such a file: read once, since the scores of a training share it.
-
-        Whoever writes replaces the file, so that another one has another number or time.
-        """
-        try:
-            about = path.stat()
-        except OSError as error:
-            raise StoreError(f"cannot read {path}: {error.strerror}") from error
-        now = about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size
+        """What stands in such a file: read once, since the scores of a training share it."""
+        now = files.stamp(path)
         then, known = self._read.get(path, ((), {}))
         if then != now:
             known = files.read_json(path)
