@@ -130,7 +130,6 @@ def grade(values: Values, truths: Truths, random: np.random.Generator) -> Grade:
     iso = float(scores.iso_spread(found, truths))
     iso_anew = scores.iso_spread(anew, truths)
     bags = scores.tau_of_bags(c, truths, of)
-    bags_anew = scores.tau_of_bags(c_anew, truths, of)
     return Grade(
         metric=values.metric,
         rungs=len(truths.names),
@@ -147,7 +146,7 @@ def grade(values: Values, truths: Truths, random: np.random.Generator) -> Grade:
         copies=on_pairs(scores.roc_area, SHARE),
         accused=tuple(np.array(truths.names)[scores.accused(found, truths, many)].tolist()),
         bags=Bags(
-            mean=estimated(float(bags.mean()), bags_anew.mean(axis=-1), TAU),
+            mean=estimated(float(bags.mean()), scores.mean_of_bags(c_anew, truths, of), TAU),
             least=float(bags.min()),
             greatest=float(bags.max()),
             without=scores.without_each(c, truths, of),

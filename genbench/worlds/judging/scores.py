@@ -31,19 +31,19 @@ _BLOCK = 1 << 22  # comparisons of two sets that are in memory at once
 
 def compared(found: Measured) -> np.ndarray:
     """c (..., R, R): in how many more pairs of sets, of all pairs, the one of i is better."""
-    g = found.good(found.value)
-    of = (found.of == np.arange(found.mean.shape[-1])[:, None]).astype(np.float32)
-    pairs = np.outer(of.sum(axis=1), of.sum(axis=1)).astype(float)
+    g, sets = found.good(found.value), np.bincount(found.of)
+    starts, kind = np.cumsum(sets) - sets, np.min_scalar_type(sets.max())
     flat = g.reshape(-1, g.shape[-1])
     step = max(1, _BLOCK // g.shape[-1] ** 2)
-    parts = [_counted(flat[k : k + step], of) for k in range(0, len(flat), step)]
-    return np.concatenate(parts).reshape(*g.shape[:-1], len(of), len(of)) / pairs
+    parts = [_counted(flat[k : k + step], starts, kind) for k in range(0, len(flat), step)]
+    return np.concatenate(parts).reshape(*g.shape[:-1], *2 * sets.shape) / np.outer(sets, sets)
 
 
-def _counted(g: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Pairs of sets, better less worse; whole numbers, which float32 holds exactly."""
-    above = (g[:, :, None] > g[:, None, :]).astype(np.float32)
-    return of @ (above - above.transpose(0, 2, 1)) @ of.T
+def _counted(g: np.ndarray, starts: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """Pairs of sets, better less worse; a rung's sets lie side by side, from its start on."""
+    above = (g[:, :, None] > g[:, None, :]).view(np.uint8)
+    better = np.add.reduceat(np.add.reduceat(above, starts, 1, kind), starts, 2, np.int32)
+    return better - better.transpose(0, 2, 1)
 
 
 def tau(c: np.ndarray, o: np.ndarray, members: Sequence[int]) -> np.ndarray:
@@ -217,6 +217,19 @@ def tau_of_bags(c: np.ndarray, truths: Truths, of: np.ndarray) -> np.ndarray:
     i, j = np.triu_indices(of.shape[1], 1)
     i, j = of[:, i], of[:, j]
     return _tau(c[..., i, j], truths.orders[KL][i, j])
+
+
+def mean_of_bags(c: np.ndarray, truths: Truths, of: np.ndarray) -> np.ndarray:
+    """The mean of `tau_of_bags` over the bags, (...).
+
+    A weighted sum over pairs of rungs, sum c w: w is the mean over bags of o / n of their pairs.
+    """
+    i, j = np.triu_indices(of.shape[1], 1)
+    i, j = of[:, i], of[:, j]
+    o, w = truths.orders[KL][i, j], np.zeros(c.shape[-2:])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        np.add.at(w, (i, j), o / (o != 0).sum(axis=1, keepdims=True) / len(of))
+    return np.tensordot(c, w, 2)
 
 
 def without_each(c: np.ndarray, truths: Truths, of: np.ndarray) -> dict[str, float]:
