@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from genbench.records.run import Result
@@ -63,9 +64,12 @@ def numbers(board: Board, places: Places) -> pd.DataFrame:
         model |= {"innocent": innocent(board)}
         kl = {"kl": known and known.value, "kl_error": known and known.error}
         kl |= {"kl_bound": known.bound if known else ""}
+        values = {metric: float(np.mean(of)) for metric, of in one.values.items()}
+        values |= {"kl": known.value} if known else {}
         for metric, place in {"kl": one.by_kl, **one.by}.items():
             if place is not None:
-                lines.append({**about, "metric": metric, **model, **vars(place), **kl})
+                of = {"metric": metric, **model, "value": values[metric]}
+                lines.append({**about, **of, **vars(place), **kl})
     return pd.DataFrame(lines)
 
 
