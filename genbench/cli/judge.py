@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.executing import TLS, JudgedBy, Resources, Scheduler, engine, threads_each
-from genbench.cli.judge_boards import Judged, text
+from genbench.cli.judge_boards import Judged, drawing, text
 from genbench.cli.judge_watch import watched
 from genbench.cli.options import (
     DataDir,
@@ -193,7 +193,6 @@ def _made(
 
 def _beside(world: str, models: Sequence[str], store: Store, sources: Sources) -> Beside | None:
     """What is kept of models on a world, if some are asked for; UsageError where that is none."""
-    from genbench.verifying.commands import remaking
     from genbench.worlds.judging import asked, beside, making, trained
 
     if not models:
@@ -201,7 +200,7 @@ def _beside(world: str, models: Sequence[str], store: Store, sources: Sources) -
     making.check_world(world, sources)
     found = trained.find(store, sources.identity(world, asked.FOLD), models)
     if not found.models:
-        lacks = [beside.unkept(one, lambda r: f"{remaking(r)} --rerun") for one in found.unkept]
+        lacks = [beside.unkept(one, drawing) for one in found.unkept]
         raise UsageError(f"no samples of these models on {world} are kept: {'; '.join(lacks)}")
     return found
 

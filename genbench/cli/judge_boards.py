@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from genbench.defaults import DEFAULTS
 from genbench.errors import json_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from genbench.records.run import Result
     from genbench.worlds.judging.making import Record
     from genbench.worlds.judging.places import Places
 
@@ -68,7 +70,6 @@ def _csv(judged: Sequence[Judged]) -> str:
 
 
 def _tables(one: Judged, form: str, quiet: bool) -> Iterator[str]:
-    from genbench.verifying.commands import remaking
     from genbench.worlds.judging import beside, board
 
     of = one.record.board
@@ -76,9 +77,19 @@ def _tables(one: Judged, form: str, quiet: bool) -> Iterator[str]:
     yield _table(board.frame(of), lines, of.title, of.world, form)
     if one.places is None:
         return
-    notes = beside.notes(of, one.places, lambda results: f"{remaking(results)} --rerun")
+    notes = beside.notes(of, one.places, drawing)
     shown, name = beside.frame(of, one.places), f"{of.world} models {of.samples}"
     yield _table(shown, [] if quiet else notes, beside.title(of), name, form)
+
+
+def drawing(result: Result) -> str:
+    """The command that draws the samples of a result: again, or for the first time."""
+    from genbench.verifying.commands import remaking
+
+    if result.run.draws:
+        return f"{remaking([result])} --rerun"
+    run = replace(result.run, metric=DEFAULTS.metrics[0])  # one that takes samples
+    return remaking([replace(result, run=run)])
 
 
 def _table(shown: pd.DataFrame, lines: Sequence[str], title: str, name: str, form: str) -> str:

@@ -22,11 +22,15 @@ from genbench.worlds.judging.measured import Values
 from genbench.worlds.judging.trained import Trained
 
 HERE = Path(__file__).parent
-METRICS = {"mean_gap": "Mean", "names": "Names", "refuses": "Refuses"}
+METRICS = {
+    "mean_gap": "plane_world:Mean",
+    "names": "plane_world:Names",
+    "near": "normal_model:Near",
+}
 MODEL = """
 import math
 import torch
-from genbench import Epoch
+from genbench import Epoch, Score
 
 class Normal:
     '''A normal law of unit variance about the mean of the training rows, moved by `off`.'''
@@ -52,6 +56,15 @@ class Normal:
 
     def load_state_dict(self, state):
         self.mean = state["mean"]
+
+class Near:
+    '''How large rows are; refuses such as no rung has.'''
+    unit, best = "distance", "low"
+
+    def __call__(self, samples):
+        if samples.mean() > 5:
+            raise ValueError("these are far off")
+        return Score(float(samples.square().mean()))
 """
 
 
@@ -59,8 +72,7 @@ class Normal:
 def plane(plugged):
     files = {"plane_world.py": (HERE / "planted_world.py").read_text(), "normal_model.py": MODEL}
     kinds = {"model": {"normal": "normal_model:Normal"}, "dataset": {"plane": "plane_world:Plane"}}
-    kinds["metric"] = {name: f"plane_world:{cls}" for name, cls in METRICS.items()}
-    return plugged(files, **kinds)
+    return plugged(files, **kinds, metric=METRICS)
 
 
 @pytest.fixture
@@ -219,11 +231,31 @@ def test_a_run_whose_samples_are_gone_is_named_with_the_command_that_makes_them(
     assert "no samples of these models on plane are kept" in ended.stderr
 
 
-def test_fewer_rows_than_a_set_and_a_metric_that_refuses_are_said_below(run, judge) -> None:
+def test_a_training_that_drew_nothing_is_named_with_a_command_that_draws(run, judge) -> None:
+    run("--metrics", "log_likelihood")
+    ended = judge("--models", "normal")
+    assert ended.returncode == 2
+    assert "which drew no samples; `genbench run " in ended.stderr
+    assert "--metrics parzen" in ended.stderr
+
+
+def test_a_model_of_fewer_rows_than_a_set_is_said_below(run, judge) -> None:
     run()
     run("--samples", "40")
     shown = judge("--models", "normal").stdout
     assert "not shown: normal [40 samples], of which only 40 rows are kept" in shown
+
+
+def test_a_metric_that_refuses_a_models_rows_has_no_place_there_and_its_reason_below(
+    run, judge
+) -> None:
+    run("--set", "normal.off=9.0")
+    shown = judge("--models", "normal", metrics="mean_gap,near").stdout
+    row = next(line for line in shown.splitlines() if line.startswith("| by near"))
+    assert row.split("|")[2].strip() == "–"
+    assert (
+        "no place of normal [off=9.0, 150 samples] by near: ValueError: these are far off" in shown
+    )
 
 
 def test_runs_of_one_name_are_told_apart_by_their_seeds(run, judge) -> None:

@@ -16,7 +16,7 @@ from genbench.worlds.judging.board import Board, count_of_sets
 from genbench.worlds.judging.places import Place, Placed, Places
 from genbench.worlds.judging.trained import KL
 
-Command = Callable[[Sequence[Result]], str]
+Command = Callable[[Result], str]
 
 
 def title(board: Board) -> str:
@@ -103,8 +103,8 @@ def unkept(result: Result, command: Command) -> str:
     """Of a run whose samples are not kept, what would make them."""
     name = f"{result.model}, preset {result.preset}, seed {result.seed}"
     if not result.run.draws:
-        return f"not shown: {name}, which drew no samples; `{command([result])}` makes some"
-    return f"not shown: {name}, whose samples are not kept; `{command([result])}` makes them"
+        return f"not shown: {name}, which drew no samples; `{command(result)}` makes some"
+    return f"not shown: {name}, whose samples are not kept; `{command(result)}` makes them"
 
 
 def _example(place: Place | None, board: Board) -> list[str]:
