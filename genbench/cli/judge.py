@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from genbench.cli import parsing
 from genbench.cli.applications import app
 from genbench.cli.executing import TLS, JudgedBy, Resources, Scheduler, engine, threads_each
+from genbench.cli.judge_boards import Judged, drawing, text
 from genbench.cli.judge_watch import watched
 from genbench.cli.options import (
     DataDir,
@@ -19,24 +20,29 @@ from genbench.cli.options import (
     completing,
     form,
     of_metrics,
+    of_models,
     option,
 )
 from genbench.cli.showing import echo, new_console, say
 from genbench.defaults import DEFAULTS
-from genbench.errors import GenbenchError, UsageError, json_text
+from genbench.errors import GenbenchError, UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from genbench.records.store import Store
+    from genbench.running.data import Sources
     from genbench.running.engines import Engine
-    from genbench.worlds.judging.asked import Judgement
-    from genbench.worlds.judging.making import Plan, Record
+    from genbench.worlds.judging.asked import Judgement, Unit
+    from genbench.worlds.judging.making import Plan
+    from genbench.worlds.judging.trained import Beside
 
 _WORLDS = "Comma-separated datasets whose density is known, and which have a ladder."
 Worlds = Annotated[
     str | None, option(_WORLDS, "WORLDS", "--worlds", "-w", autocompletion=completing("dataset"))
 ]
 Judges = Annotated[str, of_metrics("Comma-separated; a group, or all.")]
+Models = Annotated[
+    str | None, of_models("Also show these trained models beside the ladder; comma-separated.")
+]
 Samples = Annotated[
     str | None,
     option(
@@ -62,11 +68,13 @@ _USUAL = "default"
 @app.command(
     epilog="Examples:  genbench judge  |  genbench judge --preset quick --workers 2  |  "
     "genbench judge -w digits_mixture --metrics frechet,prdc --samples 1000,10000  |  "
+    "genbench judge -w digits_mixture_small --models vae,kmeans  |  "
     "genbench judge --metrics my_metric --draw 7 --format csv > board.csv"
 )
 def judge(
     worlds: Worlds = None,
     metrics: Judges = "all",
+    models: Models = None,
     samples: Samples = None,
     seeds: Seeds = None,
     preset: Preset = None,
@@ -87,6 +95,9 @@ def judge(
     A world is a dataset of known density; its ladder is generators at known distances. Every metric
     scores sets of rows of each, and the board says how well it ordered them, with intervals.
 
+    With --models a second table says where each metric puts trained models among the rungs of the
+    ladder; `genbench run -m MODEL -d WORLD` trains one there.
+
     Judgements are kept in the results folder, and the notes of later tables quote them where they
     are of the same kind of data. One that was interrupted goes on.
     """
@@ -99,11 +110,12 @@ def judge(
     asked = _asked(worlds, samples, seeds, preset, draw)
     by = engine(executor, scheduler, resources, tls)
     each = threads_each(threads, workers, by)
-    folders = parsing.folders(results_dir)[0], parsing.data_folder(data_dir)
+    wanted = [] if models is None else parsing.split(models, "--models")
+    folders = parsing.store(results_dir), parsing.data_folder(data_dir)
     how = _How(workers, each, *folders, quiet, by)
     with settled(each):
-        records = list(_made(asked, names, how))
-    echo(_text(records, form, quiet), nl=False)
+        judged = list(_made(asked, names, wanted, how))
+    echo(text(judged, form, quiet), nl=False)
 
 
 @dataclass(frozen=True)
@@ -112,10 +124,15 @@ class _How:
 
     workers: int
     threads: int
-    results_dir: Path
+    store: Store
     data_dir: Path
     quiet: bool
     engine: Engine | None = None
+
+    @property
+    def results_dir(self) -> Path:
+        """The folder that is written."""
+        return self.store.places[0]
 
 
 def _asked(
@@ -148,16 +165,20 @@ def _counts(text: str) -> list[int]:
     return counts
 
 
-def _made(asked: Sequence[Judgement], metrics: Sequence[str], how: _How) -> Iterator[Record]:
+def _made(
+    asked: Sequence[Judgement], metrics: Sequence[str], models: Sequence[str], how: _How
+) -> Iterator[Judged]:
     from genbench.running.data import Sources
-    from genbench.worlds.judging import making
+    from genbench.worlds.judging import making, places
 
     sources, console = Sources(how.data_dir), new_console()
+    found = {one.world: _beside(one.world, models, how.store, sources) for one in asked}
     for one in asked:
         if not how.quiet:
             say(console, f"{one.world}: makes its ladder first, for minutes where it is new")
-        plan = making.planned(one, metrics, sources, how.results_dir)
-        _score(plan, how)
+        plan, beside = making.planned(one, metrics, sources, how.results_dir), found[one.world]
+        further = places.units(beside, plan) if beside else {}
+        _score(plan, [unit for units in further.values() for unit in units], how)
         record = making.finished(plan)
         if not record.board.grades:
             raise GenbenchError(
@@ -166,52 +187,35 @@ def _made(asked: Sequence[Judgement], metrics: Sequence[str], how: _How) -> Iter
         path = making.put(record, how.results_dir)
         if not how.quiet:
             say(console, f"kept in {path}")
-        yield record
+        placed = places.placed(beside, plan, record, how.store, sources) if beside else None
+        yield Judged(record, placed)
 
 
-def _score(plan: Plan, how: _How) -> None:
+def _beside(world: str, models: Sequence[str], store: Store, sources: Sources) -> Beside | None:
+    """What is kept of models on a world, if some are asked for; UsageError where that is none."""
+    from genbench.worlds.judging import asked, beside, making, trained
+
+    if not models:
+        return None
+    making.check_world(world, sources)
+    found = trained.find(store, sources.identity(world, asked.FOLD), models)
+    if not found.models:
+        lacks = [beside.unkept(one, drawing) for one in found.unkept]
+        raise UsageError(f"no samples of these models on {world} are kept: {'; '.join(lacks)}")
+    return found
+
+
+def _score(plan: Plan, further: Sequence[Unit], how: _How) -> None:
+    """All sets of the ladder, then those of models."""
     from genbench.worlds.judging import scoring
 
     asked = plan.scorer.work.judgement
-    left = scoring.scored(plan.scorer, plan.units, how.workers, how.threads, how.engine)
+    left = scoring.scored(
+        plan.scorer, [*plan.units, *further], how.workers, how.threads, how.engine
+    )
     title = f"{asked.world}, {asked.samples:,} rows"
     try:
         watched(left, title, new_console(), how.quiet)
     except KeyboardInterrupt:
         echo("Interrupted; the same command goes on from the last set.", err=True)
         raise
-
-
-def _text(records: Sequence[Record], form: str, quiet: bool) -> str:
-    """The boards in one of the formats of tables."""
-    import pandas as pd
-
-    from genbench.worlds.judging import agreement, board, making
-
-    if form == "json":
-        every = [making.as_json(record) for record in records]
-        return json_text(every) + "\n"
-    boards = [record.board for record in records]
-    if form == "csv":
-        from genbench.tables import formats
-
-        return formats.comma_separated(pd.concat([board.numbers(one) for one in boards]))
-    texts = [
-        _table(board.frame(one), [] if quiet else board.notes(one), one.title, one.world, form)
-        for one in boards
-    ]
-    beside = agreement.frame(boards)
-    if len(beside):
-        lines = [] if quiet else [agreement.NOTE]
-        texts.append(_table(beside, lines, agreement.TITLE, "agreement", form))
-    return "\n".join(texts)
-
-
-def _table(shown: pd.DataFrame, lines: Sequence[str], title: str, name: str, form: str) -> str:
-    from genbench.tables import formats, latex
-
-    if form == "md":
-        return f"{formats.escape_markdown(title)}:\n\n{formats.markdown(shown, lines)}"
-    if form == "html":
-        return formats.html(shown, lines, title)
-    return latex.latex(shown, lines, title, f"judgement {name}")

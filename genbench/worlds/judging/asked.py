@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from genbench.plugins import registry
 from genbench.plugins.code import FEATURES, Part, identify
 from genbench.protocols import needs
 from genbench.records.files import sha256_of_json
-from genbench.records.run import Data
+from genbench.records.run import Data, Run
 from genbench.running.data import Sources
 from genbench.running.needs import SAMPLES, Pair, unmet
 from genbench.samples import featured
@@ -60,15 +61,34 @@ class Judgement:
 
 
 @dataclass(frozen=True)
+class KeptRows:
+    """The `part`-th set, from 0, of the rows that a trained model drew, put in a random order.
+
+    key: of all its rows. run, folder: by which a store finds them.
+    """
+
+    key: str
+    part: int
+    run: Run = field(compare=False)
+    folder: Path = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Unit:
-    """One set of rows: the `number`-th of a rung, or of the truth apart from its rung."""
+    """One set of rows: the `number`-th of a rung, of the truth apart from its rung, or of a model.
+
+    kept: the rows, where a trained model drew them; then `rung` says nothing.
+    """
 
     rung: int
     number: int
     apart: bool = False
+    kept: KeptRows | None = None
 
     @property
     def name(self) -> str:
+        if self.kept is not None:
+            return f"model-{self.kept.key[:16]}.{self.number}"
         return f"{'apart' if self.apart else f'{self.rung:03d}'}.{self.number}"
 
 
@@ -130,19 +150,32 @@ def _lack(name: str, settings: Mapping[str, Any], data: Data, sources: Sources) 
     return unmet(Pair(name, settings, data), sources).replace(SAMPLES, "a rung")
 
 
-def key(judgement: Judgement, data: Data, judge: Judge, rung: Mapping[str, Any]) -> str:
-    """sha256 of all that the values of a metric on a rung depend on, but the number of the set."""
+def key(judgement: Judgement, data: Data, judge: Judge, rows: Sequence[Any]) -> str:
+    """sha256 of all that the values of a metric on a rung depend on, but the number of the set.
+
+    rows: what tells those of a rung, or of a trained model, from others.
+    """
     return sha256_of_json(
         {
             "judgement": REVISION,
             "data": [data.name, data.digest, data.train, data.valid, data.levels],
             "rows": [judgement.samples, judgement.train],
             "draw": judgement.draw,
-            "rung": [rung["name"], rung["family"], _rounded(rung["strength"]), rung["copies"]],
+            "rung": [*rows],
             "judge": judge.as_json(),
             "reads": dict(judge.computed_with),
         }
     )
+
+
+def of_rung(rung: Mapping[str, Any]) -> list[Any]:
+    """What a key says of a rung, by its record."""
+    return [rung["name"], rung["family"], _rounded(rung["strength"]), rung["copies"]]
+
+
+def of_kept(kept: KeptRows) -> list[Any]:
+    """What a key says of rows that a model drew."""
+    return ["model", kept.key, kept.part]
 
 
 def _rounded(value: float) -> float:

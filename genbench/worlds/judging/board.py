@@ -113,9 +113,9 @@ def notes(board: Board) -> list[str]:
     kl = DIVERGENCES[KL]
     lines = [
         f"{len(board.truths.names)} rungs with known divergences from {board.world}, the truth "
-        f"first; {board.samples:,} rows a set, {_sets(board.sets)} of each rung, {board.many} of "
-        f"{', '.join(board.measured)}, whose spread says what noise is; in brackets 95 % intervals "
-        "over sets drawn anew",
+        f"first; {board.samples:,} rows a set, {count_of_sets(board.sets)} of each rung, "
+        f"{board.many} of {', '.join(board.measured)}, whose spread says what noise is; in "
+        "brackets 95 % intervals over sets drawn anew",
         "cluster: metrics of one cluster are not shown to differ in order at 5 %",
         "preferred to the truth: rungs of a better mean than the truth's own, beyond noise",
         f"order in families: tau with {kl}, in each family of one defect with the truth at its "
@@ -134,7 +134,7 @@ def notes(board: Board) -> list[str]:
     return [*lines, f"scored in {duration(board.seconds)} of all processes together"]
 
 
-def _sets(count: int) -> str:
+def count_of_sets(count: int) -> str:
     return "one set" if count == 1 else f"{count} sets"
 
 

@@ -34,15 +34,20 @@ class Plan:
 
 def planned(asked: Judgement, metrics: Sequence[str], sources: Sources, results_dir: Path) -> Plan:
     """Raises UsageError where the dataset is no world, or no metric can judge its rows."""
-    data, world = sources.identity(asked.world, FOLD), sources.dataset(asked.world)
-    if getattr(world, "density", None) is None:
-        raise UsageError(f"{asked.world} is no world: its density is not known")
+    check_world(asked.world, sources)
+    data = sources.identity(asked.world, FOLD)
     found, left_out = judges(metrics, data, sources)
     if not found:
         said = "; ".join(left_out.values())
         raise UsageError(f"no metric can be judged on {asked.world}: {said}")
     scorer = Scorer(Work(asked, tuple(found), sources.data_dir, results_dir), sources)
     return Plan(scorer, tuple(units_of(scorer.truths, asked.seeds, True)), left_out)
+
+
+def check_world(name: str, sources: Sources) -> None:
+    """Raises UsageError where a dataset is no world."""
+    if getattr(sources.dataset(name), "density", None) is None:
+        raise UsageError(f"{name} is no world: its density is not known")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from genbench.errors import AlteredError, GenbenchError, StoreError, UsageError, reason
@@ -24,6 +25,7 @@ from genbench.plugins.code import FEATURES
 from genbench.protocols import Best, Split
 from genbench.records import files, judgements
 from genbench.records.run import Data
+from genbench.records.store import Store
 from genbench.running import engines
 from genbench.running.clusters import LostError
 from genbench.running.conditions import settled
@@ -34,7 +36,17 @@ from genbench.samples.featured import Featured
 from genbench.samples.pixels import as_stored
 from genbench.seeding import generator, seeded
 from genbench.timing import Clock, timed
-from genbench.worlds.judging.asked import FOLD, Judge, Judgement, Unit, check, key, rungs
+from genbench.worlds.judging.asked import (
+    FOLD,
+    Judge,
+    Judgement,
+    Unit,
+    check,
+    key,
+    of_kept,
+    of_rung,
+    rungs,
+)
 from genbench.worlds.judging.truths import Truths, as_json
 from genbench.worlds.ladder import Rung
 
@@ -94,7 +106,8 @@ class Scorer:
         return self._metrics[self.work.judges.index(judge)].unit
 
     def _key(self, judge: Judge, unit: Unit) -> str:
-        return key(self.work.judgement, self.data, judge, self._records[unit.rung])
+        rows = of_kept(unit.kept) if unit.kept else of_rung(self._records[unit.rung])
+        return key(self.work.judgement, self.data, judge, rows)
 
     def value(self, judge: Judge, unit: Unit) -> float | str:
         """What is kept of a metric on a set: its value, or why it gave none."""
@@ -141,18 +154,30 @@ class Scorer:
 
     def _stream(self, unit: Unit) -> tuple[str, ...]:
         asked, name = self.work.judgement, "apart" if unit.apart else self.truths.names[unit.rung]
+        name = unit.kept.key if unit.kept else name
         return ("judge", asked.world, str(asked.draw), str(asked.samples), name, str(unit.number))
 
     def _given(self, unit: Unit) -> judging.Given:
         """The rows of a set, and what they are compared with."""
         asked, n = self.work.judgement, self.work.judgement.samples
-        drawn = self.ladder[unit.rung].draw(n, generator(*self._stream(unit)))
         side = "apart" if unit.apart else "test"
         with seeded("judge", asked.world, str(n), side, unit.number):
             test = self.world.density.draw(n)
         split = self._split
         shown = Split(split.train[: asked.train], split.valid[:TUNING_ROWS], test)
-        return judging.given(as_stored(drawn, self.world), self.world, shown)
+        return judging.given(self._rows(unit), self.world, shown)
+
+    def _rows(self, unit: Unit) -> np.ndarray:
+        """The rows of a set (n, d) as they are stored; raises UsageError where they are gone."""
+        n = self.work.judgement.samples
+        if unit.kept is None:
+            drawn = self.ladder[unit.rung].draw(n, generator(*self._stream(unit)))
+            return as_stored(drawn, self.world)
+        drawn = Store(unit.kept.folder).samples(unit.kept.run)
+        if drawn is None:
+            raise UsageError(f"the samples of {unit.kept.run.model} were deleted in the meantime")
+        order = generator("judge", "model", unit.kept.key).permutation(len(drawn[0]))
+        return drawn[0][order[unit.kept.part * n :][:n]]
 
 
 def _kept(path: Path) -> Mapping[str, Any]:
