@@ -186,7 +186,7 @@ def _text(records: Sequence[Record], form: str, quiet: bool) -> str:
     """The boards in one of the formats of tables."""
     import pandas as pd
 
-    from genbench.worlds.judging import agreement, board, making
+    from genbench.worlds.judging import beside, board, making
 
     if form == "json":
         every = [making.as_json(record) for record in records]
@@ -200,10 +200,10 @@ def _text(records: Sequence[Record], form: str, quiet: bool) -> str:
         _table(board.frame(one), [] if quiet else board.notes(one), one.title, one.world, form)
         for one in boards
     ]
-    beside = agreement.frame(boards)
-    if len(beside):
-        lines = [] if quiet else [agreement.NOTE]
-        texts.append(_table(beside, lines, agreement.TITLE, "agreement", form))
+    texts += [
+        _table(one.frame, [] if quiet else [one.note], one.title, one.name, form)
+        for one in beside.tables(boards)
+    ]
     return "\n".join(texts)
 
 
