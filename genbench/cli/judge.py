@@ -186,7 +186,7 @@ def _text(records: Sequence[Record], form: str, quiet: bool) -> str:
     """The boards in one of the formats of tables."""
     import pandas as pd
 
-    from genbench.worlds.judging import beside, board, making
+    from genbench.worlds.judging import board, making, sweeps
 
     if form == "json":
         every = [making.as_json(record) for record in records]
@@ -202,7 +202,7 @@ def _text(records: Sequence[Record], form: str, quiet: bool) -> str:
     ]
     texts += [
         _table(one.frame, [] if quiet else [one.note], one.title, one.name, form)
-        for one in beside.tables(boards)
+        for one in sweeps.tables(boards)
     ]
     return "\n".join(texts)
 

@@ -19,7 +19,7 @@ from genbench.records import judgements
 from genbench.records.files import read_json, write_json
 from genbench.running.data import Sources
 from genbench.samples import judging
-from genbench.worlds.judging import agreement, asked, beside, board, kept, making, scoring, truths
+from genbench.worlds.judging import agreement, asked, board, kept, making, scoring, sweeps, truths
 from genbench.worlds.judging.asked import Judgement, Unit
 
 HERE = Path(__file__).parent
@@ -81,7 +81,7 @@ def test_several_boards_are_held_against_each_other(judge) -> None:
     of = "--metrics", "mean_gap,sure,names", "--samples", "60,40", "--format"
     for form in ("md", "html", "latex"):
         shown = judge(*of, form).stdout
-        titles = (beside.ORDERS, beside.NOTICED, agreement.TITLE)
+        titles = (sweeps.ORDERS, sweeps.NOTICED, agreement.TITLE)
         places = [shown.index(title) for title in titles]  # raises where one is not there
         assert places == sorted(places)
         assert "plane, 40 rows" in shown

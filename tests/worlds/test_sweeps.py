@@ -6,7 +6,7 @@ from typing import Any
 
 from planted_ladders import TRUTHS
 
-from genbench.worlds.judging import beside
+from genbench.worlds.judging import sweeps
 from genbench.worlds.judging.board import Board
 from genbench.worlds.judging.grading import Estimate
 
@@ -29,7 +29,7 @@ def board(world: str, samples: int = 60, draw: int | None = None, **at: float) -
 
 
 def rows(table: int, *boards: Board) -> dict[str, list[str]]:
-    shown = beside.tables(boards)[table].frame
+    shown = sweeps.tables(boards)[table].frame
     return {str(name): [str(text) for text in texts] for name, *texts in shown.values.tolist()}
 
 
@@ -62,15 +62,15 @@ def test_small_divergences_count_as_much_as_large_ones() -> None:
 
 def test_boards_of_one_world_are_told_by_their_rows_and_their_strengths() -> None:
     boards = board("low", a=1, b=0), board("low", 1000, a=1, b=0), board("low", draw=7, a=1, b=0)
-    columns = list(beside.tables(boards)[ORDERS].frame.columns)
+    columns = list(sweeps.tables(boards)[ORDERS].frame.columns)
     assert columns == ["metric", "low, 60 rows", "low, 1,000 rows", "low, 60 rows, draw 7"]
 
 
 def test_one_board_or_the_same_twice_has_nothing_beside_it() -> None:
-    assert beside.tables([board("low", a=1, b=0)]) == []
-    assert beside.tables([board("low", a=1, b=0)] * 2) == []
+    assert sweeps.tables([board("low", a=1, b=0)]) == []
+    assert sweeps.tables([board("low", a=1, b=0)] * 2) == []
 
 
 def test_two_metrics_stand_beside_each_other_though_no_agreement_is_known_of_them() -> None:
-    found = beside.tables([board("low", a=0.9, b=0.5), board("high", a=0.9, b=0.5)])
-    assert [one.title for one in found] == [beside.ORDERS, beside.NOTICED]
+    found = sweeps.tables([board("low", a=0.9, b=0.5), board("high", a=0.9, b=0.5)])
+    assert [one.title for one in found] == [sweeps.ORDERS, sweeps.NOTICED]

@@ -30,7 +30,7 @@ _LEAST = (
 
 
 @dataclass(frozen=True)
-class Beside:
+class Sweep:
     """A table of several boards; every cell of `frame` a text."""
 
     name: str
@@ -39,7 +39,7 @@ class Beside:
     note: str
 
 
-def tables(boards: Sequence[Board]) -> list[Beside]:
+def tables(boards: Sequence[Board]) -> list[Sweep]:
     """Each metric on each board, then whether two boards order metrics alike; none of one board."""
     each = list({one.name: one for one in boards}.values())
     if len(each) < 2:
@@ -47,9 +47,9 @@ def tables(boards: Sequence[Board]) -> list[Beside]:
     orders = _frame(each, wording.order_of, wording.interval, _by_order)
     noticed = _frame(each, _power, wording.least, _by_power)
     found = [
-        Beside("orders", ORDERS, orders, _ORDER),
-        Beside("noticed", NOTICED, noticed, _LEAST),
-        Beside("agreement", agreement.TITLE, agreement.frame(each), agreement.NOTE),
+        Sweep("orders", ORDERS, orders, _ORDER),
+        Sweep("noticed", NOTICED, noticed, _LEAST),
+        Sweep("agreement", agreement.TITLE, agreement.frame(each), agreement.NOTE),
     ]
     return [one for one in found if len(one.frame)]
 
