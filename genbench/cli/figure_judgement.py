@@ -40,7 +40,10 @@ def figure_judgement(
     out: Out = None,
     results_dir: ResultsDir = None,
 ) -> None:
-    """Each metric's value against the known KL divergence, from a judgement that is kept."""
+    """Each metric's value against the known KL divergence, from a judgement that is kept.
+
+    In the folder of results, `genbench report` shows it.
+    """
     from genbench.figures import ladders, style
     from genbench.records import judgements
     from genbench.worlds.judging import making, wording
@@ -66,6 +69,6 @@ def figure_judgement(
     t = board.truths
     ladder = ladders.Ladder(board.title, t.families, t.kl.tolist(), t.copies.tolist())
     drawn = ladders.ladders(ladder, panels)
-    name = f"figures/judgement-{board.world}-{board.samples}.png"
-    path = parsing.place(out, results_dir, name)
+    usual = judgements.pictures(f"{board.world}-{board.samples}")[-1]
+    path = parsing.place(out, results_dir, usual)
     style.save(drawn, path, style.form(path))

@@ -27,17 +27,17 @@ class Judged:
 
 def text(judged: Sequence[Judged], form: str, quiet: bool) -> str:
     """The boards in one of the formats of tables, each with its models."""
-    from genbench.worlds.judging import agreement
+    from genbench.worlds.judging import sweeps
 
     if form == "json":
         return _json(judged)
     if form == "csv":
         return _csv(judged)
     texts = [one for each in judged for one in _tables(each, form, quiet)]
-    beside = agreement.frame([one.record.board for one in judged])
-    if len(beside):
-        lines = [] if quiet else [agreement.NOTE]
-        texts.append(_table(beside, lines, agreement.TITLE, "agreement", form))
+    texts += [
+        _table(one.frame, [] if quiet else [one.note], one.title, one.name, form)
+        for one in sweeps.tables([one.record.board for one in judged])
+    ]
     return "\n".join(texts)
 
 

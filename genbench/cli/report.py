@@ -52,8 +52,9 @@ def report(
 ) -> None:
     """Write one HTML page of what the last run gave, or of what the folders hold.
 
-    It has a summary, samples side by side, tables, other protocols, audits and figures; and of each
-    number how it was made, with the command that makes it again. It loads nothing from elsewhere.
+    It has a summary, samples side by side, tables, other protocols, audits, judgements and figures;
+    and of each number how it was made, with the command that makes it again. It loads nothing from
+    elsewhere.
     """
     from genbench import __version__
     from genbench.records import files

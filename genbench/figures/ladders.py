@@ -65,13 +65,16 @@ def ladders(ladder: Ladder, panels: Sequence[Panel]) -> Drawn:
         figure.legend(handles, names, frameon=False, fontsize=style.SMALL, **place)
         style.renderer(figure)
     said = [f"{style.name(panel.metric)}: {panel.said}" for panel in panels]
-    caption = [
-        f"{ladder.title}: mean value of each rung by its KL from the truth; lines join a family",
-        "band: two deviations of one set of the truth; crosses copy training rows",
-        *said,
-    ]
     alt = f"{ladder.title}, {len(panels)} panels. " + "; ".join(said)
-    return Drawn("judgement", figure, alt, style.sentences(caption))
+    return Drawn("judgement", figure, alt, style.sentences([*caption(ladder.title), *said]))
+
+
+def caption(title: str) -> list[str]:
+    """How to read such a figure."""
+    return [
+        f"{title}: mean value of each rung by its KL from the truth; lines join a family",
+        "band: two deviations of one set of the truth; crosses copy training rows",
+    ]
 
 
 def _looks(ladder: Ladder) -> Mapping[str, tuple[str, str]]:

@@ -20,16 +20,21 @@ def place(results_dir: Path, world: str, samples: int, draw: int | None = None) 
     return results_dir / FOLDER / f"{world}-{samples}{drawn}.json"
 
 
-def of_world(folders: Iterable[Path], world: str) -> list[dict[str, Any]]:
+def kept(folders: Iterable[Path], world: str) -> list[tuple[Path, dict[str, Any]]]:
     """The kept judgements of a world whose strengths are the fixed ones, most rows first.
 
-    Not to be changed, since each is read once. Raises AlteredError for one that is damaged or was
-    edited.
+    Each with its file, and not to be changed, since it is read once. Raises AlteredError for one
+    that is damaged or was edited.
     """
     paths = [path for folder in folders for path in _paths(folder, world)]
-    records = [_record(path, files.stamp(path)) for path in paths]
-    fixed = [record for record in records if record.get("draw") is None]
-    return sorted(fixed, key=lambda record: -record["samples"])
+    every = [(path, _record(path, files.stamp(path))) for path in paths]
+    fixed = [(path, record) for path, record in every if record.get("draw") is None]
+    return sorted(fixed, key=lambda one: -one[1]["samples"])
+
+
+def of_world(folders: Iterable[Path], world: str) -> list[dict[str, Any]]:
+    """The same without their files."""
+    return [record for _, record in kept(folders, world)]
 
 
 @lru_cache(maxsize=64)
@@ -40,6 +45,14 @@ def _record(path: Path, stamp: tuple[int, ...]) -> dict[str, Any]:
 
 def _paths(folder: Path, world: str) -> Iterator[Path]:
     yield from sorted((folder / FOLDER).glob(f"{world}-*.json"))
+
+
+def pictures(name: str) -> tuple[str, str]:
+    """Where in a folder of results the figure of `{name}.json` may lie.
+
+    Beside it, or where `genbench figure judgement` draws it, unless it is told another place.
+    """
+    return f"{FOLDER}/{name}.png", f"figures/{FOLDER}-{name}.png"
 
 
 def grades(
@@ -58,24 +71,21 @@ def grades(
     places, found = list(folders), {}
     for world in worlds:
         records = of_world(places, world)
-        said = (_said(record, metric, settings, parts, words) for record in records)
-        sentence = next(filter(None, said), "")
+        known = (of_metric(record, metric, settings, parts) for record in records)
+        sentence = next((str(one[words]) for one in known if one is not None), "")
         if sentence:
             found[world] = sentence
     return found
 
 
-def _said(
-    record: Mapping[str, Any],
-    metric: str,
-    settings: Mapping[str, Any],
-    parts: Mapping[str, Part],
-    words: str,
-) -> str:
+def of_metric(
+    record: Mapping[str, Any], metric: str, settings: Mapping[str, Any], parts: Mapping[str, Part]
+) -> Mapping[str, Any] | None:
+    """What a judgement says of a metric of these very settings, features and revisions."""
+    roles = [role for role in ("metric", FEATURES) if role in parts]
+    asked = [dict(settings), {r: dataclasses.asdict(parts[r]) for r in roles}]
     for one in (one for one in record["metrics"] if one["metric"] == metric):
-        roles = [role for role in ("metric", FEATURES) if role in parts]
-        asked = [dict(settings), {r: dataclasses.asdict(parts[r]) for r in roles}]
         known = [one["settings"], one["parts"]]
         if files.sha256_of_json(asked) == files.sha256_of_json(known):  # a tuple is a list to JSON
-            return str(one[words])
-    return ""
+            return one
+    return None

@@ -9,7 +9,7 @@ from pathlib import Path
 from genbench.defaults import DEFAULTS
 from genbench.records.run import Result
 from genbench.records.store import Store
-from genbench.report import cell, page, scores, sections, summary, theories
+from genbench.report import cell, judged, page, scores, sections, summary, theories
 from genbench.tables import contents, frames
 from genbench.tables.speed import Layout
 from genbench.words import several
@@ -25,11 +25,12 @@ def report(
 ) -> page.Report:
     """The page of some results, and of what is kept beside them; figures and strips as drawn.
 
-    folders: of results, in which audits are kept.
+    folders: of results, in which audits and judgements are kept.
     """
     layout = Layout(records=contents.records_of(results, store))
     found = contents.tables_of(results, layout.records)
     looked_at, not_looked_at = sections.sections(results, store, folders)
+    judgements, not_judged = judged.found(results, folders)
     return page.Report(
         title=_title(results),
         version=version,
@@ -41,13 +42,17 @@ def report(
             for title, cells in found
             for _, block in frames.blocks(cells, scores.fits)
         ],
-        sections=[*looked_at, *theories.sections(folders)],
+        sections=[*looked_at, *map(judged.section, judgements), *theories.sections(folders)],
         figures=[
             *(one for one in figures if isinstance(one, page.Figure)),
+            *judged.figures(judgements),
             *theories.figures(folders),
         ],
         records=[cell.record(one, layout.records) for _, cells in found for one in cells],
-        absent=[*not_looked_at, *(one for one in figures if isinstance(one, page.Absent))],
+        absent=[
+            *(*not_looked_at, *not_judged),
+            *(one for one in figures if isinstance(one, page.Absent)),
+        ],
     )
 
 

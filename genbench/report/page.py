@@ -20,7 +20,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-_NUMBER = re.compile(r"[-−+]?\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?")  # as tables print one
+_NUMBER = re.compile(r"[-−+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")  # as tables print one
 _TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 
 
@@ -165,8 +165,8 @@ class Report:
 def cell(text: str, best: bool = False) -> Cell:
     """A cell that sorts by the number it begins with.
 
-    >>> [cell(text).number for text in ("-241.2 ± 2.1", "32,000", "3 min 12 s", "failed")]
-    [-241.2, 32000.0, 3.0, None]
+    >>> [cell(text).number for text in ("-241.2 ± 2.1", "32,000", "3 min 12 s", "-.3", "failed")]
+    [-241.2, 32000.0, 3.0, -0.3, None]
     """
     found = _NUMBER.match(text.strip())
     number = float(found[0].replace(",", "").replace("−", "-")) if found else math.nan

@@ -26,9 +26,9 @@ def made_of(
 ) -> str:
     """sha256, in hex, of all that a page is made from.
 
-    Every file of the results, of what they hang on, of audits, judgements and theory; the sources
-    of all that is registered; the versions of what draws; which data files there are. No place, no
-    time.
+    Every file of the results, of what they hang on, of audits, judgements and theory, and their
+    pictures; the sources of all that is registered; the versions of what draws; which data files
+    there are. No place, no time.
     """
     records = _records(results, store)
     kept = {_named(path, folder): installed.sha256(path) for folder, path in records}
@@ -49,7 +49,8 @@ def made_of(
 
 def _beside(folder: Path) -> Iterator[Path]:
     """The files of a folder of results that a page shows beside the results."""
-    for pattern in ("audit/*.json", f"{judgements.FOLDER}/*.json", "theory/*.*"):
+    judged = (f"{judgements.FOLDER}/*.json", *judgements.pictures("*"))
+    for pattern in ("audit/*.json", *judged, "theory/*.*"):
         yield from folder.glob(pattern)
 
 

@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from dataclasses import replace
+import math
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from genbench.records import judgements
 from genbench.records.files import read_json, write_json
 from genbench.running.data import Sources
 from genbench.samples import judging
-from genbench.worlds.judging import asked, making, scoring, truths
+from genbench.worlds.judging import agreement, asked, board, kept, making, scoring, sweeps, truths
 from genbench.worlds.judging.asked import Judgement, Unit
 
 HERE = Path(__file__).parent
@@ -80,7 +81,9 @@ def test_several_boards_are_held_against_each_other(judge) -> None:
     of = "--metrics", "mean_gap,sure,names", "--samples", "60,40", "--format"
     for form in ("md", "html", "latex"):
         shown = judge(*of, form).stdout
-        assert "Whether two boards order the metrics alike" in shown
+        titles = (sweeps.ORDERS, sweeps.NOTICED, agreement.TITLE)
+        places = [shown.index(title) for title in titles]  # raises where one is not there
+        assert places == sorted(places)
         assert "plane, 40 rows" in shown
 
 
@@ -154,6 +157,18 @@ def test_a_kept_judgement_gives_the_same_board_again(plane, tmp_path: Path) -> N
     board, values = making.from_json(read_json(path))
     assert board.grades == record.board.grades
     assert values.keys() == record.values.keys()
+
+
+def test_the_grades_that_a_judgement_keeps_are_read_as_they_were(plane, tmp_path: Path) -> None:
+    plan = planned(tmp_path)
+    list(scoring.scored(plan.scorer, plan.units, 1, None))
+    record = making.finished(plan)
+    read = kept.board(read_json(making.put(record, tmp_path / "results")))
+    for one, other in zip(read.ranked, record.board.ranked, strict=True):
+        assert making.plain(asdict(one)) == making.plain(asdict(other))
+        assert (one.power_kl, one.limits) == (other.power_kl, other.limits)  # infinite ones too
+    assert any(math.isinf(one.power_kl.value) for one in read.grades)
+    assert board.frame(read).equals(board.frame(record.board))
 
 
 def test_a_typo_in_a_world_a_metric_or_a_preset_names_the_nearest(judge, genbench) -> None:

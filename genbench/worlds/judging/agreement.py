@@ -31,8 +31,8 @@ def frame(boards: Sequence[Board]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "board": _name(one),
-                "other board": _name(other),
+                "board": one.name,
+                "other board": other.name,
                 "metrics": str(len(shared)),
                 "same order (tau)": wording.interval(agreement(one, other)),
                 "moves most": _moved(one, other),
@@ -46,7 +46,7 @@ def frame(boards: Sequence[Board]) -> pd.DataFrame:
 def agreement(one: Board, other: Board) -> Estimate:
     """Kendall's tau of the orders of the metrics that both have."""
     orders = [_orders(board, _shared(one, other)) for board in (one, other)]
-    random = generator("judge", "agreement", _name(one), _name(other))
+    random = generator("judge", "agreement", one.name, other.name)
     anew = [
         value + spread * random.standard_normal((grading.RESAMPLED, len(value)))
         for value, spread in orders
@@ -79,8 +79,3 @@ def _moved(one: Board, other: Board) -> str:
     (a, _), (b, _) = (_orders(board, shared) for board in (one, other))
     k = int(np.abs(a - b).argmax())
     return f"{shared[k]}, {wording.share(a[k])} to {wording.share(b[k])}"
-
-
-def _name(board: Board) -> str:
-    drawn = "" if board.draw is None else f", draw {board.draw}"
-    return f"{board.world}, {board.samples:,} rows{drawn}"

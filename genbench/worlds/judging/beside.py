@@ -12,7 +12,7 @@ import pandas as pd
 from genbench.records.run import Result
 from genbench.words import MISSING, three_digits, value_and_error
 from genbench.worlds.judging import wording
-from genbench.worlds.judging.board import Board, count_of_sets
+from genbench.worlds.judging.board import Board
 from genbench.worlds.judging.places import Place, Placed, Places
 from genbench.worlds.judging.trained import KL
 
@@ -114,7 +114,7 @@ def _example(place: Place | None, board: Board) -> list[str]:
         f"{_cell(place)}: the metric prefers {place.better} of the {innocent(board)} innocent "
         f"rungs to the model; of all of them {place.beside} has the value nearest to the model's, "
         f"and lies {wording.nats(place.beside_kl)} (KL) from the truth",
-        f"places are of means, of a rung's over {count_of_sets(board.sets)}: noise decides between "
+        f"places are of means, of a rung's over {wording.sets(board.sets)}: noise decides between "
         "rungs that are close together",
     ]
 
@@ -143,7 +143,7 @@ def _sets(models: Sequence[Placed], board: Board) -> list[str]:
     by: dict[str, list[str]] = {}
     for one in models:
         result = one.model.result
-        many = count_of_sets(one.sets)
+        many = wording.sets(one.sets)
         of = f"{many} of {board.samples:,} from {result.scored:,} kept rows, in random order"
         of += ", no row in two of them" if one.sets > 1 else ""
         alike = f"preset {result.preset}, seed {result.seed}: {of}"

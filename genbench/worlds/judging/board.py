@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -37,6 +36,12 @@ class Board:
     draw: int | None = None
 
     @property
+    def name(self) -> str:
+        """What tells it from other boards: "digits_mixture, 2,500 rows"."""
+        drawn = "" if self.draw is None else f", draw {self.draw}"
+        return f"{self.world}, {self.samples:,} rows{drawn}"
+
+    @property
     def title(self) -> str:
         drawn = "" if self.draw is None else f", strengths drawn by seed {self.draw}"
         return f"Metrics on {self.world}, {self.samples:,} rows{drawn}"
@@ -56,8 +61,8 @@ def frame(board: Board) -> pd.DataFrame:
                 "cluster": str(grade.cluster),
                 "preferred to the truth": _preferred(grade),
                 "order in families": wording.interval(wording.order_of(grade)),
-                "least KL noticed": _least(grade.power_kl),
-                "least TV noticed": _least(grade.power_tv),
+                "least KL noticed": wording.least(grade.power_kl),
+                "least TV noticed": wording.least(grade.power_tv),
                 "false alarms": wording.interval(grade.false_alarms),
                 "unanimous pairs": _maybe(grade.accuracy),
                 "one KL told apart": _maybe(grade.iso_spread),
@@ -71,14 +76,6 @@ def frame(board: Board) -> pd.DataFrame:
 
 def _preferred(grade: Grade) -> str:
     return f"{len(grade.preferred)} of {grade.rungs - 1}"
-
-
-def _least(power: Estimate) -> str:
-    """ "0.02 [0.005, 0.08]"; none where the median family is not noticed."""
-    value, low, high = (
-        "none" if math.isinf(v) else three_digits(v) for v in asdict(power).values()
-    )
-    return f"{value} [{low}, {high}]"
 
 
 def _maybe(estimate: Estimate | None) -> str:
@@ -113,7 +110,7 @@ def notes(board: Board) -> list[str]:
     kl = DIVERGENCES[KL]
     lines = [
         f"{len(board.truths.names)} rungs with known divergences from {board.world}, the truth "
-        f"first; {board.samples:,} rows a set, {count_of_sets(board.sets)} of each rung, "
+        f"first; {board.samples:,} rows a set, {wording.sets(board.sets)} of each rung, "
         f"{board.many} of {', '.join(board.measured)}, whose spread says what noise is; in "
         "brackets 95 % intervals over sets drawn anew",
         "cluster: metrics of one cluster are not shown to differ in order at 5 %",
@@ -132,10 +129,6 @@ def notes(board: Board) -> list[str]:
     lines += [line for g in board.ranked for line in _about(g)]
     lines += [f"not judged: {metric}, {reason}" for metric, reason in board.left_out.items()]
     return [*lines, f"scored in {duration(board.seconds)} of all processes together"]
-
-
-def count_of_sets(count: int) -> str:
-    return "one set" if count == 1 else f"{count} sets"
 
 
 def _one_kl(board: Board) -> list[str]:

@@ -14,7 +14,7 @@ from genbench.records import files, judgements
 from genbench.running.data import Sources
 from genbench.running.provenance import machine
 from genbench.seeding import generator
-from genbench.worlds.judging import grading, truths, wording
+from genbench.worlds.judging import grading, kept, truths, wording
 from genbench.worlds.judging.asked import FOLD, Judge, Judgement, Unit, judges, measured_rungs
 from genbench.worlds.judging.asked import units as units_of
 from genbench.worlds.judging.board import Board
@@ -180,7 +180,4 @@ def from_json(record: Mapping[str, Any]) -> tuple[Board, dict[str, Values]]:
         of = tuple(np.array(each, float) for each in one["values"])
         apart = np.array(one["apart"], float)
         values[one["metric"]] = Values(one["metric"], one["best"], one["unit"], of, apart)
-    names = ("world", "caveat", "samples", "sets", "many", "measured", "seconds", "draw")
-    told = {name: record[name] for name in names}
-    grades = graded(list(values.values()), ladder)
-    return Board(**told, truths=ladder, grades=grades, left_out=record["left_out"]), values
+    return kept.board(record, graded(list(values.values()), ladder)), values

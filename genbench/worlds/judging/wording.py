@@ -34,6 +34,18 @@ def interval(estimate: Estimate) -> str:
     return f"{share(estimate.value)} [{share(estimate.low)}, {share(estimate.high)}]"
 
 
+def least(power: Estimate) -> str:
+    """ "0.02 [0.005, 0.08]"; none where the median family is not noticed."""
+    value, low, high = (
+        "none" if math.isinf(v) else three_digits(v) for v in (power.value, power.low, power.high)
+    )
+    return f"{value} [{low}, {high}]"
+
+
+def sets(count: int) -> str:
+    return "one set" if count == 1 else f"{count} sets"
+
+
 def nats(value: float) -> str:
     return "infinitely many nats" if math.isinf(value) else f"{three_digits(value)} nats"
 
