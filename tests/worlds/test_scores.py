@@ -240,6 +240,15 @@ def test_a_ladder_survives_json_with_its_infinite_divergences() -> None:
     assert np.array_equal(again.copies, one.copies)
 
 
+@pytest.mark.parametrize(("apart", "one"), [(0.04, True), (0.06, False)])
+def test_a_family_whose_kls_are_nearly_one_is_a_set_of_one_kl(apart: float, one: bool) -> None:
+    near, of = TRUTHS.values.copy(), TRUTHS.members["right"]
+    near[0, of] = 7 - 7 * apart * np.linspace(0, 1, len(of))
+    found = replace(TRUTHS, values=near)
+    assert ("right" not in found.members) == one
+    assert (sorted(of) in [sorted(each) for each in found.iso]) == one
+
+
 # --- intervals ---
 
 BAGS = scores.bags(TRUTHS, stream(5), 40)

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from genbench.words import MISSING, duration, three_digits
 from genbench.worlds.judging import wording
 from genbench.worlds.judging.grading import Estimate, Grade
 from genbench.worlds.judging.scores import LEVEL
-from genbench.worlds.judging.truths import DIVERGENCES, KL, Truths
+from genbench.worlds.judging.truths import DIVERGENCES, ISO, KL, Truths
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,12 @@ def _one_kl(board: Board) -> list[str]:
     sets = board.truths.iso
     if not sets:
         return []
-    at = ", ".join(three_digits(float(board.truths.kl[of[0]])) for of in sets)
-    return [f"one KL told apart: of pairs of rungs with the same KL ({at} nats); 0 for KL itself"]
+    kl = [board.truths.kl[of] for of in sets]
+    at = ", ".join(three_digits(float(one[0])) for one in kl)
+    apart = max(float(np.ptp(one) / one.max()) for one in kl)
+    about = f", to {apart:.1%}" if apart > ISO else ""
+    same = f"the same KL ({at} nats{about})"
+    return [f"one KL told apart: of pairs of rungs with {same}; 0 for KL itself"]
 
 
 def _about(grade: Grade) -> list[str]:
