@@ -17,6 +17,8 @@ whether j is in T, t_j = 1 or 0, so that over samples and rows drawn anew
     d share / d p = 1 / (N n (p / N + (1 - p) / n)²)
 Where it does not matter which rows trained, any N of the N + n could be T, and over all choices
     V = (sum w_j² - 1 / (N + n)) · N n / ((N + n) (N + n - 1)),   z = (p - N / (N + n)) / √V
+As many rows as 1 / sum w_j² of one weight decide. Where they are few, as of samples that are all
+alike, the share may be 1 by chance, and its stderr 0: z is right there, and a warning says so.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ from genbench.metrics._rows import (
 from genbench.protocols import Score
 
 LEAST = 10  # rows of each kind
+FEW = 10  # rows that decide, below which the share says little
 MOST_TRAIN = 50_000  # training rows that are read
 OVER = "over samples, training rows and test rows"
 
@@ -84,7 +87,8 @@ class TrainShare:
         p, w_t, w_h = nearer.mean().item(), _owned(nearer, of_t, big), _owned(1 - nearer, of_h, n)
         even = p / big + (1 - p) / n
         slope = 1 / (big * n * even**2)
-        z = (p - big / (big + n)) / math.sqrt(_variance(w_t + w_h, big, n))
+        owned = w_t + w_h
+        z = (p - big / (big + n)) / math.sqrt(_variance(owned, big, n))
         notes = {
             "p of 1/2": two_sided(z),
             "z of 1/2": z,
@@ -94,8 +98,17 @@ class TrainShare:
             "rows": {"samples": len(x), "train": big, "test": n},
         }
         stderr = slope * math.sqrt(w_t * (1 - p) ** 2 + w_h * p**2)
-        flat = flatness(samples=x, training_rows=t, test_rows=h)
-        return Score(p / big / even, stderr, warnings=flat, notes=notes, over=OVER)
+        warnings = flatness(samples=x, training_rows=t, test_rows=h) or _few(owned, z)
+        return Score(p / big / even, stderr, warnings=warnings, notes=notes, over=OVER)
+
+
+def _few(owned: float, z: float) -> list[str]:
+    """A warning where few rows decide; owned: sum w_j²."""
+    said = (
+        f"the samples are nearest to few rows, as if to {1 / owned:.1f} of one weight: the share "
+        f"and its error say little; z of 1/2 is {z:.2f}"
+    )
+    return [said] if owned * FEW > 1 else []
 
 
 def _variance(owned: float, big: int, n: int) -> float:

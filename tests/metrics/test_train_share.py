@@ -111,6 +111,18 @@ def test_p_holds_where_many_samples_share_one_nearest_row():
     assert 0.02 <= rejected(p) <= 0.09
 
 
+def test_of_samples_that_are_nearest_to_one_row_z_says_nothing_and_a_warning_says_so():
+    t, h = normal(200, 4, 1), normal(200, 4, 2)
+    alike = normal(1, 4, 3) + 1e-3 * normal(100, 4, 4)
+    found = scored(alike, t, h)
+    assert found.value in (0.0, 1.0)
+    assert found.stderr == 0
+    assert abs(found.notes["z of 1/2"]) == pytest.approx(1, abs=0.01)
+    (warning,) = found.warnings
+    assert "few rows, as if to 1.0 of one weight" in warning
+    assert not scored(normal(100, 4, 3), t, h).warnings
+
+
 def test_ties_count_half():
     t = normal(100, 3, 1)
     score = scored(normal(100, 3, 2), t, t)

@@ -249,15 +249,17 @@ def test_a_kept_judgement_is_drawn_into_a_file_and_quoted_under_the_worlds_table
 
 
 def far_from_half(scorer: scoring.Scorer) -> dict[str, bool]:
-    """Of each rung whether its train share is three standard errors or more from a half."""
+    """Of each rung whether its train share is three standard errors or more from a half.
+
+    These are of choices of the training rows: where few rows decide the other error is none.
+    """
     (judge,) = scorer.work.judges
     metric = judging.metric_with("train_share", judge.settings)
     features, found = scorer._of(judge.settings["features"]), {}
     for r, name in enumerate(scorer.truths.names):
         given = replace(scorer._given(Unit(r, 0)), features=features)
         score = judging.score("rows", metric, given, ("share", r))
-        assert score.stderr is not None
-        found[name] = abs(score.value - 0.5) > 3 * score.stderr
+        found[name] = abs(score.notes["z of 1/2"]) > 3
     return found
 
 
