@@ -251,7 +251,7 @@ def test_a_kept_judgement_is_drawn_into_a_file_and_quoted_under_the_worlds_table
 def far_from_half(scorer: scoring.Scorer) -> dict[str, bool]:
     """Of each rung whether its train share is three standard errors or more from a half.
 
-    These are of choices of the training rows: where few rows decide the other error is none.
+    Where the metric warns that few rows decide, these are the errors of z, as it says.
     """
     (judge,) = scorer.work.judges
     metric = judging.metric_with("train_share", judge.settings)
@@ -259,7 +259,10 @@ def far_from_half(scorer: scoring.Scorer) -> dict[str, bool]:
     for r, name in enumerate(scorer.truths.names):
         given = replace(scorer._given(Unit(r, 0)), features=features)
         score = judging.score("rows", metric, given, ("share", r))
-        found[name] = abs(score.notes["z of 1/2"]) > 3
+        assert score.stderr is not None
+        few = any("few rows" in warning for warning in score.warnings)
+        far = abs(score.value - 0.5) > 3 * score.stderr
+        found[name] = abs(score.notes["z of 1/2"]) > 3 if few else far
     return found
 
 
