@@ -46,18 +46,18 @@ def figure_judgement(
     """
     from genbench.figures import ladders, style
     from genbench.records import judgements
-    from genbench.worlds.judging import making, wording
+    from genbench.worlds.judging import kept, wording
     from genbench.worlds.judging.measured import measured
 
     folders = parsing.folders(results_dir)
-    kept = [
+    records = [
         record
         for record in judgements.of_world(folders, world)
         if samples in (None, record["samples"])
     ]
-    if not kept:
+    if not records:
         raise UsageError(f"no judgement of {world} is kept; `genbench judge -w {world}` makes one")
-    board, values = making.from_json(kept[0])
+    board, values = kept.board(records[0]), kept.values(records[0])
     only = parsing.only(metrics, "--metrics")
     panels = []
     for grade in board.ranked:

@@ -155,9 +155,9 @@ def test_a_kept_judgement_gives_the_same_board_again(plane, tmp_path: Path) -> N
     list(scoring.scored(plan.scorer, plan.units, 1, None))
     record = making.finished(plan)
     path = making.put(record, tmp_path / "results")
-    board, values = making.from_json(read_json(path))
-    assert board.grades == record.board.grades
+    values = kept.values(read_json(path))
     assert values.keys() == record.values.keys()
+    assert making.graded(list(values.values()), record.board.truths) == record.board.grades
 
 
 def test_the_grades_that_a_judgement_keeps_are_read_as_they_were(plane, tmp_path: Path) -> None:
@@ -170,6 +170,8 @@ def test_the_grades_that_a_judgement_keeps_are_read_as_they_were(plane, tmp_path
         assert (one.power_kl, one.limits) == (other.power_kl, other.limits)  # infinite ones too
     assert any(math.isinf(one.power_kl.value) for one in read.grades)
     assert board.frame(read).equals(board.frame(record.board))
+    assert board.notes(read) == board.notes(record.board)
+    assert board.numbers(read).equals(board.numbers(record.board))
 
 
 def test_a_typo_in_a_world_a_metric_or_a_preset_names_the_nearest(judge, genbench) -> None:

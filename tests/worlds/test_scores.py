@@ -12,7 +12,7 @@ from scipy import stats
 from genbench.errors import UsageError
 from genbench.protocols import Best
 from genbench.records import files
-from genbench.worlds.judging import grading, making, scores, truths, wording
+from genbench.worlds.judging import grading, kept, scores, truths, wording
 from genbench.worlds.judging.grading import Estimate, Grade
 from genbench.worlds.judging.measured import Measured, Values, measured, resampled
 from genbench.worlds.judging.truths import Truths
@@ -297,9 +297,10 @@ def _signed() -> np.ndarray:
     return 0.5 + sign * np.array(TRUTHS.strengths) / 2
 
 
-def kept() -> dict[str, Metric]:
+def judged() -> dict[str, Metric]:
     """The metrics judged on `binary_4x4`, as if their kept means and deviations were the truth."""
-    board, every = making.from_json(files.read_json(KEPT))
+    record = files.read_json(KEPT)
+    board, every = kept.board(record), kept.values(record)
     at = [board.truths.names.index(name) for name in board.measured]
     found = {name: measured(of) for name, of in every.items()}
     best: dict[str, Best] = {n: f.best for n, f in found.items()}
@@ -327,14 +328,14 @@ def held(metrics: Mapping[str, Metric], judgements: int) -> dict[tuple[str, str]
     return {(name, score): share for name, each in of.items() for score, share in each.items()}
 
 
-@pytest.mark.parametrize("metrics", [planted, kept])
+@pytest.mark.parametrize("metrics", [planted, judged])
 def test_intervals_hold_what_they_should_in_a_few_judgements(metrics) -> None:
     assert np.mean(list(held(metrics(), 10).values())) > 0.85
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("metrics", [planted, kept])
+@pytest.mark.parametrize("metrics", [planted, judged])
 def test_intervals_hold_what_they_should_in_92_to_98_of_100_judgements(metrics) -> None:
     found = held(metrics(), 1000)
     assert 0.92 <= np.mean(list(found.values())) <= 0.98, found

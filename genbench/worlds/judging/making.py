@@ -14,7 +14,7 @@ from genbench.records import files, judgements
 from genbench.running.data import Sources
 from genbench.running.provenance import machine
 from genbench.seeding import generator
-from genbench.worlds.judging import grading, kept, truths, wording
+from genbench.worlds.judging import grading, truths, wording
 from genbench.worlds.judging.asked import FOLD, Judge, Judgement, Unit, judges, measured_rungs
 from genbench.worlds.judging.asked import units as units_of
 from genbench.worlds.judging.board import Board
@@ -171,13 +171,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     return value
-
-
-def from_json(record: Mapping[str, Any]) -> tuple[Board, dict[str, Values]]:
-    """The board and the values of a kept judgement, graded anew from these values."""
-    ladder, values = truths.from_json(record["rungs"]), {}
-    for one in record["metrics"]:
-        of = tuple(np.array(each, float) for each in one["values"])
-        apart = np.array(one["apart"], float)
-        values[one["metric"]] = Values(one["metric"], one["best"], one["unit"], of, apart)
-    return kept.board(record, graded(list(values.values()), ladder)), values
