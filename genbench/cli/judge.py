@@ -20,7 +20,6 @@ from genbench.cli.options import (
     completing,
     form,
     of_metrics,
-    of_models,
     option,
 )
 from genbench.cli.showing import echo, new_console, say
@@ -40,8 +39,10 @@ Worlds = Annotated[
     str | None, option(_WORLDS, "WORLDS", "--worlds", "-w", autocompletion=completing("dataset"))
 ]
 Judges = Annotated[str, of_metrics("Comma-separated; a group, or all.")]
-Models = Annotated[
-    str | None, of_models("Also show these trained models beside the ladder; comma-separated.")
+_MODELS = "Also show these trained models beside the ladder; comma-separated."
+Models = Annotated[  # not GENBENCH_MODELS, which says what `run` trains
+    str | None,
+    option(_MODELS, "JUDGE_MODELS", "--models", "-m", autocompletion=completing("model")),
 ]
 Samples = Annotated[
     str | None,
