@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from genbench.records.run import Result
+    from genbench.worlds.judging.board import Board
     from genbench.worlds.judging.making import Record
     from genbench.worlds.judging.places import Places
 
@@ -27,18 +28,33 @@ class Judged:
 
 def text(judged: Sequence[Judged], form: str, quiet: bool) -> str:
     """The boards in one of the formats of tables, each with its models."""
-    from genbench.worlds.judging import sweeps
-
     if form == "json":
         return _json(judged)
     if form == "csv":
         return _csv(judged)
     texts = [one for each in judged for one in _tables(each, form, quiet)]
-    texts += [
-        _table(one.frame, [] if quiet else [one.note], one.title, one.name, form)
-        for one in sweeps.tables([one.record.board for one in judged])
-    ]
+    texts += compared([one.record.board for one in judged], form, quiet)
     return "\n".join(texts)
+
+
+def shown(one: Board, form: str, quiet: bool) -> str:
+    """A board as a table in one of the formats of tables but json."""
+    from genbench.tables import formats
+    from genbench.worlds.judging import board
+
+    if form == "csv":
+        return formats.comma_separated(board.numbers(one))
+    return _table(board.frame(one), [] if quiet else board.notes(one), one.title, one.world, form)
+
+
+def compared(boards: Sequence[Board], form: str, quiet: bool) -> list[str]:
+    """Tables of several boards beside each other: md, html or latex."""
+    from genbench.worlds.judging import sweeps
+
+    return [
+        _table(one.frame, [] if quiet else [one.note], one.title, one.name, form)
+        for one in sweeps.tables(boards)
+    ]
 
 
 def _json(judged: Sequence[Judged]) -> str:
@@ -70,16 +86,15 @@ def _csv(judged: Sequence[Judged]) -> str:
 
 
 def _tables(one: Judged, form: str, quiet: bool) -> Iterator[str]:
-    from genbench.worlds.judging import beside, board
+    from genbench.worlds.judging import beside
 
     of = one.record.board
-    lines = [] if quiet else board.notes(of)
-    yield _table(board.frame(of), lines, of.title, of.world, form)
+    yield shown(of, form, quiet)
     if one.places is None:
         return
     notes = beside.notes(of, one.places, drawing)
-    shown, name = beside.frame(of, one.places), f"{of.world} models {of.samples}"
-    yield _table(shown, [] if quiet else notes, beside.title(of), name, form)
+    table, name = beside.frame(of, one.places), f"{of.world} models {of.samples}"
+    yield _table(table, [] if quiet else notes, beside.title(of), name, form)
 
 
 def drawing(result: Result) -> str:
