@@ -3,12 +3,11 @@
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import judgements
 
-FOLDER = ROOT / "results" / "judgement"
+FOLDER = Path(__file__).parents[2] / "results" / "judgement"
 
 
 def test_the_committed_boards_are_what_their_records_say():
