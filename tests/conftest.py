@@ -24,6 +24,7 @@ from genbench import cli
 from genbench.running import executors
 from genbench.worlds import kept
 
+os.fsync = lambda _: None  # nobody cuts the power of a test
 collect_ignore = ["stranger"]  # installed by a fixture, not collected
 
 BROKEN = {

@@ -65,11 +65,13 @@ def lock(
 def print_check(results_dir: Path, known: Lock) -> int:
     """Prints what is not as locked; returns 0, 1 for what is new or unclear, 3 for a change."""
     from genbench.records import lock as locks
+    from genbench.records.store import Store
     from genbench.tables import locked
 
     found = [c for c in locks.changes(results_dir, known) if c.path not in known.tables]
+    store = Store(results_dir)
     try:
-        tables = [locked.check(results_dir, *item, parsed) for item in known.tables.items()]
+        tables = [locked.check(store, *item, parsed) for item in known.tables.items()]
     except AlteredError as error:  # a record that cannot be read gives no table
         echo(str(error))
         tables = []

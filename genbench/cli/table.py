@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -115,8 +116,7 @@ def parsed(arguments: Sequence[str]) -> Options:
     A format or a folder among them is left out, since a lock has its own. Raises UsageError where
     the arguments are not those of a table.
     """
-    command: Any = typer.main.get_command(app)
-    command = command.commands["table"]
+    command = _command()
     said = f"genbench table {' '.join(arguments)}"
     try:
         parser = command.make_parser(command.context_class(command))
@@ -126,3 +126,10 @@ def parsed(arguments: Sequence[str]) -> Options:
     if more or "help" in given:
         raise UsageError(f"{said}: a locked table takes no {more[0] if more else '--help'}")
     return _options(**{name: given[name] for name in given if name not in _OF_THE_LOCK})
+
+
+@cache
+def _command() -> Any:
+    """`genbench table` as it reads a command line."""
+    whole: Any = typer.main.get_command(app)
+    return whole.commands["table"]

@@ -127,14 +127,16 @@ def _chosen(results_dir: Path, target: str, known: Lock | None) -> tuple[list[Pa
 
 def _tables(results_dir: Path, paths: Sequence[str], known: Lock | None) -> Iterator[Verdict]:
     """The verdict on each rendered table."""
+    from genbench.records.store import Store
     from genbench.tables import locked
     from genbench.verifying.verification import DIFFERS, HOLDS, UNSURE, Verdict
 
+    store = Store(results_dir)
     words = {True: HOLDS, False: DIFFERS, None: UNSURE}
     locked_tables = known.tables if known else {}
     for path in paths:
         try:
-            found = locked.check(results_dir, path, locked_tables[path], parsed)
+            found = locked.check(store, path, locked_tables[path], parsed)
         except GenbenchError as error:
             yield Verdict(path, "", DIFFERS, f"cannot be rendered: {error}")
         else:

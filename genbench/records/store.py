@@ -60,6 +60,7 @@ class Store:
         self.runs: Path = results_dir / "runs"
         self._claims: dict[Path, int] = {}  # by the folder of a training: our number
         self._read: dict[Path, tuple[tuple[int, ...], dict[str, Any]]] = {}  # provenance
+        self._known: dict[Path, tuple[list[tuple[int, ...]], Result]] = {}  # results
 
     def __contains__(self, run: Run) -> bool:
         folder = self.runs / run.folder
@@ -343,8 +344,9 @@ class Store:
 
     def folders(self) -> list[Path]:
         """The folder of every result, whatever its status, sorted."""
-        found = {path.parent for name in ANSWERS.values() for path in self.runs.rglob(name)}
-        return sorted(found)
+        answers = {*ANSWERS.values()}
+        walked = os.walk(self.runs)
+        return sorted(Path(folder) for folder, _, inside in walked if answers.intersection(inside))
 
     def unanswered(self) -> list[Path]:
         """Folders with a question and no answer: a run was killed there, or one was deleted."""
@@ -359,7 +361,7 @@ class Store:
         """Raises StoreError where an older version wrote one of the results in these folders."""
         for folder in folders:
             if self.is_answered(folder) and _is_of_another_layout(folder):
-                raise _of_another_layout(_answer(folder)[0])
+                raise _of_another_layout(_answered(folder))
 
     def read(self, folder: Path) -> Result:
         """The result in a folder below `runs`; raises AlteredError where it does not belong there.
@@ -369,9 +371,19 @@ class Store:
         return self._result(folder.relative_to(self.runs))
 
     def _result(self, folder: Path) -> Result:
-        """A result as it was written; `folder` is relative to `runs`."""
+        """A result as it was written, read once; `folder` is relative to `runs`."""
         place = self.runs / folder
-        path, answer = _answer(place)
+        path = _answered(place)
+        now = [files.stamp(file) for file in (path, place / RUN) if file.exists()]
+        then, known = self._known.get(folder, ([], None))
+        if known is None or then != now:
+            known = self._read_result(folder, path)
+            self._known[folder] = now, known
+        return known
+
+    def _read_result(self, folder: Path, path: Path) -> Result:
+        """What the files `path` and RUN in `folder` say, if they belong together and there."""
+        place, answer = self.runs / folder, files.read_json(path)
         if not (place / RUN).exists():
             raise _of_another_layout(path) if _is_older(answer) else _missing(place / RUN)
         if upgrading.is_old(answer):
@@ -453,16 +465,15 @@ def _own(path: Path, about: Any, key: str) -> Any:
     return about
 
 
-def _answer(place: Path) -> tuple[Path, dict[str, Any]]:
-    """What stands in the file that makes a folder a result; a done one hides the others."""
-    path = next((place / n for n in ANSWERS.values() if (place / n).exists()), place / DONE)
-    return path, files.read_json(path)
+def _answered(place: Path) -> Path:
+    """The file that makes a folder a result; a done one hides the others."""
+    return next((place / n for n in ANSWERS.values() if (place / n).exists()), place / DONE)
 
 
 def _is_of_another_layout(place: Path) -> bool:
     """Whether an older version wrote a result; one that cannot be read is told to its reader."""
     try:
-        answer = _answer(place)[1]
+        answer = files.read_json(_answered(place))
     except StoreError:
         return False
     return upgrading.is_old(answer) or _is_older(answer)

@@ -77,8 +77,9 @@ def _at_one_moment(
     for _ in range(TRIES):
         before = lock.state(results_dir)
         try:
+            store = Store(results_dir)
             now = {
-                lock.path_of(name, form): rendered(results_dir, arguments, form, parse)
+                lock.path_of(name, form): rendered(store, arguments, form, parse)
                 for name, arguments in tables.items()
                 for form in FORMATS
             }
@@ -95,23 +96,21 @@ def _at_one_moment(
     )
 
 
-def rendered(
-    results_dir: Path, arguments: Sequence[str], form: str, parse: Parse
-) -> tuple[str, Table]:
+def rendered(store: Store, arguments: Sequence[str], form: str, parse: Parse) -> tuple[str, Table]:
     """What `genbench table ARGUMENTS --format FORM` prints now, and its entry in a lock."""
-    store, options = Store(results_dir), parse(arguments)
+    options = parse(arguments)
     results = texts.results_of(store, options)
     text = texts.rendered(results, form, store, options)
     other = sorted(result.key[:12] for result in results if not chosen.is_current(result))
     return text, Table([*arguments], form, hashlib.sha256(text.encode()).hexdigest(), other)
 
 
-def check(results_dir: Path, path: str, table: Table, parse: Parse) -> Check:
+def check(store: Store, path: str, table: Table, parse: Parse) -> Check:
     """Whether a table's file is as locked, and whether the records still give it."""
-    state = lock.changes(results_dir, Lock({}, {path: table}), [path])
+    state = lock.changes(store.runs.parent, Lock({}, {path: table}), [path])
     if state:
         return Check(path, False, f"{state[0].how}, by {lock.NAME}")
-    now = rendered(results_dir, table.arguments, table.form, parse)[1]
+    now = rendered(store, table.arguments, table.form, parse)[1]
     if now.sha256 == table.sha256:
         return Check(path, True, "its records give it byte for byte")
     if [*now.other_code] != [*table.other_code]:

@@ -13,6 +13,7 @@ from genbench.cli import lock as command
 from genbench.cli.table import parsed
 from genbench.errors import AlteredError, UsageError
 from genbench.records import files, lock
+from genbench.records.store import Store
 from genbench.tables import chosen
 from genbench.tables import locked as tables_locked
 
@@ -300,8 +301,8 @@ def test_records_that_change_while_tables_are_rendered_are_rendered_again(
     path, turns = next(locked.rglob("result.json")), []
     rendered = tables_locked.rendered
 
-    def while_another_writes(results_dir: Path, *how) -> tuple:
-        found = rendered(results_dir, *how)
+    def while_another_writes(*how) -> tuple:
+        found = rendered(*how)
         if not turns:
             turns.append(1)
             rewritten(path, value=files.read_json(path)["value"] + 50)
@@ -311,7 +312,7 @@ def test_records_that_change_while_tables_are_rendered_are_rendered_again(
     assert genbench("lock").returncode == 0
     monkeypatch.undo()
     for name, table in known(locked).tables.items():
-        assert tables_locked.check(locked, name, table, parsed).holds
+        assert tables_locked.check(Store(locked), name, table, parsed).holds
 
 
 def test_a_folder_that_is_written_all_the_time_is_not_locked(
@@ -320,8 +321,8 @@ def test_a_folder_that_is_written_all_the_time_is_not_locked(
     path, before = next(locked.rglob("result.json")), (locked / lock.NAME).read_bytes()
     rendered = tables_locked.rendered
 
-    def while_another_writes(results_dir: Path, *how) -> tuple:
-        found = rendered(results_dir, *how)
+    def while_another_writes(*how) -> tuple:
+        found = rendered(*how)
         files.write_bytes(path, path.read_bytes())
         return found
 

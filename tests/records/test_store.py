@@ -242,6 +242,16 @@ def test_a_store_that_lives_reads_provenance_that_was_written_anew(results: Path
     assert store.provenance(result.run, "score")["written"] == "anew"
 
 
+def test_a_store_that_lives_reads_a_result_that_was_written_anew(results: Path) -> None:
+    store = Store(results)
+    before = next(iter(store))
+    rewritten(store.runs / before.run.folder / "result.json", value=123.0)
+    assert next(iter(store)).value == 123.0 != before.value
+    (store.runs / before.run.folder / "run.json").unlink()
+    with pytest.raises(AlteredError, match=r"run\.json"):
+        next(iter(store))
+
+
 @pytest.mark.parametrize("name", ["weights.safetensors", "samples.npz", "per_example.npz"])
 def test_arrays_of_another_run_are_an_error_that_names_the_file(
     name: str, results: Path, genbench
