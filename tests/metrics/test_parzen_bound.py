@@ -284,8 +284,9 @@ def test_the_least_is_never_above_what_it_must_admit(scaled, coarse):
 
 
 def test_half_lengths_rounded_to_bfloat16_are_still_above(scaled):
-    rows, _, pair, sq_norm = scaled
+    rows, of_float32, pair, sq_norm = scaled
     outline = Outline(rows, torch.float32, torch.bfloat16, CPU)
+    outline.columns = of_float32.columns
     left, right = outline.of_rows(rows).columns, outline.of_samples(rows).columns[: len(rows)]
     assert (right[:, -4].double() >= sq_norm.sqrt()).all()
     lost = (left[:, :-4].double() - pair).norm(dim=1)
@@ -341,9 +342,14 @@ def test_the_survivors_are_all_pairs_that_reach_the_least_in_the_order_of_rows(n
     assert torch.equal(found, bound >= least[:, None])
 
 
-@pytest.mark.parametrize(("d", "columns"), [(1, 0), (255, 0), (256, 64), (784, 224), (3072, 256)])
-def test_only_rows_of_many_dimensions_are_sketched_and_in_few_columns(d, columns):
-    outline = Outline(torch.rand(20, d, generator=seeded(0)), torch.float32, torch.float32, CPU)
+@pytest.mark.parametrize(
+    ("d", "narrow", "wide"),
+    [(1, 0, 0), (255, 0, 0), (256, 64, 40), (784, 224, 140), (3072, 256, 256)],
+)
+@COARSE
+def test_only_rows_of_many_dimensions_are_sketched_and_in_few_columns(d, narrow, wide, coarse):
+    columns = narrow if coarse is torch.bfloat16 else wide
+    outline = Outline(torch.rand(20, d, generator=seeded(0)), torch.float32, coarse, CPU)
     assert outline.columns == columns
     assert outline.pays(10**5, 10**5) == (columns > 0)
     assert not outline.pays(1, 10**6)

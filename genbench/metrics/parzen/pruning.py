@@ -22,6 +22,7 @@ CHOOSING = 1024  # samples that choose the centre and the directions
 NUMBERS = 2**22  # that they hold at most
 TINY = 2.0**-100  # more than products of the coarse types lose by underflow
 LEAST_D, MOST_COLUMNS = 256, 256
+OF_112 = {2: 32, 4: 20}  # columns for 112 dimensions, by bytes of a number: narrow ones cost less
 ROWS = 1024  # sketched at a time
 UNIT = 2.0**-24  # float32 rounds by at most this share
 
@@ -64,7 +65,8 @@ class Outline:
         self.work = work
         self.coarse = coarse
         self.doubt: float = d * UNIT  # of a sum of d products, in whatever order
-        self.columns: int = min(MOST_COLUMNS, d // 112 * 32) if d >= LEAST_D else 0
+        columns = d // 112 * OF_112[coarse.itemsize]
+        self.columns: int = min(MOST_COLUMNS, columns) if d >= LEAST_D else 0
         self._spread = (spread * self.scale).float()
 
     @cached_property
