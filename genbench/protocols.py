@@ -337,11 +337,12 @@ class Metric(Protocol):
         score that was stopped had told, or empty; and a function, which it calls after each part as
         `told(state, job, step, steps)`: such tensors, and how far the job of that name is. Given
         back what it told, it ends in the same bytes.
-    Optional `at_once`, `part` and `spread`, of one that computes a score of more than `at_once`
-        test rows in parts: `spread` is set to a function, which is given parts as JSON-able values
-        and gives what `part(what, samples, valid, test)` makes of each, tensors by name and a
-        JSON-able note, in their order, from whichever process, or from a score that was stopped.
-        Without it the metric computes all of them itself, and comes to the same bytes.
+    Optional `at_once`, `part` and `spread`, of one that computes a large score in parts, of more
+        test rows or samples than the two numbers `at_once`: `spread` is set to a function, which is
+        given parts as JSON-able values and gives what `part(what, samples, valid, test)` makes of
+        each, tensors by name and a JSON-able note, in their order, from whichever process, or from
+        a score that was stopped. Without it the metric computes all of them itself, and comes to
+        the same bytes.
     Optional static `protocols(levels, kind)`: settings by name, other ways to score samples of that
     kind, "mean" or "binary"; how far a table's order depends on the way is what
     `genbench table --robustness` shows.

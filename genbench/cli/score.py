@@ -117,8 +117,8 @@ def score(
     Reference rows, drawn as often, stand beside; they are scored once and kept. With --as the
     file's own row is kept too, and stands in tables, comparisons and reports.
 
-    Against more test rows than 16,384 it is computed in blocks, by --workers at a time; the same
-    command goes on with those that are not there yet.
+    Of more than 262,144 samples, or 16,384 test rows, it is computed in blocks, by --workers at a
+    time; the same command goes on with those that are not there yet.
 
     With --protocols, and without a FILE, it scores the stored samples in other ways, to see whether
     the order of the rows holds.

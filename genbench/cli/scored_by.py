@@ -65,13 +65,13 @@ class Scoring:
         overrides = self.overrides.get(metric, {})
         return brought.runs(one, self.folds, metric, overrides, self.sources)
 
-    def in_parts(self) -> list[str]:
-        """The metrics whose score is so large that it is computed in parts."""
+    def in_parts(self, one: Brought, metric: str) -> bool:
+        """Whether the score of a file is so large that it is computed in parts."""
         from genbench.plugins import registry
         from genbench.running import spreading
 
         n_test = len(self.split(self.folds[-1].fold).test)
-        return [m for m in self.met if spreading.suits(registry.load("metric", m), n_test)]
+        return spreading.suits(registry.load("metric", metric), n_test, len(one.samples.rows))
 
 
 @dataclass
@@ -144,27 +144,27 @@ class _Judges:
         self.finished.append(spread)
         return found
 
-    def here(self, large: Sequence[str]) -> Judge:
+    def here(self) -> Judge:
         from genbench.running import spreading
 
         def judge(one: Brought, metric: str) -> Judgement:
-            if metric not in large:
+            if not self.scoring.in_parts(one, metric):
                 return self.whole(one, metric)
             return self.in_parts(one, metric, spreading.here(self.scoring.sources, one.samples))
 
         return judge
 
-    def by(self, executor: Executor, rows: Sequence[Brought], large: Sequence[str]) -> Judge:
+    def by(self, executor: Executor, rows: Sequence[Brought]) -> Judge:
         """An executor that has all but what comes in parts in hand at once."""
         from genbench.running import clusters, engines, spreading
         from genbench.running.filed import judged
 
-        whole = [metric for metric in self.scoring.met if metric not in large]
-        todo = [(one, metric) for one in rows for metric in whole if not self.kept(one, metric)]
+        every = [(one, metric) for one in rows for metric in self.scoring.met]
+        todo = [o for o in every if not self.scoring.in_parts(*o) and not self.kept(*o)]
         jobs = {(o.name, m): executor.submit(judged, self.filed(o, m)) for o, m in todo}
 
         def judge(one: Brought, metric: str) -> Judgement:
-            if metric in large:
+            if self.scoring.in_parts(one, metric):
                 return self.in_parts(one, metric, spreading.by(executor))
             try:
                 return engines.outcome(jobs[one.name, metric])
@@ -192,15 +192,15 @@ def judging(
     from genbench.running import engines
 
     files = {one.name: path for one, path in zip(rows, paths, strict=True)}
-    judges, large = _Judges(scoring, files, environment, keep, quiet), scoring.in_parts()
-    if large:
+    judges = _Judges(scoring, files, environment, keep, quiet)
+    if any(scoring.in_parts(one, metric) for one in rows for metric in scoring.met):
         environment.store.prepare()  # before any work, where the folder cannot be written
     if how is None:
-        yield judges.known_or(judges.here(large))
+        yield judges.known_or(judges.here())
     else:
         executor = engines.open(how, environment.workers or 1, environment.threads)
         try:
-            yield judges.known_or(judges.by(executor, rows, large))
+            yield judges.known_or(judges.by(executor, rows))
         finally:
             executor.shutdown(cancel_futures=True)
     for spread in judges.finished:

@@ -103,10 +103,10 @@ class Spread:
         return Part(self.of, fold, what, key, place, run.parts["model"].digest, self.data)
 
 
-def suits(metric: type, n_test: int) -> bool:
-    """Whether a metric computes its score of so many test rows in parts."""
+def suits(metric: type, n_test: int, m: int) -> bool:
+    """Whether a metric computes the score of m samples on so many test rows in parts."""
     at_once = getattr(metric, "at_once", None)
-    return at_once is not None and n_test > at_once
+    return at_once is not None and (n_test > at_once[0] or m > at_once[1])
 
 
 def here(sources: Sources, samples: Samples) -> Begun:

@@ -34,7 +34,7 @@ def rows() -> Rows:
 
 def metric(column: int = SAMPLES, **given) -> Parzen:
     found = Parzen(**given)
-    found.at_once, found.column = ROWS, column
+    found.at_once = ROWS, column
     return found
 
 

@@ -75,8 +75,7 @@ def many(plugged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     plugged({"many.py": MANY}, dataset={"many": "many:Many"})
     np.save(tmp_path / "many.npy", rows(40 + TESTS, 0))
     np.save(tmp_path / "ours.npy", rows(SAMPLES, 1))
-    monkeypatch.setattr(Parzen, "at_once", 20)
-    monkeypatch.setattr(Parzen, "column", 40)
+    monkeypatch.setattr(Parzen, "at_once", (20, 40))
     return tmp_path
 
 
@@ -277,11 +276,27 @@ def test_rows_that_do_not_fit_are_never_converted_at_once(
     many: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.save(many / "many.npy", rows(40 + 9000, 0))
-    monkeypatch.setattr(Parzen, "at_once", 5000)
+    monkeypatch.setattr(Parzen, "at_once", (5000, 40))
     whole = score(many, **FIXED)
     monkeypatch.setattr(pixels, "LARGEST", 4 * pixels.BLOCK)  # numbers; a block has 5000 rows
     assert same(score(many, by_itself, **FIXED), whole)
     check_dataset("many", many)
+
+
+def test_many_samples_alone_make_a_score_one_of_parts(
+    many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Parzen, "at_once", (TESTS, 40))
+    assert not spreading.suits(Parzen, TESTS, 40)
+    assert spreading.suits(Parzen, TESTS, 41)
+    told: list[tuple[int, int, float | None]] = []
+    parts = spread(many, by_itself, told, **FIXED)
+    found = replace(judged(parts.of, spread=parts.on), seconds=0.0)
+    assert [(done, of) for done, of, _ in told] == [
+        (1, 2),
+        (2, 2),
+    ] * 2  # validation rows, test rows
+    assert same(found, score(many, **FIXED))
 
 
 # --- the command ---

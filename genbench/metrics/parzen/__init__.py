@@ -14,8 +14,8 @@ Precision
     pixels); for LL beyond 1e5 nats, within 1e-7 of it. `float64`, and float64 data: within 1e-8
     nats and 1e-9 of the value. A certificate with each score says how far that held.
     Beyond its inputs a call takes no more memory than its budget, whatever n and m.
-    Of more than 16,384 test rows, samples are summed in columns of 262,144, which are then added;
-    so the sum over more samples than that is another one in its last bits.
+    More samples than 262,144 are summed in columns of so many, which are then added: another sum in
+    its last bits than one over all of them.
 
 How
     estimator.py   the sums, block by block; which widths of a block are pruned

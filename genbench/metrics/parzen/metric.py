@@ -55,8 +55,7 @@ class Parzen:
     revision = 1
     unit = "nats"
     best = "high"
-    at_once: int = AT_ONCE  # of more test rows the score is one of a grid, of blocks of so many
-    column: int = COLUMN  # samples of such a block
+    at_once: tuple[int, int] = AT_ONCE, COLUMN  # test rows and samples of a block of a large score
     spread: Spread | None = None  # who computes its blocks
 
     @staticmethod
@@ -187,11 +186,10 @@ class Parzen:
         return samples, choosing, test
 
     def _windows(self, samples: Tensor, test: Tensor) -> Windows:
-        """Of a grid, where the test rows are too many for one pass."""
-        limits = self.precision, self.memory
-        if len(test) <= self.at_once:
+        """Of a grid of blocks, where test rows or samples are more than one has."""
+        limits, grid = (self.precision, self.memory), self.at_once
+        if len(test) <= grid[0] and len(samples) <= grid[1]:
             return Windows(samples, *limits, strides=STRIDES)
-        grid = self.at_once, self.column
         if self.spread is None:
             return Windows(samples, *limits, strides=STRIDES, grid=grid)
         return Grid(samples, test, self.spread, grid, *limits, STRIDES)

@@ -56,7 +56,7 @@ def in_a_grid() -> Given:
     given = rows()
     alone, spread = Parzen(), Parzen()
     for metric in (alone, spread):
-        metric.at_once, metric.column = 8, 16
+        metric.at_once = 8, 16
     spread.spread = lambda blocks: [Parzen().part(block, *given) for block in blocks]
     return {**_given(spread(*given)), "alone": alone(*given).per_example}
 
