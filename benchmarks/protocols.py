@@ -3,11 +3,11 @@
     python benchmarks/protocols.py --weights FILE --out results/benchmarks
     python benchmarks/protocols.py --weights FILE --epochs FOLDER --out results/benchmarks
 
-Nothing is trained: the weights are of `genbench run`, by default those that its GAN on MNIST has
-been given by the preset "long" (weights.safetensors or best.safetensors in the training's folder).
-From them it draws up to 200,000 samples, of which the first 10,000, 20,000 and so on are scored on
-the test images, with the width of the window chosen in four ways. With --epochs, a folder of
-checkpoints of that training, each is scored too: what choosing the epoch on the test images gains.
+Nothing is trained. The weights are what `genbench run` keeps of a training, weights.safetensors or,
+while it lasts, best.safetensors; by default of the GAN on MNIST by the preset "long". From them up
+to 200,000 samples are drawn, of which the first 10,000, 20,000 and so on are scored on the test
+images, with the width of the window chosen in four ways. With --epochs, a folder of checkpoints of
+that training, each is scored too: what is gained by choosing the epoch on the test images.
 """
 
 from __future__ import annotations
