@@ -1,6 +1,7 @@
 """The contract tests accept what keeps the rules, ours or not, and say what breaks which."""
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,17 @@ def test_a_strangers_dataset_keeps_the_contract(strangers: Path, tmp_path: Path)
     assert check_dataset("tiny", tmp_path)
 
 
+SMALL = {"ais": {"rows": 8, "distributions": 20, "most": 40, "n_valid": 4, "simulated": 4}}
+
+
 @pytest.mark.parametrize("name", registry.names("metric"))
-def test_every_registered_metric_keeps_the_contract(name: str) -> None:
+def test_every_registered_metric_keeps_the_contract(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = registry.load("metric", name).__init__
+    if name in SMALL:  # its defaults, which the checks take, are of minutes
+        usual = {n: p.default for n, p in list(signature(made).parameters.items())[1:]}
+        monkeypatch.setattr(made, "__defaults__", tuple({**usual, **SMALL[name]}.values()))
     assert check_metric(name)
 
 
