@@ -33,7 +33,7 @@ from genbench.likelihood.importance import Proposal
 from genbench.likelihood.jobs import Jobs
 from genbench.likelihood.observations import COMMON, Decoder, OfRows, decoder_of, expected
 from genbench.metrics._rows import spaced
-from genbench.metrics.parzen import Windows, select_sigma
+from genbench.metrics.parzen import Parzen, Windows, select_sigma
 from genbench.plugins import registry
 from genbench.precision import float32_products
 from genbench.records import files
@@ -42,7 +42,7 @@ from genbench.seeding import seeded
 from genbench.timing import Clock, timed
 from genbench.words import duration
 
-WIDTHS = [10 ** (i / 9 - 1) for i in range(10)]
+WIDTHS = Parzen().grid  # the paper's ten
 SAMPLES, DRAWS, SEED = 10_000, 5000, 1
 console = Console(stderr=True)
 

@@ -24,6 +24,7 @@ from torch import Tensor
 
 import genbench
 from genbench.datasets._files import default_data_dir
+from genbench.metrics.parzen import Parzen
 from genbench.metrics.parzen.choosing import best, best_of_grid, refined
 from genbench.metrics.parzen.estimator import Windows
 from genbench.plugins import registry
@@ -32,7 +33,7 @@ from genbench.records import files
 from genbench.running import provenance
 from genbench.seeding import seeded
 
-GRID = [10 ** (i / 9 - 1) for i in range(10)]  # the paper's ten widths
+GRID = Parzen().grid  # the paper's ten widths
 COUNTS = (10_000, 20_000, 50_000, 100_000, 200_000)
 DRAWN = 10_000  # at a time
 N_VALID, ROUNDS = 1000, 3

@@ -42,7 +42,9 @@ def test_each_way_is_drawn_from_one_training_and_scored(tmp_path, monkeypatch, c
     ],
 )
 def test_a_value_meets_the_published_one_within_two_errors(value, error, said):
-    assert chains.verdict({"value": value, "error": error}, "dbn") == said
+    published = {"published": 138.0, "published error": 2.0}
+    assert chains.verdict({"value": value, "error": error, **published}) == said
+    assert chains.verdict({"value": value, "error": error, "published": None}) == ""
 
 
 @pytest.mark.data
