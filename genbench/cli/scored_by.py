@@ -65,7 +65,7 @@ class Scoring:
         overrides = self.overrides.get(metric, {})
         return brought.runs(one, self.folds, metric, overrides, self.sources)
 
-    def in_parts(self, one: Brought, metric: str) -> bool:
+    def is_large(self, one: Brought, metric: str) -> bool:
         """Whether the score of a file is so large that it is computed in parts."""
         from genbench.plugins import registry
         from genbench.running import spreading
@@ -148,7 +148,7 @@ class _Judges:
         from genbench.running import spreading
 
         def judge(one: Brought, metric: str) -> Judgement:
-            if not self.scoring.in_parts(one, metric):
+            if not self.scoring.is_large(one, metric):
                 return self.whole(one, metric)
             return self.in_parts(one, metric, spreading.here(self.scoring.sources, one.samples))
 
@@ -160,11 +160,11 @@ class _Judges:
         from genbench.running.filed import judged
 
         every = [(one, metric) for one in rows for metric in self.scoring.met]
-        todo = [o for o in every if not self.scoring.in_parts(*o) and not self.kept(*o)]
+        todo = [o for o in every if not self.scoring.is_large(*o) and not self.kept(*o)]
         jobs = {(o.name, m): executor.submit(judged, self.filed(o, m)) for o, m in todo}
 
         def judge(one: Brought, metric: str) -> Judgement:
-            if self.scoring.in_parts(one, metric):
+            if self.scoring.is_large(one, metric):
                 return self.in_parts(one, metric, spreading.by(executor))
             try:
                 return engines.outcome(jobs[one.name, metric])
@@ -193,7 +193,7 @@ def judging(
 
     files = {one.name: path for one, path in zip(rows, paths, strict=True)}
     judges = _Judges(scoring, files, environment, keep, quiet)
-    if any(scoring.in_parts(one, metric) for one in rows for metric in scoring.met):
+    if any(scoring.is_large(one, metric) for one in rows for metric in scoring.met):
         environment.store.prepare()  # before any work, where the folder cannot be written
     if how is None:
         yield judges.known_or(judges.here())
