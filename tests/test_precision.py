@@ -152,7 +152,7 @@ ARM = {"architecture": "aarch64", "sve": True, "bf16": True}
     ("can", "switch", "coarse"),
     [
         (PLAIN, "bf16", torch.float32),
-        (BF16, "bf16", torch.bfloat16),
+        (BF16, "bf16", torch.float32),
         (AMX, "ieee", torch.bfloat16),
         (AMX_ONLY, "ieee", torch.bfloat16),
         (PLAIN | {"amx_int8": True}, "ieee", torch.float32),
@@ -193,25 +193,28 @@ def wrong(scale: float):
 
 
 def test_a_kernel_whose_products_are_wrong_is_not_chosen(chosen_anew, monkeypatch):
-    monkeypatch.setattr(precision, "_capabilities", lambda: BF16)
     monkeypatch.setattr(torch.Tensor, "__matmul__", wrong(1.0))
+    monkeypatch.setattr(precision, "_capabilities", lambda: PLAIN)
     assert precision._cpu_switch() == "ieee"
+    monkeypatch.setattr(precision, "_capabilities", lambda: AMX)
     assert coarse_dtype(CPU) == torch.float32
 
 
 @pytest.mark.parametrize("shape", precision.SHAPES)
 def test_one_wrong_shape_is_enough_to_refuse(shape, chosen_anew, monkeypatch):
     right = precision._error
-    monkeypatch.setattr(precision, "_capabilities", lambda: BF16)
     monkeypatch.setattr(precision, "_error", lambda *a: 2.0 if a[2] == shape else right(*a))
+    monkeypatch.setattr(precision, "_capabilities", lambda: PLAIN)
     assert precision._cpu_switch() == "ieee"
+    monkeypatch.setattr(precision, "_capabilities", lambda: AMX)
     assert coarse_dtype(CPU) == torch.float32
 
 
 def test_nan_is_no_product(chosen_anew, monkeypatch):
-    monkeypatch.setattr(precision, "_capabilities", lambda: BF16)
     monkeypatch.setattr(precision, "_error", lambda *_: float("nan"))
+    monkeypatch.setattr(precision, "_capabilities", lambda: PLAIN)
     assert precision._cpu_switch() == "ieee"
+    monkeypatch.setattr(precision, "_capabilities", lambda: AMX)
     assert coarse_dtype(CPU) == torch.float32
 
 
