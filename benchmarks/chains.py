@@ -6,7 +6,8 @@ The papers behind the rows of the DBN and the Stacked CAE say neither how many c
 where these started. Here each model is trained once, by its recipe on MNIST; then it draws 10,000
 rows three times in each way, and each set is scored as in the table. What a recipe tunes on
 validation rows, as the noise of the CAE, is tuned anew for each way. Published values stand beside.
-The runs are kept in --results-dir: the same command goes on with them.
+The runs are kept in --results-dir: the same command goes on with them. Of models that are not
+asked for, the page keeps what it has.
 """
 
 from __future__ import annotations
@@ -129,16 +130,15 @@ def verdict(one: Mapping[str, Any]) -> str:
 
 def page(record: Mapping[str, Any]) -> str:
     """The record as a page of Markdown."""
-    machine = record["machine"]
     lines = ["# One trained model, its chains run in several ways", "", ABOUT, ""]
-    for model, found in record["models"].items():
+    for model, of in record["models"].items():
+        found, machine = of["ways"], of["machine"]
         value, error = found[0]["published"], found[0]["published error"]
         title = f"## `{model}`: {value:g} ± {error:g} published" if value else f"## `{model}`"
         lines += [title, "", HEADER, RULE]
         lines += map(line, found)
-        lines.append("")
-    lines.append(f"On {machine['cpu']}, torch {machine['packages']['torch']}.")
-    return "\n".join(lines) + "\n"
+        lines += ["", f"On {machine['cpu']}, torch {machine['packages']['torch']}.", ""]
+    return "\n".join(lines)
 
 
 def line(one: Mapping[str, Any]) -> str:
@@ -171,8 +171,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of chains.json and chains.md")
     o = parser.parse_args()
     dataset = registry.load("dataset", o.dataset)(o.data_dir)
-    models: dict[str, list[dict[str, Any]]] = {}
+    path = o.out / "chains.json" if o.out else None
+    models: dict[str, Any] = files.read_json(path)["models"] if path and path.exists() else {}
     for model in o.models.split(","):
+        found: list[dict[str, Any]] = []
         for way in WAYS[model]:
             runs = genbench.plan(
                 model,
@@ -188,12 +190,13 @@ def main() -> None:
             if failed := [r.error for r in results if r.status != "done"]:
                 raise SystemExit(f"{model}, {way}: {failed[0]}")
             one = measured(results, way, Store(o.results_dir), dataset)
-            models.setdefault(model, []).append(one)
+            found.append(one)
             console.print(line(one))
-    record = {"dataset": o.dataset, "models": models, "machine": provenance.machine()}
+        models[model] = {"ways": found, "machine": provenance.machine()}
+    record = {"dataset": o.dataset, "models": models}
     print(page(record))
-    if o.out:
-        files.write_json(o.out / "chains.json", record)
+    if path:
+        files.write_json(path, record)
         files.write_bytes(o.out / "chains.md", page(record).encode())
 
 

@@ -11,6 +11,12 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import chains
 
 from genbench.datasets._files import default_data_dir
+from genbench.records import files
+
+SAMPLING = {"chains": 100, "start": "noise", "burn_in": 0, "thinning": 1}
+NUMBERS = {"value": 1.0, "error": 0.1, "published": 121.0, "published error": 1.6}
+SEEN = dict.fromkeys(("worth", "nearest", "changes", "black"), 0.5)
+KEPT = {"way": {}, "sampling": SAMPLING, **NUMBERS, **SEEN}  # of one way, as it was measured before
 
 
 @pytest.mark.data
@@ -20,15 +26,22 @@ def test_each_way_is_drawn_from_one_training_and_scored(tmp_path, monkeypatch, c
     asked = ["--dataset", "mnist5k", "--preset", "smoke", "--models", "dbn"]
     folders = ["--results-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", ["chains.py", *asked, *folders])
+    earlier = {
+        "stacked_cae": {"ways": [KEPT], "machine": {"cpu": "a CPU", "packages": {"torch": "2"}}}
+    }
+    files.write_json(tmp_path / "out" / "chains.json", {"dataset": "mnist5k", "models": earlier})
     chains.main()
     record = json.loads((tmp_path / "out" / "chains.json").read_text())
-    recipe, one = record["models"]["dbn"]
+    recipe, one = record["models"]["dbn"]["ways"]
     assert (recipe["sampling"]["chains"], one["sampling"]["chains"]) == (100, 1)
     assert (one["sampling"]["start"], one["sampling"]["thinning"]) == ("data", 1)
     assert len(one["of each set"]) == 3
     assert len(list((tmp_path / "runs").rglob("weights.safetensors"))) == 1
     page = (tmp_path / "out" / "chains.md").read_text()
     assert page == capsys.readouterr().out[:-1]
+    assert record["models"]["stacked_cae"] == earlier["stacked_cae"], "not asked for: kept"
+    assert "## `stacked_cae`: 121 ± 1.6 published" in page
+    assert "On a CPU, torch 2." in page
     assert f"| 1 | data | 0, then every 1 |  | {one['value']:.1f} ± {one['error']:.1f} |" in page
 
 
