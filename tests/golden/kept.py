@@ -1,7 +1,9 @@
 """The kept lines: what the runs of each part gave at each of its revisions; only ever appended.
 
 A line is {"part", "revision", "tolerance", "numbers"}, numbers by run and by what they are. Runs
-that are written later for the same revision get a line of their own.
+that are written later for the same revision get a line of their own. A run whose numbers turn out
+to hang on the processor is withdrawn by a line {"part", "revision", "withdrawn": {run: why}}; what
+stands for it needs a name of its own.
 """
 
 from __future__ import annotations
@@ -27,9 +29,15 @@ def lines() -> list[dict[str, Any]]:
 
 
 def of(part: GoldenPart) -> list[dict[str, Any]]:
-    """The lines of a part at its current revision."""
+    """The lines of a part at its current revision, without the runs that were withdrawn."""
     wanted = part.name, part.revision
-    return [line for line in lines() if (line["part"], line["revision"]) == wanted]
+    found = [line for line in lines() if (line["part"], line["revision"]) == wanted]
+    gone = {run for line in found for run in line.get("withdrawn", ())}
+    return [
+        line | {"numbers": {run: now for run, now in line["numbers"].items() if run not in gone}}
+        for line in found
+        if "numbers" in line
+    ]
 
 
 def missing(part: GoldenPart, numbers: Found) -> Found:

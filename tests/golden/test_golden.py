@@ -98,9 +98,20 @@ def test_the_revision_of_a_part_is_a_literal_in_the_body_of_its_class(name: str)
 
 def test_a_run_is_kept_once_for_each_part_and_revision() -> None:
     count = Counter(
-        (line["part"], line["revision"], run) for line in kept.lines() for run in line["numbers"]
+        (line["part"], line["revision"], run)
+        for line in kept.lines()
+        for run in line.get("numbers", ())
     )
     assert not [key for key, times in count.items() if times > 1]
+
+
+def test_what_is_withdrawn_was_kept_and_is_run_no_more() -> None:
+    for line in kept.lines():
+        part = PARTS[line["part"]]
+        every = [one for one in kept.lines() if one["part"] == part.name]
+        for run in line.get("withdrawn", ()):
+            assert any(run in one.get("numbers", ()) for one in every), f"{part.name}: {run}"
+            assert run not in {one.__name__ for one in part.runs}, f"{part.name}: {run}"
 
 
 def test_every_kept_line_is_of_a_part_and_no_later_than_its_revision() -> None:
