@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from scipy import special
-
 LEVEL = 0.95
 
 
@@ -17,6 +15,8 @@ def clopper_pearson(k: int, n: int) -> tuple[float, float]:
     """
     if not 0 <= k <= n or n < 1:
         raise ValueError(f"so many of so many, such as 0 of 5; got {k} of {n}")
+    from scipy import special  # here, as it takes a quarter of a second to load
+
     tail = (1 - LEVEL) / 2
     low = special.betaincinv(k, n - k + 1, tail) if k else 0.0
     high = special.betaincinv(k + 1, n - k, 1 - tail) if k < n else 1.0

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import special
 
 from genbench.comparing.variance import (
     Components,
@@ -115,6 +114,8 @@ def t_interval(value: float, error: float, df: float) -> tuple[float, float]:
     >>> [round(end, 2) for end in t_interval(10.0, 1.0, 4)]
     [7.22, 12.78]
     """
+    from scipy import special  # here, as it takes a quarter of a second to load
+
     reach = float(special.stdtrit(df, (1 + LEVEL) / 2)) * error if df > 0 else math.nan
     return value - reach, value + reach
 
@@ -250,6 +251,8 @@ def p_value(difference: Estimate) -> float:
     """P(|t| ≥ |difference| / error), two-sided, with the estimate's degrees of freedom."""
     if difference.error == 0:
         return 1.0 if difference.value == 0 else 0.0
+    from scipy import special  # here, as it takes a quarter of a second to load
+
     return float(2 * special.stdtr(difference.df, -abs(difference.value) / difference.error))
 
 
