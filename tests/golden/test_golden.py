@@ -109,7 +109,8 @@ def test_what_is_withdrawn_was_kept_and_is_run_no_more() -> None:
     for line in kept.lines():
         part = PARTS[line["part"]]
         every = [one for one in kept.lines() if one["part"] == part.name]
-        for run in line.get("withdrawn", ()):
+        for run, why in line.get("withdrawn", {}).items():
+            assert why, f"{part.name}: {run}"
             assert any(run in one.get("numbers", ()) for one in every), f"{part.name}: {run}"
             assert run not in {one.__name__ for one in part.runs}, f"{part.name}: {run}"
 

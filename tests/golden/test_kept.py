@@ -76,7 +76,7 @@ def test_a_kept_run_that_is_gone_and_a_revision_that_is_missing_are_named() -> N
     assert "has no revision: give it one" in kept.fault(replace(PART, revision=None), {})
 
 
-def test_a_withdrawn_run_holds_nothing_and_its_line_says_why(numbers: kept.Found) -> None:
+def test_a_withdrawn_run_holds_nothing_and_another_stands_for_it(numbers: kept.Found) -> None:
     line = {"part": PART.name, "revision": 1, "withdrawn": {"small": "it hangs on the processor"}}
     with kept.FILE.open("a") as file:
         file.write(json.dumps(line) + "\n")
