@@ -7,7 +7,7 @@ where these started. Here each model is trained once, by its recipe on MNIST; th
 rows three times in each way, and each set is scored as in the table. What a recipe tunes on
 validation rows, as the noise of the CAE, is tuned anew for each way. Published values stand beside.
 The runs are kept in --results-dir: the same command goes on with them. Of models that are not
-asked for, the page keeps what it has.
+asked for, the page keeps what it has, if it is of the same dataset.
 """
 
 from __future__ import annotations
@@ -172,7 +172,8 @@ def main() -> None:
     o = parser.parse_args()
     dataset = registry.load("dataset", o.dataset)(o.data_dir)
     path = o.out / "chains.json" if o.out else None
-    models: dict[str, Any] = files.read_json(path)["models"] if path and path.exists() else {}
+    kept = files.read_json(path) if path and path.exists() else {"dataset": None}
+    models: dict[str, Any] = kept["models"] if kept["dataset"] == o.dataset else {}
     for model in o.models.split(","):
         found: list[dict[str, Any]] = []
         for way in WAYS[model]:
@@ -197,7 +198,7 @@ def main() -> None:
     print(page(record))
     if path:
         files.write_json(path, record)
-        files.write_bytes(o.out / "chains.md", page(record).encode())
+        files.write_bytes(path.with_suffix(".md"), page(record).encode())
 
 
 if __name__ == "__main__":
