@@ -46,8 +46,8 @@ def coarse_dtype(device: torch.device) -> torch.dtype:
     """The type of the fastest products on a device, for bounds that know what it rounds.
 
     bfloat16 where it is multiplied by units of its own (AMX; CUDA from capability 8.0 on) and
-    summed in float32, which is checked; else float32: the instructions of AVX512-BF16 alone took an
-    Intel Xeon 1.5 to 1.9 times as long as float32.
+    summed in float32, which is checked; else float32, which takes an Intel Xeon less time than the
+    instructions of AVX512-BF16 alone.
     """
     return _coarse_dtype(device.type, device.index)
 
