@@ -68,6 +68,10 @@ class Store:
             return (folder / UNMET).exists() and self._result(run.folder).error == run.unmet
         return (folder / DONE).exists() and self._result(run.folder).status == "done"
 
+    def borrows(self, run: Run) -> bool:
+        """Whether a done answer lies in a folder that is only read: here there is none."""
+        return False
+
     @property
     def places(self) -> list[Path]:
         """The folders of results that are read, the one that is written first."""
@@ -169,6 +173,10 @@ class Store:
     def weights(self, run: Run) -> tuple[dict[str, np.ndarray], Any] | None:
         """Finished weights and what the training noted, or None."""
         return self._training(run, WEIGHTS)
+
+    def has_trained(self, run: Run) -> bool:
+        """Whether finished weights are in the folder that is written."""
+        return (self.runs / run.fit_folder / WEIGHTS).exists()
 
     def checkpoint(self, run: Run) -> tuple[dict[str, np.ndarray], Any] | None:
         """The state after the last finished epoch and its note, or None."""

@@ -57,6 +57,10 @@ class Stores(Store):
     def __contains__(self, run: Run) -> bool:
         return any(run in store for store in self.every)
 
+    def borrows(self, run: Run) -> bool:
+        """Whether a done answer lies in a folder that is only read."""
+        return run in self and run not in self.every[0]
+
     def __iter__(self) -> Iterator[Result]:
         """Every result once, in the order of its folder's name."""
         found: dict[str, Result] = {}

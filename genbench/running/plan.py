@@ -325,8 +325,30 @@ def by_training(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def pending(runs: Sequence[Run], store: Store, rerun: bool = False) -> list[Run]:
-    """The runs that the store does not hold; failed ones are tried again."""
-    return [run for run in runs if rerun or run not in store]
+    """The runs that the store does not hold; failed ones are tried again.
+
+    With them those that a folder beside answers, where the training is made in the user's own: one
+    row is of one training, and another processor's ends elsewhere.
+    """
+    missing = {run.score_key for run in runs if rerun or run not in store}
+    anew: set[str] = set()
+    for group in by_training(runs):
+        left = [run for run in group if run.score_key in missing]
+        if any(map(store.borrows, group)) and _is_own(group[0], left, store):
+            anew.add(group[0].fit_key)
+    return [
+        run
+        for run in runs
+        if run.score_key in missing or (run.fit_key in anew and store.borrows(run))
+    ]
+
+
+def _is_own(run: Run, left: Sequence[Run], store: Store) -> bool:
+    """Whether a training was made in the user's own folder, or has to be for what is left."""
+    if store.has_trained(run):
+        return True
+    lack = [run for run in left if not (run.unmet or (run.draws and store.keeps_samples(run)))]
+    return bool(lack) and store.weights(run) is None
 
 
 # --- what was asked before ---

@@ -13,6 +13,7 @@ from stores import bytes_of, carried_out, planned
 
 from genbench.records.store import Store
 from genbench.records.stores import COMMITTED, OWN, Stores, usual
+from genbench.running.plan import pending
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "verify"
 ASKED = ("-d", "tiny", "--no-references", "--samples", "20")
@@ -120,3 +121,22 @@ def test_a_done_result_anywhere_hides_a_failure(strangers, tmp_path: Path) -> No
     assert {result.status for result in both} == {"done"}
     assert all(run in both for run in runs)
     assert {both.folder_of(result) for result in both} == {tmp_path / "theirs"}
+
+
+def test_a_training_that_is_made_anew_is_scored_whole(strangers, tmp_path: Path) -> None:
+    """Of what is committed samples and weights may be gone: then no row is of two trainings."""
+    theirs, own = tmp_path / "theirs", tmp_path / "own"
+    asked = planned("drift", metrics=["parzen", "nearness"])
+    both = [run for run in asked if run.data.fold == 0]
+    carried_out(both[:1], theirs)
+    store = Stores([own, theirs])
+    assert [run.metric for run in pending(both, store)] == ["nearness"]  # of the kept samples
+    for name in ("samples.npz", "weights.safetensors"):
+        [kept] = theirs.rglob(name)
+        kept.unlink()
+    assert [run.metric for run in pending(both, store)] == ["parzen", "nearness"]
+    carried_out(both[1:], own, beside=(theirs,))
+    assert [run.metric for run in pending(both, store)] == ["parzen"]  # also in a later command
+    carried_out(both, own, beside=(theirs,))
+    assert pending(both, store) == []
+    assert {store.folder_of(result) for result in store} == {own}
