@@ -138,6 +138,9 @@ class Trained:
     def __contains__(self, run: Run) -> bool:
         return False
 
+    def borrows(self, run: Run) -> bool:
+        return False
+
     def weights(self, run: Run) -> Any:
         return ({}, {}) if run.seed in self.seeds else None
 
