@@ -196,7 +196,7 @@ ACTS = {
         homes="genbench/cli genbench/front.py genbench/datasets",  # --help and lists load no torch
         exceptions={
             "genbench/comparing/estimates.py:kendall": "only audits wait for scipy.stats",
-            "genbench/comparing/estimates.py:t_interval": "only who has several seeds waits",
+            "genbench/comparing/estimates.py:t_interval": "only who shows intervals waits",
             "genbench/comparing/estimates.py:p_value": "only who has several seeds waits",
             "genbench/comparing/counts.py:clopper_pearson": "only judgements and audits count",
             "genbench/running/clusters.py:packages": "only who asks for Dask has it, and waits",

@@ -44,7 +44,7 @@ class Cell:
     """One model in one column: the mean over its folds, sample sets and seeds.
 
     head: of the column; data: the dataset's name in it. over: whose standard error `error` is, a
-    key of `OVER`; interval: 95 % by Student's t over the same. by_seed: the mean of each seed.
+    key of `OVER`; df: its degrees of freedom. by_seed: the mean of each seed.
     published: the value from the literature, if one belongs here; verdict: what may be said of ours
     beside it, and `why`. older: the revisions that made it and are no longer installed.
     """
@@ -57,7 +57,7 @@ class Cell:
     status: str
     results: Sequence[Result]
     stale: bool = False
-    interval: tuple[float, float] | None = None
+    df: float = 0.0
     by_seed: Mapping[int, float] = field(default_factory=dict)
     published: Published | None = None
     verdict: str = ""
@@ -71,6 +71,13 @@ class Cell:
         if self.value is None:
             return UNMET if self.status == "unmet" else self.status
         return value_and_error(self.value, self.error, self.bound)
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % by Student's t, over the same as the error; none without one."""
+        if self.value is None or not self.error:
+            return None
+        return estimates.t_interval(self.value, self.error, self.df)
 
     @property
     def bound(self) -> str:
@@ -199,9 +206,7 @@ def _cell(name: str, column: Column, results: list[Result], stale: bool) -> Cell
     means = {seed: fmean(map(_mean, sets.values())) for seed, sets in by_seed.items()}
     over, error, df = _error([*by_seed.values()])
     value = fmean(means.values())
-    interval = estimates.t_interval(value, error, df) if error else None
-    more = {"interval": interval, "by_seed": means, "data": data}
-    return Cell(name, head, value, error, over, "done", results, stale, **more)
+    return Cell(name, head, value, error, over, "done", results, stale, df, means, data=data)
 
 
 def _mean(results: Sequence[Result]) -> float:
