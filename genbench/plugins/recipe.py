@@ -173,12 +173,13 @@ def _every(tables: Mapping[str, Any], above: Sequence[str] = ()) -> Iterator[_Ta
 
 def _check_keys(model: str, cls: type, tables: Mapping[str, Any]) -> None:
     """Raises UsageError for an unknown or ill-typed key in any table, also one not read now."""
+    takes = constructor(cls)
     for path, table in _every(tables):
         plain = {k: v for k, v in table.items() if not isinstance(v, dict) and "." not in k}
         runner = {key: value for key, value in plain.items() if key in RUNNER_KEYS}
         own = {key: value for key, value in plain.items() if key not in RUNNER_KEYS}
         where = model if path == ["default"] else f"{model} [{'.'.join(path)}]"
-        check_values(where, own, constructor(cls), also=RUNNER_KEYS)
+        check_values(where, own, takes, also=RUNNER_KEYS)
         check_values(where, runner, RUNNER_KEYS)
 
 
