@@ -25,6 +25,7 @@ from rich.console import Console
 from torch import Tensor
 
 from genbench.datasets._files import default_data_dir
+from genbench.datasets.digits_mixture import DigitsMixture
 from genbench.datasets.mnist import MNIST
 from genbench.likelihood import bdmc, importance, variances
 from genbench.likelihood.dequantised import dequantised
@@ -145,14 +146,16 @@ def measured(spec: Mapping[str, Any], rows: Mapping[str, Tensor], o: Any) -> dic
 
 
 def controls(rows: Mapping[str, Tensor], train: Tensor) -> dict[str, Any]:
-    """Exact log densities of the same test rows: one Gaussian, and windows on all training rows."""
+    """Exact log densities of the same test rows: Gaussians, and windows on all training rows."""
     x = train.double()
     centred = x - x.mean(dim=0)
     normal = torch.distributions.MultivariateNormal(x.mean(dim=0), centred.T @ centred / len(x))
     sigma = select_sigma(train, rows["valid"][:1000], [0.05, 0.06, 0.08, *WIDTHS])
     windows = Windows(train).score(rows["test"], [sigma]).log_likelihood[0]
+    mixture = DigitsMixture(default_data_dir()).density
     return {
         "full-covariance Gaussian": plain(normal.log_prob(rows["test"].double())),
+        "80 Gaussians of rank 32, `digits_mixture`": plain(mixture.log_prob(rows["test"])),
         f"KDE of all {len(train):,} training images, sigma {sigma:.3g}": plain(windows),
     }
 
