@@ -51,6 +51,8 @@ _LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
+    "µ": r"$\mu$",
+    "²": r"\textsuperscript{2}",
     "–": "--",
     "…": r"\ldots{}",
     "<": r"\textless{}",
@@ -73,6 +75,8 @@ def escape_latex(text: str) -> str:
     '50\\% of \\textbackslash{}input\\{x\\}'
     >>> escape_latex(">= -3")
     '$\\geq$ {-}3'
+    >>> escape_latex("5 µs, MMD²")
+    '5 $\\mu$s, MMD\\textsuperscript{2}'
     """
     line = one_line(text).replace("<=", "≤").replace(">=", "≥")
     return "".join(_LATEX.get(c, c if c.isascii() else f"(U+{ord(c):04X})") for c in line)

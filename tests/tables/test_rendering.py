@@ -89,7 +89,7 @@ OURS = {
     ),
     *("textasciicircum", "ldots", "textless", "textgreater", "textbf", "setlength", "tabcolsep"),
     *("textbar", "allowbreak", "par", "raggedright", "strut", "multicolumn"),
-    *("cmidrule",),
+    *("cmidrule", "mu", "textsuperscript"),
 }
 
 
