@@ -8,6 +8,7 @@ from sklearn.cluster import KMeans as Peer
 from baselines.gaussian import Gaussian, root_of_covariance
 from baselines.kmeans import KMeans, nearest
 from baselines.replay import Replay
+from genbench.plugins import recipe, registry
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +134,19 @@ def test_kmeans_resumed_after_any_step_equals_the_uninterrupted_run(stop):
 
 
 # --- replay ---
+
+
+def test_few_rows_of_a_file_in_the_order_of_classes_are_of_all_classes():
+    from genbench.datasets.mnist5k import MNIST5k
+
+    split = MNIST5k(None).split(0)
+    told = {"replay": split.train, "held_out": split.valid}
+    for name, rows in told.items():
+        hyperparameters = recipe.resolve(name, "mnist5k", "paper", {}).hyperparameters
+        model = registry.load("model", name)((1, 28, 28), **hyperparameters)
+        list(model.fit(split.train, split.valid))
+        assert torch.equal(model.sample(100), rows[:: len(rows) // 100])
+        assert torch.equal(model.sample(10**6), rows)
 
 
 def test_replay_hands_back_the_first_training_rows_in_their_order():
