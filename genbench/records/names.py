@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from genbench.defaults import DEFAULTS
 from genbench.errors import AlteredError, UsageError
 from genbench.plugins import recipe, registry
-from genbench.plugins.code import FEATURES
+from genbench.plugins.code import FEATURES, Part, Roles, identify
 from genbench.records.files import sha256_of_json
 from genbench.records.run import Result, Run
 
@@ -53,9 +54,21 @@ def _of_the_model(result: Result) -> dict[str, Any]:
 
 
 def _version(result: Result) -> str:
-    """A short name for the code and the recipe that made a result."""
-    parts = {role: asdict(part) for role, part in result.run.parts.items()}
-    return sha256_of_json([parts, dict(result.run.revisions), dict(result.recipe)])[:8]
+    """A short name for the code and the recipe that made a result.
+
+    Metrics that are installed as they were are not in it: a row is of one version in all columns.
+    """
+    named = Roles(result.model, result.metric, str(result.run.settings.get(FEATURES, ""))).named()
+    parts = result.run.parts.items()
+    then = {role: asdict(part) for role, part in parts if not _stands(part, named.get(role))}
+    return sha256_of_json([then, dict(result.run.revisions), dict(result.recipe)])[:8]
+
+
+def _stands(part: Part, named: tuple[str, str] | None) -> bool:
+    """Whether a part of a result, by kind and name, is installed as it was."""
+    with suppress(UsageError):
+        return named is not None and identify(*named) == part
+    return False
 
 
 def head(result: Result) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from genbench.plugins import registry
 from genbench.protocols import better
 from genbench.records.names import judge
 from genbench.tables.cells import ONE, SETS, Cell, best
@@ -117,11 +118,17 @@ def _failures(found: Iterable[Cell]) -> list[str]:
 def _made_otherwise(found: Sequence[Cell]) -> list[str]:
     """Rows whose trainings were cut, that other code made, or whose samples were brought."""
     cut = [cell.label for cell in found if any(result.cut for result in cell.results)]
-    stale = [cell.label for cell in found if cell.stale or cell.older]
+    known = registry.names("model")
+    made = {
+        cell.label: cell.results[0].model in known for cell in found if cell.stale or cell.older
+    }
+    stale = [label for label, installed in made.items() if installed]
+    absent = [label for label, installed in made.items() if not installed]
     brought = [cell.label for cell in found if cell.results[0].run.source]
     kinds = (
         (cut, "cut by the time budget"),
         (stale, "made by other code or another recipe than the installed one"),
+        (absent, "the model is not installed; if a file holds it, --model-file FILE names it"),
         (brought, "of samples that were brought"),
     )
     return [f"{', '.join(dict.fromkeys(rows))}: {what}" for rows, what in kinds if rows]

@@ -53,6 +53,16 @@ def test_a_table_knows_the_row_while_the_file_is_named(vae: Path, genbench) -> N
     assert "version" in genbench("table").stdout
 
 
+def test_a_row_whose_file_is_not_named_stays_one_row_whatever_scored_it(
+    vae: Path, genbench
+) -> None:
+    genbench(*RUN, "-q", "--metrics", "parzen,mmd")
+    shown = genbench("table")
+    rows = [line for line in shown.stdout.splitlines() if line.startswith("| own_vae")]
+    assert len(rows) == 1, shown.stdout
+    assert "the model is not installed" in shown.stdout
+
+
 def test_a_helper_that_the_file_imports_is_part_of_its_identity(vae: Path, genbench) -> None:
     code = vae.read_text().replace("    revision = 1\n", "")
     vae.write_text(code.replace("import math\n", "import math\n\nimport helper\n"))
