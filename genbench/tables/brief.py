@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from genbench.plugins import registry
 from genbench.protocols import better
@@ -52,15 +53,44 @@ def _metrics(found: Sequence[Cell]) -> list[str]:
 
 
 def _errors(found: Sequence[Cell]) -> str:
-    """Over what each ± is; by row where that differs."""
-    over: dict[str, list[str]] = {}
+    """Over what each ± is; by row where that differs, and by column where it differs in a row."""
+    over: dict[str, list[Cell]] = {}
     for cell in found:
         if cell.value is not None and cell.error is not None and cell.over in _OVER:
-            over.setdefault(_OVER[cell.over], []).append(cell.label)
+            over.setdefault(_OVER[cell.over], []).append(cell)
     if len(over) == 1:
         return f"± is one standard error, {next(iter(over))}"
-    said = [f"{how} ({', '.join(dict.fromkeys(labels))})" for how, labels in over.items()]
+    rows = {how: dict.fromkeys(cell.label for cell in own) for how, own in over.items()}
+    kinds = Counter(label for labels in rows.values() for label in labels)
+    named = _by_column(over, kinds) if max(kinds.values(), default=0) > 1 else rows
+    said = [f"{how} ({', '.join(labels)})" for how, labels in named.items()]
     return f"± is one standard error: {'; '.join(said)}" if said else ""
+
+
+def _by_column(
+    over: Mapping[str, Sequence[Cell]], kinds: Mapping[str, int]
+) -> dict[str, Iterable[str]]:
+    """Of which rows each ± is, with the columns of those that have several; the usual one last.
+
+    over: the cells of each kind of ±; kinds: how many a row has.
+    """
+    *fewer, usual = sorted(over, key=lambda how: len(over[how]))
+    datasets = {cell.data for own in over.values() for cell in own}
+    named: dict[str, Iterable[str]] = {}
+    for how in fewer:
+        columns: dict[str, list[str]] = {}
+        for cell in over[how]:
+            columns.setdefault(cell.label, []).append(_column(cell, len(datasets) > 1))
+        named[how] = [
+            label + (" and".join(own) if kinds[label] > 1 else "") for label, own in columns.items()
+        ]
+    return {**named, usual: ["all else"]}
+
+
+def _column(cell: Cell, with_data: bool) -> str:
+    """ " by parzen", " on mnist", " on mnist by parzen"."""
+    by = "" if cell.head == cell.data else f" by {judge(cell.results[0])}"
+    return (f" on {cell.data}" if with_data else "") + by
 
 
 def _bounds(found: Sequence[Cell]) -> list[str]:

@@ -36,6 +36,23 @@ def test_over_what_each_error_is_is_said_by_row_where_that_differs() -> None:
     assert "± is one standard error: over seeds (gan); within one run (dbn)" in both
 
 
+def test_over_what_each_error_is_is_said_by_column_where_it_differs_in_a_row() -> None:
+    seeds = (
+        result(seed=0),
+        result(seed=1, value=2.0),
+        result("dbn"),
+        result("dbn", seed=1, value=3.0),
+    )
+    within = (result("dbn", "frechet"), result("vae"), result("vae", "frechet"))
+    assert lines(*seeds, *within)[1] == (
+        "± is one standard error: over seeds (gan, dbn by parzen); within one run (all else)"
+    )
+    elsewhere = (result(), result(dataset="tfd"), result(dataset="tfd", seed=1, value=2.0))
+    assert lines(*elsewhere)[1] == (
+        "± is one standard error: within one run (gan on mnist); over seeds (all else)"
+    )
+
+
 def test_rows_of_other_counts_are_named() -> None:
     assert "10000 samples a set; dbn: 500" in lines(
         result(), result("replay"), result("dbn", scored=500)
