@@ -28,6 +28,7 @@ from genbench.errors import UsageError
 
 if TYPE_CHECKING:
     from genbench.figures import Absent, Drawn, Sources
+    from genbench.records.run import Result
     from genbench.records.store import Store
     from genbench.tables.cells import Cell
 
@@ -185,12 +186,23 @@ class _Of:
 
     @property
     def found(self) -> list[tuple[str, list[Cell]]]:
-        """The titles and cells of what is to be drawn."""
+        """The titles and cells of what is to be drawn: of all results where the last run has none.
+
+        Says on stderr where that is so.
+        """
         from genbench.tables import chosen, contents
 
         only = parsing.only(self.models, "--models"), parsing.only(self.dataset, "--dataset")
         results = chosen.asked_last(self.store, *only, self.everything)
+        if not _any_done(results):
+            results = chosen.only(self.store, *only)
+            if _any_done(results):
+                echo("nothing of the last run is done, so all results are drawn", err=True)
         return contents.tables_of(chosen.ordered(results))
+
+
+def _any_done(results: Sequence[Result]) -> bool:
+    return any(result.status == "done" for result in results)
 
 
 def sources(store: Store, data_dir: Path | None) -> Sources:

@@ -177,6 +177,16 @@ def test_a_figure_of_one_model_is_of_the_last_run_alone_and_names_its_one_file(g
     assert len(genbench("figure", "samples", "-m", "gaussian", "--all").stdout.split()) == 2
 
 
+def test_a_figure_is_of_all_results_where_nothing_of_the_last_run_is_done(genbench) -> None:
+    asked = ("-d", "tiny", "--no-references", "--samples", "50")
+    genbench("run", "-m", "gaussian", *asked)
+    genbench("run", "-m", "replay", *asked, "--metrics", "log_likelihood")
+    for kind, file in (("values", "values.png"), ("samples", "samples.png")):
+        done = genbench("figure", kind, "-d", "tiny")
+        assert done.stdout.split() == [f"results/{file}"]
+        assert "nothing of the last run is done, so all results are drawn" in done.stderr
+
+
 def test_what_trainings_take_is_not_told_where_other_machines_make_them(tmp_path: Path) -> None:
     todo = plan("gaussian", "ring", "parzen", samples=50)
     elsewhere = Environment(tmp_path, tmp_path, device="cuda:99")  # which is there, and not here
