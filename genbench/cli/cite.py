@@ -33,16 +33,18 @@ def cite(
 
     parsing.one_of(citations.FORMATS, form, "format")
     store = parsing.store(results_dir)
+    results = [result for result in store if not result.protocol]
     asked = {
-        "model": parsing.registered("model", models, "--models"),
-        "dataset": parsing.registered("dataset", dataset, "--dataset"),
+        "model": _names("model", parsing.only(models, "--models"), results),
+        "dataset": _names("dataset", parsing.only(dataset, "--dataset"), results),
     }
-    found = [result for result in store if not result.protocol and _wanted(result, asked)]
+    found = [result for result in results if _wanted(result, asked)]
     records = {result.key: store.records(result) for result in found}
     signatures = [signature.of(group, records) for group in signature.groups(found)]
     metrics = [*dict.fromkeys(result.metric for result in found)] or DEFAULTS.metrics
     measured = [*(("metric", m) for m in metrics), *_features(found)]
-    references = citations.entries([*_cited(asked, found), *measured], form)
+    cited, unregistered = _cited(asked, found)
+    references = citations.entries([*cited, *measured], form)
     if not found:
         where = f"no results in {store.runs}, so no table has a signature"
         echo(f"{where}: references only", err=True)
@@ -51,23 +53,38 @@ def cite(
         echo(f"{mark}signature: {line.full}")
     if signatures:
         echo()
+    references += [
+        f"{mark}{k} {name} (not registered) names no reference" for k, name in unregistered
+    ]
     echo(("\n\n" if form == "bibtex" else "\n").join(references))
+
+
+def _names(kind: str, typed: Sequence[str] | None, results: Sequence[Result]) -> list[str]:
+    """The names of stored rows or registered ones; raises UsageError for what is neither."""
+    from genbench.plugins import registry
+
+    stored = {getattr(result, kind) for result in results}
+    plain = [name.replace("-", "_") for name in typed or []]
+    return [name if name in stored else registry.find(kind, name).name for name in plain]
 
 
 def _wanted(result: Result, asked: dict[str, list[str]]) -> bool:
     return all(not names or getattr(result, kind) in names for kind, names in asked.items())
 
 
-def _cited(asked: dict[str, list[str]], found: Sequence[Result]) -> list[tuple[str, str]]:
-    """What was named, and what stands in the tables, as far as it is still registered."""
+def _cited(
+    asked: dict[str, list[str]], found: Sequence[Result]
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """What was named and what stands in the tables: that which is registered, and the rest."""
     from genbench.plugins import registry
 
-    return [
+    every = [
         (kind, name)
         for kind, names in asked.items()
         for name in dict.fromkeys([*names, *(getattr(result, kind) for result in found)])
-        if name in registry.names(kind)
     ]
+    registered = [(kind, name) for kind, name in every if name in registry.names(kind)]
+    return registered, [one for one in every if one not in registered]
 
 
 def _features(found: Sequence[Result]) -> list[tuple[str, str]]:

@@ -40,13 +40,6 @@ def only_metrics(text: str | None) -> list[str] | None:
     return [metric for name in names for metric in DEFAULTS.groups.get(name, [name])]
 
 
-def registered(kind: str, text: str | None, option: str) -> list[str]:
-    """The registered names in a list, none where it is None; raises UsageError for an unknown."""
-    from genbench.plugins import registry
-
-    return [registry.find(kind, name).name for name in only(text, option) or []]
-
-
 def one_of(known: Sequence[str], name: str, what: str) -> str:
     """The name as it was typed; raises UsageError, with the nearest, where it is not known.
 

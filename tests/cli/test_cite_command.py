@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import yaml
 from pybtex.database import Entry, parse_string
@@ -59,6 +60,20 @@ def test_only_what_is_named_is_cited(genbench) -> None:
     named = genbench("cite", "-m", "deep-gsn", "-d", "tfd", "--results-dir", str(COMMITTED))
     assert {"bengio2014", "susskind2010"} <= {*keys(named.stdout)}
     assert "signature" not in named.stdout
+
+
+@pytest.mark.parametrize(("form", "mark"), [("bibtex", "% "), ("text", "")])
+def test_a_row_of_samples_that_were_brought_is_cited_by_its_name(
+    form: str, mark: str, genbench, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((50, 16), np.float32))
+    kept = ("--as", "own_flow", "--source", "a test", "--date", "2026-11-29")
+    genbench("score", "x.npy", "-d", "tiny", "--no-references", *kept)
+    done = genbench("cite", "-d", "tiny", "-m", "own-flow", "--format", form)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{mark}signature: parzen|d:tiny@")
+    last = f"{mark}model own_flow (not registered) names no reference"
+    assert done.stdout.splitlines()[-1] == last
 
 
 def test_text_has_a_line_for_each_reference(genbench) -> None:
