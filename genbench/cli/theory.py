@@ -10,7 +10,7 @@ import typer
 
 from genbench.cli import parsing
 from genbench.cli.applications import app
-from genbench.cli.options import Quiet, ResultsDir, Threads, form, option, out, preset_names
+from genbench.cli.options import Quiet, ResultsDir, Threads, form, option, out
 from genbench.cli.showing import echo, new_console, say
 from genbench.defaults import DEFAULTS
 
@@ -37,6 +37,12 @@ def _complete(incomplete: str) -> list[str]:
     return [name for name in NAMES if name.startswith(incomplete)]
 
 
+def _presets(incomplete: str) -> list[str]:
+    from genbench.theory import recipes
+
+    return [name for name in recipes.presets() if name.startswith(incomplete)]
+
+
 Name = Annotated[
     str | None,
     typer.Argument(help=f"One of {', '.join(NAMES)}; all of them.", autocompletion=_complete),
@@ -48,7 +54,7 @@ Preset = Annotated[
         "paper, or smoke, which is shorter and less exact.",
         "PRESET",
         "--preset",
-        autocompletion=preset_names,
+        autocompletion=_presets,
     ),
 ]
 Seed = Annotated[int, option("The seed of all that is drawn at random.", "SEED", "--seed", min=0)]
@@ -76,9 +82,11 @@ def theory(
     """
     from genbench import figures
     from genbench.running.conditions import settled
+    from genbench.theory import recipes
 
     names = [parsing.one_of(NAMES, name, "page of the theory")] if name else list(NAMES)
     parsing.one_of(DEFAULTS.presets, preset, "preset")
+    parsing.one_of(recipes.presets(), preset, "--preset")
     parsing.one_of(list(figures.DATES), form, "format")
     place = parsing.folder(parsing.place(out, results_dir, "theory"), "--out")
     with settled(threads or 1):

@@ -13,6 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from genbench.plugins.recipe import PAPER
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -28,6 +30,17 @@ class Recipe:
 @cache
 def _tables() -> dict[str, Any]:
     return tomllib.loads((files("genbench.theory") / "theory.toml").read_text("utf-8"))
+
+
+def presets() -> list[str]:
+    """The full recipes, and what some page has besides: a table in its own, and not its model's.
+
+    >>> presets()
+    ['paper', 'smoke']
+    """
+    tables = _tables().values()
+    own = {key for table in tables for key, value in table.items() if isinstance(value, dict)}
+    return [PAPER, *sorted(own - {"model"})]
 
 
 def recipe_of(name: str, preset: str) -> Recipe:

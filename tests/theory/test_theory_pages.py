@@ -249,6 +249,12 @@ def test_an_unknown_page_gets_the_nearest_and_ends_in_2(genbench) -> None:
     assert "'figure1'" in done.stderr
 
 
+def test_an_unknown_preset_gets_the_known_ones_and_ends_in_2(genbench) -> None:
+    done = genbench("theory", "dirac", "--preset", "quick")
+    assert done.returncode == 2
+    assert done.stderr == "Error: unknown --preset 'quick'; known: paper, smoke\n"
+
+
 def test_a_number_that_does_not_hold_is_said() -> None:
 
     shown = command._frame(Page("a", "A", [], [Number("b", 2.0, 1.0, 0.5), Number("c", 1.0)], []))
