@@ -106,7 +106,9 @@ def _left(one: Training) -> str:
     from genbench.words import duration
 
     if not one.at_work:
-        return "done" if one.stage in ("score", "sample", "end") else "stopped"
+        if one.stage in ("score", "sample", "end"):
+            return "done"
+        return "failed" if one.failed else "stopped"
     if not one.epochs or one.stage != "fit":
         return one.stage
     recent, last = one.epochs[-5:], one.epochs[-1]

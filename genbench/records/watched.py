@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genbench.records import files
-from genbench.records.store import CHECKPOINT, EVENTS, GRID
+from genbench.records.store import CHECKPOINT, EVENTS, FAILED, GRID
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Training:
     """A training as far as its log says; `epochs` are those since it was begun or resumed last.
 
     at_work: whether a process holds its lock. unfinished: whether a checkpoint waits to be gone on
-    with. grids: pictures of samples, by epoch.
+    with. failed: whether a result of it is a failure. grids: pictures of samples, by epoch.
     """
 
     dataset: str
@@ -26,6 +26,7 @@ class Training:
     stage: str
     at_work: bool
     unfinished: bool
+    failed: bool
     grids: Mapping[int, Path]
 
 
@@ -71,6 +72,7 @@ def trainings(results_dir: Path) -> Iterator[Training]:
             stage=stages[-1] if stages else "",
             at_work=files.is_locked(folder / ".lock"),
             unfinished=(folder / CHECKPOINT).exists(),
+            failed=any(folder.rglob(FAILED)),
             grids={_epoch(grid): grid for grid in sorted(folder.glob(GRID.format("*")))},
         )
 

@@ -51,6 +51,14 @@ def test_once_shows_epoch_losses_and_grid_of_each_training(genbench) -> None:
     assert ".png" in shown.replace("\n", "")
 
 
+def test_a_training_that_raised_an_error_is_called_failed_and_not_stopped(genbench) -> None:
+    asked = [word.replace("drift", "raises,diverges") for word in ASKED]
+    assert genbench(*asked).returncode == 1
+    lines = genbench("watch", "--once").stdout.splitlines()
+    assert [line.split()[0] for line in lines if "failed" in line] == ["diverges", "raises"]
+    assert not [line for line in lines if "stopped" in line]
+
+
 def test_watch_ends_where_nothing_is_at_work(genbench) -> None:
     genbench(*ASKED)
     done = genbench("watch")
