@@ -8,6 +8,7 @@ from typing import Annotated
 from genbench.cli import parsing
 from genbench.cli.applications import figure_app
 from genbench.cli.options import OnlyMetrics, ResultsDir, completing, option, out
+from genbench.cli.showing import echo
 from genbench.errors import UsageError
 
 World = Annotated[
@@ -72,3 +73,4 @@ def figure_judgement(
     usual = judgements.pictures(f"{board.world}-{board.samples}")[-1]
     path = parsing.place(out, results_dir, usual)
     style.save(drawn, path, style.form(path))
+    echo(str(path))

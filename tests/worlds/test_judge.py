@@ -238,7 +238,8 @@ def test_a_kept_judgement_is_drawn_into_a_file_and_quoted_under_the_worlds_table
     run = ("run", "-m", "gaussian", "-d", "plane", "--metrics", "mean_gap", "--samples", "60")
     before = genbench(*run).stdout
     judge("--metrics", "mean_gap")
-    assert genbench("figure", "judgement", "-w", "plane", "-o", "x.svg").returncode == 0
+    drawn = genbench("figure", "judgement", "-w", "plane", "-o", "x.svg")
+    assert (drawn.returncode, drawn.stdout) == (0, "x.svg\n")
     assert (tmp_path / "x.svg").read_text().count("mean_gap") >= 1
     after = genbench("table").stdout
     sentence = "mean_gap on worlds with known truth (plane): ranks the truth"
