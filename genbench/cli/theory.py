@@ -85,8 +85,7 @@ def theory(
     from genbench.theory import recipes
 
     names = [parsing.one_of(NAMES, name, "page of the theory")] if name else list(NAMES)
-    parsing.one_of(DEFAULTS.presets, preset, "preset")
-    parsing.one_of(recipes.presets(), preset, "--preset")
+    parsing.one_of(recipes.presets(), preset, "preset")
     parsing.one_of(list(figures.DATES), form, "format")
     place = parsing.folder(parsing.place(out, results_dir, "theory"), "--out")
     with settled(threads or 1):

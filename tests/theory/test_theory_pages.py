@@ -252,7 +252,7 @@ def test_an_unknown_page_gets_the_nearest_and_ends_in_2(genbench) -> None:
 def test_an_unknown_preset_gets_the_known_ones_and_ends_in_2(genbench) -> None:
     done = genbench("theory", "dirac", "--preset", "quick")
     assert done.returncode == 2
-    assert done.stderr == "Error: unknown --preset 'quick'; known: paper, smoke\n"
+    assert done.stderr == "Error: unknown preset 'quick'; known: paper, smoke\n"
 
 
 def test_a_number_that_does_not_hold_is_said() -> None:
