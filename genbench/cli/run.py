@@ -47,7 +47,9 @@ MODELS, DATASETS, METRICS, SEEDS = (
     ",".join(map(str, usual))
     for usual in (DEFAULTS.models, DEFAULTS.datasets, DEFAULTS.metrics, DEFAULTS.seeds)
 )
-Models = Annotated[str, of_models(f"Comma-separated; default: {MODELS}, or the --model-file.")]
+Models = Annotated[
+    str | None, of_models(f"Comma-separated; default: {MODELS}, or the --model-file.")
+]
 Datasets = Annotated[str, of_datasets("One or several, comma-separated.")]
 Metrics = Annotated[str, of_metrics("Comma-separated; a group such as prdc, or all.")]
 Seeds = Annotated[str, option("Comma-separated whole numbers.", "SEEDS", "--seeds")]
@@ -120,7 +122,7 @@ Verbose = Annotated[
     "genbench run -m gan -d mnist --preset quick --set gan.rate=0.05 --seeds 0,1,2"
 )
 def run(
-    models: Models = "",
+    models: Models = None,
     model_file: ModelFile = None,
     dataset: Datasets = DATASETS,
     metrics: Metrics = METRICS,
@@ -159,8 +161,9 @@ def run(
     parsing.one_of(NOTES, notes, "--notes")
     shown = Options(columns=parsing.columns(columns), quiet=quiet, width=width(), notes=notes)
     folder, (own, *beside) = parsing.data_folder(data_dir), parsing.folders(results_dir)
+    wanted = (model_file or MODELS) if models is None else models  # "" is refused, not replaced
     question = {
-        "models": parsing.split(models or model_file or MODELS, "--models"),
+        "models": parsing.split(wanted, "--models"),
         "datasets": parsing.split(dataset, "--dataset"),
         "metrics": parsing.split(metrics, "--metrics"),
         "seeds": parsing.whole_numbers(seeds),

@@ -65,6 +65,7 @@ def test_the_reference_rows_stand_beside_every_model(genbench) -> None:
 
 MISTAKES = {
     "model": (("run", "-m", "gam"), "did you mean 'gan'"),
+    "no model": (("run", "-m", ""), "--models needs at least one name, got ''"),
     "dataset": (("run", "-d", "mnist6k"), "did you mean 'mnist5k'"),
     "metric": (("run", "--metrics", "parsen"), "did you mean 'parzen'"),
     "option": (("run", "--preste", "x"), "--preset"),
