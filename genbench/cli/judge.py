@@ -174,6 +174,7 @@ def _made(
 
     sources, console = Sources(how.data_dir), new_console()
     found = {one.world: _beside(one.world, models, how.store, sources) for one in asked}
+    how.store.prepare()
     for one in asked:
         if not how.quiet:
             say(console, f"{one.world}: makes its ladder first, for minutes where it is new")
