@@ -9,7 +9,7 @@ import typer
 
 from genbench.cli.applications import features_app
 from genbench.cli.options import DataDir, Json, completing
-from genbench.cli.parsing import data_folder
+from genbench.cli.parsing import data_folder, writable
 from genbench.cli.showing import echo, print_rows
 from genbench.errors import AlteredError, DataError, UsageError
 
@@ -121,6 +121,7 @@ def features_train(name: FeaturesName, data_dir: DataDir = None, out: Out = None
     place = out.expanduser() if out else cls.place(folder, dataset.digest)
     if place is None:
         raise UsageError(f"features {name!r} come with the package: --out FILE trains others")
+    writable(place)
     content, quality = made(cls, cls.labelled(dataset), dataset.digest, _say)
     write_bytes(place, content)
     echo(f"{place}: {quality}")

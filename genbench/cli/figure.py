@@ -163,6 +163,7 @@ def figure_all(
 
     of = _Of(models, dataset, everything, results_dir)
     place = parsing.folder(parsing.place(out, results_dir, "figures"), "--out")
+    parsing.writable(place)
     forms = [form.lower().removeprefix(".") for form in parsing.split(form, "--format")]
     for each in forms:
         parsing.one_of(list(figures.DATES), each, "format")
@@ -218,7 +219,7 @@ def _one(name: str, out: Path | None, of: _Of) -> None:
     """Draws the figure of this name into a file."""
     from genbench import figures
 
-    path = parsing.place(out, of.results_dir, f"{name}.png")
+    path = parsing.writable(parsing.place(out, of.results_dir, f"{name}.png"))
     figures.form(path)
     _write(figures.named(name, of.found, of.store, DEFAULTS.references), lambda _: [path])
 
@@ -229,7 +230,8 @@ def _several(
     """Draws the figures of this name; into one file, or into one each, whose name says of what."""
     from genbench import figures
 
-    path, store = parsing.place(out, of.results_dir, f"{name}.png"), of.store
+    path = parsing.writable(parsing.place(out, of.results_dir, f"{name}.png"))
+    store = of.store
     form, beside, count = figures.form(path), sources(store, data_dir), count or figures.COUNT
     made = list(figures.named(name, of.found, store, DEFAULTS.references, beside, count))
     single = sum(isinstance(figure, figures.Drawn) for figure in made) == 1

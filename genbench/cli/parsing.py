@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genbench.defaults import DEFAULTS
-from genbench.errors import UsageError
+from genbench.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from genbench.records.store import Store
@@ -147,6 +147,17 @@ def store(given: Sequence[Path] | None) -> Store:
 def place(given: Path | None, results_dir: Sequence[Path] | None, usual: str) -> Path:
     """Where a picture or a page goes: the place that was given, or the folder that is written."""
     return given.expanduser() if given is not None else folders(results_dir)[0] / usual
+
+
+def writable(path: Path) -> Path:
+    """The same path; raises UsageError, before any work, where nothing can be written there."""
+    from genbench.records.files import check_writable
+
+    try:
+        check_writable(path)
+    except StoreError as error:
+        raise UsageError(f"{error}; --out names another place") from error
+    return path
 
 
 def cores() -> int:

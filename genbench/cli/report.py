@@ -73,6 +73,7 @@ def report(
     else:
         from genbench.report import assembly, page
 
+        parsing.writable(path)
         figures, strips = [page.Absent("figures", "genbench report")], []
         if not no_figures:
             figures, strips = _drawn(results, store, sources(store, data_dir), quiet)

@@ -88,6 +88,7 @@ def theory(
     parsing.one_of(recipes.presets(), preset, "preset")
     parsing.one_of(list(figures.DATES), form, "format")
     place = parsing.folder(parsing.place(out, results_dir, "theory"), "--out")
+    parsing.writable(place)
     with settled(threads or 1):
         found = list(_made(names, place, form, preset, seed, parsing.store(results_dir), quiet))
     if any(page.broken for page in found):

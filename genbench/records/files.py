@@ -107,6 +107,18 @@ def as_folder(given: Path | str, option: str) -> Path:
     return path
 
 
+def check_writable(path: Path) -> None:
+    """Raises StoreError where no file or folder could be made at `path`; makes nothing there."""
+    there = path.absolute().parent if os.path.isfile(path) else path.absolute()
+    while not os.path.exists(there):
+        there = there.parent
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 def sweep(folder: Path) -> None:
     """Removes what a killed writer left in `folder`; call it only while holding its lock."""
     for leftover in folder.glob(".*.tmp"):

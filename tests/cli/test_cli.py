@@ -105,6 +105,12 @@ MISTAKES = {
     "no data": (("run", "-d", "mnist", "--data-dir", "nowhere"), "genbench data fetch mnist"),
     "no tfd": (("run", "-d", "tfd", "--data-dir", "nowhere"), "Toronto Face Database"),
     "unwritable": ((*TINY, "--results-dir", "/dev/null/x"), "--results-dir names another"),
+    "unwritable page": (("theory", "dirac", "--out", "/proc/x"), "--out names another place"),
+    "unwritable figure": (("figure", "samples", "-o", "/dev/null/x.png"), "names another place"),
+    "unwritable judgement": (
+        ("judge", "-w", "digits_mixture_small", "--results-dir", "/dev/null/x"),
+        "Error: cannot write /dev/null/x",
+    ),
     "no results": (("table",), "genbench run"),
     "format": (("table", "-f", "xml"), "unknown format"),
     "column": ((*TINY, "--columns", "ll,smaple"), "did you mean 'sample'"),

@@ -116,6 +116,16 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_nothing_behind(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_place_is_tried_before_anything_is_written_there(tmp_path: Path) -> None:
+    files.check_writable(tmp_path / "a" / "b")
+    files.check_writable(tmp_path)
+    (tmp_path / "file").touch()
+    files.check_writable(tmp_path / "file")  # it would be replaced
+    with pytest.raises(StoreError, match=r"cannot write .*: Not a directory"):
+        files.check_writable(tmp_path / "file" / "b")
+    assert [*tmp_path.iterdir()] == [tmp_path / "file"]
+
+
 def test_what_may_not_be_removed_is_named(tmp_path: Path) -> None:
     files.remove(tmp_path / "not there")
     with pytest.raises(StoreError, match=f"cannot remove {tmp_path}: "):

@@ -486,6 +486,10 @@ def test_a_report_that_cannot_be_written_says_where(genbench) -> None:
     done = genbench("report", "--no-figures", "--out", "taken")
     assert done.returncode != 0
     assert "cannot write taken" in done.stderr
+    nowhere = genbench("report", "--out", "/dev/null/report.html")
+    assert nowhere.returncode == 2
+    assert "--out names another place" in nowhere.stderr
+    assert "drawn:" not in nowhere.stderr
 
 
 @pytest.mark.parametrize("value", ["plain", "0.5", "true", "a b; rm -rf", [1, 2.5], 0.25, False])
