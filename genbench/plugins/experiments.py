@@ -117,12 +117,16 @@ def read(path: Path) -> Experiment:
     """The experiment in a file; raises one UsageError that says all that is wrong with it."""
     said, name = _parsed(path), path.stem
     registry.check_name("experiment", name)
-    _refuse(path, _faults_of_keys(said))
-    arms = {RECIPE: {}, **said["arms"]}
-    whole = {**OPTIONAL, **said, "arms": arms}
-    experiment = Experiment(name=name, path=path.as_posix(), **whole)
-    _refuse(path, _faults_of_names(experiment) or _faults_of_arms(experiment))
-    return experiment
+    faults = _faults_of_keys(said)
+    sound = {k: v for k, v in said.items() if k in KEYS and not _fault_of_type(k, v)}
+    if "arms" in sound:
+        sound["arms"] = {RECIPE: {}, **sound["arms"]}
+    whole = {**OPTIONAL, **sound}
+    unknown = _faults_of_names(whole)
+    faults += unknown + _faults_of_lists(whole) + _faults_of_arms(whole, not unknown)
+    if faults:
+        raise UsageError(f"experiment {path}: {'; '.join(faults)}")
+    return Experiment(name=name, path=path.as_posix(), **whole)
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -132,54 +136,65 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise UsageError(f"experiment {path} cannot be read: {error}") from error
 
 
-def _refuse(path: Path, faults: Sequence[str]) -> None:
-    if faults:
-        raise UsageError(f"experiment {path}: {'; '.join(faults)}")
-
-
 def _faults_of_keys(said: Mapping[str, Any]) -> list[str]:
     """Keys that are unknown, that are missing, and values of another type."""
     faults = [f"unknown key {k!r}, {registry.nearest(k, KEYS)}" for k in said if k not in KEYS]
     faults += [f"{k} is missing" for k in KEYS if k not in said and k not in OPTIONAL]
     for key in (key for key in said if key in KEYS):
-        faults += _fault(lambda key=key: check_values("it", {key: said[key]}, KEYS))
+        faults += _fault_of_type(key, said[key])
     return faults
 
 
-def _faults_of_names(one: Experiment) -> list[str]:
-    """Names that are registered nowhere, and counts that are too small or repeated."""
-    faults = _fault(lambda: registry.find("model", one.model))
-    faults += _fault(lambda: registry.find("dataset", one.dataset))
-    for metric in one.metrics:
-        faults += _fault(lambda metric=metric: registry.find("metric", metric))
-    known = presets.names()
-    if one.preset not in known:
-        faults.append(f"unknown preset {one.preset!r}, {registry.nearest(one.preset, known)}")
-    if len(set(one.seeds)) < max(FEWEST, len(one.seeds)):
-        faults.append(f"seeds must be at least {FEWEST} different ones, got {list(one.seeds)}")
-    if not one.tune_values or len(set(one.tune_values)) < len(one.tune_values):
-        faults.append(f"tune_values must be different ones, got {list(one.tune_values)}")
-    if not one.metrics or len(set(one.metrics)) < len(one.metrics):
-        faults.append(f"metrics must be different ones, at least one, got {list(one.metrics)}")
-    if one.samples < 1:
-        faults.append(f"samples must be at least 1, got {one.samples}")
-    return faults
+def _fault_of_type(key: str, value: Any) -> list[str]:
+    return _fault(lambda: check_values("it", {key: value}, KEYS))
 
 
-def _faults_of_arms(one: Experiment) -> list[str]:
-    """Hyperparameters that the model has not, of another type, or tuned by every arm anyway."""
+def _faults_of_names(sound: Mapping[str, Any]) -> list[str]:
+    """Of what the arms hang on, what is not known; sound: what is there, of its type."""
     faults = []
-    for arm, changed in one.arms.items():
-        if one.tune in changed:
-            faults.append(f"arm {arm!r} sets {one.tune}, which every arm is tuned by")
+    for kind in (kind for kind in ("model", "dataset") if kind in sound):
+        faults += _fault(lambda kind=kind: registry.find(kind, sound[kind]))
+    known, preset = presets.names(), sound["preset"]
+    if preset not in known:
+        faults.append(f"unknown preset {preset!r}, {registry.nearest(preset, known)}")
+    return faults
+
+
+def _faults_of_lists(sound: Mapping[str, Any]) -> list[str]:
+    """Metrics that are registered nowhere, lists that are empty or repeat, too few samples."""
+    faults = []
+    seeds, values, metrics = (sound.get(key) for key in ("seeds", "tune_values", "metrics"))
+    for metric in metrics or ():
+        faults += _fault(lambda metric=metric: registry.find("metric", metric))
+    if seeds is not None and len(set(seeds)) < max(FEWEST, len(seeds)):
+        faults.append(f"seeds must be at least {FEWEST} different ones, got {seeds}")
+    if values is not None and (not values or len(set(values)) < len(values)):
+        faults.append(f"tune_values must be different ones, got {values}")
+    if metrics is not None and (not metrics or len(set(metrics)) < len(metrics)):
+        faults.append(f"metrics must be different ones, at least one, got {metrics}")
+    if sound["samples"] < 1:
+        faults.append(f"samples must be at least 1, got {sound['samples']}")
+    return faults
+
+
+def _faults_of_arms(sound: Mapping[str, Any], known: bool) -> list[str]:
+    """Hyperparameters that the model has not, of another type, or tuned by every arm anyway.
+
+    known: whether model, dataset and preset are; else nobody can tell what the model has.
+    """
+    tune, faults = sound.get("tune"), []
+    values: Sequence[float] = sound.get("tune_values", [])
+    whole = known and values and {"model", "dataset", "tune"} <= sound.keys()
+    for arm, changed in sound.get("arms", {}).items():
+        if tune in changed:
+            faults.append(f"arm {arm!r} sets {tune}, which every arm is tuned by")
         if arm != RECIPE and not changed:
             faults.append(f"arm {arm!r} changes nothing, as {RECIPE!r} does already")
-        wrong = _fault(
-            lambda arm=arm: recipe.resolve(
-                one.model, one.dataset, one.preset, one.settings(arm, one.tune_values[0])
-            )
-        )
-        faults += [f"arm {arm!r}: {text}" for text in wrong]
+        if whole:
+            settings = {**changed, tune: values[0]}
+            of = (sound["model"], sound["dataset"], sound["preset"], settings)
+            wrong = _fault(lambda of=of: recipe.resolve(*of))
+            faults += [f"arm {arm!r}: {text}" for text in wrong]
     return faults
 
 

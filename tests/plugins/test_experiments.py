@@ -69,6 +69,17 @@ def test_all_faults_of_a_file_are_said_at_once(tmp_path: Path) -> None:
         experiments.read(written(tmp_path, faulty))
 
 
+def test_faults_of_keys_names_numbers_and_arms_are_said_together(tmp_path: Path) -> None:
+    faulty = WHOLE.replace("[0, 1, 2]", "[0]").replace("k = 2}", "kk = 2}")
+    faulty = faulty.replace("samples", "sampels").replace("parzen", "parzem")
+    with pytest.raises(UsageError, match=r"(?s)'sampels'.*'parzen'.*seeds must be.*'kk'"):
+        experiments.read(written(tmp_path, faulty))
+    faulty = WHOLE.replace('tune = "rate"', "").replace("gan", "gam").replace("k = 2}", "}")
+    faulty = faulty.replace('{update = "alternating", }', "{}")
+    with pytest.raises(UsageError, match=r"(?s)tune is missing.*'gam'.*'k = 2' changes nothing"):
+        experiments.read(written(tmp_path, faulty))
+
+
 def test_a_file_that_is_no_toml_and_one_that_is_nowhere_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
