@@ -174,6 +174,8 @@ def _made(
 
     sources, console = Sources(how.data_dir), new_console()
     found = {one.world: _beside(one.world, models, how.store, sources) for one in asked}
+    for one in asked:
+        making.check_world(one.world, sources)
     how.store.prepare()
     for one in asked:
         if not how.quiet:

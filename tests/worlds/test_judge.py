@@ -54,6 +54,7 @@ def planned(tmp_path: Path, metrics=("mean_gap", "names")) -> making.Plan:
 def test_the_board_is_printed_and_says_each_metrics_worst_failure(judge, tmp_path: Path) -> None:
     ended = judge("--metrics", ALL)
     assert ended.returncode == 0, ended.stderr
+    assert "plane: makes its ladder first" in ended.stderr  # minutes pass before the first set
     assert "Metrics on plane, 60 rows" in ended.stdout
     assert "mean_gap: prefers" in ended.stdout or "mean_gap: orders" in ended.stdout
     assert "not judged: refuses, it gave no value of a set of copied" in ended.stdout
@@ -184,10 +185,10 @@ def test_a_typo_in_a_world_a_metric_or_a_preset_names_the_nearest(judge, genbenc
 def test_a_dataset_that_is_no_world_is_refused_with_the_reason(strangers, genbench) -> None:
     ended = genbench("judge", "-w", "tiny", "--metrics", "frechet")
     assert ended.returncode == 2
-    assert "tiny is no world: its density is not known" in ended.stderr
-    alone = genbench("judge", "-w", "ring").stderr
-    assert "no ladder is known" in alone
-    assert "ring: makes its ladder first" in alone  # minutes pass before the first set
+    assert "tiny is no world: its density is not known; known: binary_4x4, digits" in ended.stderr
+    alone = genbench("judge", "-w", "digits_mixture_small,ring").stderr
+    assert "ring is no world: no ladder is known; known: binary_4x4, digits" in alone
+    assert "makes its ladder" not in ended.stderr + alone
 
 
 def test_the_ladder_of_the_planted_world_is_sound() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from inspect import getattr_static
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,14 @@ class Unit:
         if self.kept is not None:
             return f"model-{self.kept.key[:16]}.{self.number}"
         return f"{'apart' if self.apart else f'{self.rung:03d}'}.{self.number}"
+
+
+def lacking(dataset: Any) -> str:
+    """What a dataset, or its class, needs to be a world; "" where it is one. Computes nothing."""
+    if getattr_static(dataset, "density", None) is None:
+        return "its density is not known"
+    has_ladder = any(getattr_static(dataset, name, None) for name in ("ladder", "world"))
+    return "" if has_ladder else "no ladder is known"
 
 
 def rungs(world: Any, draw: int | None) -> tuple[Rung, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,21 @@ from typing import Any
 import numpy as np
 
 from genbench.errors import StoreError, UsageError
+from genbench.plugins import registry
 from genbench.records import files, judgements
 from genbench.running.data import Sources
 from genbench.running.provenance import machine
 from genbench.seeding import generator
 from genbench.worlds.judging import grading, truths, wording
-from genbench.worlds.judging.asked import FOLD, Judge, Judgement, Unit, judges, measured_rungs
+from genbench.worlds.judging.asked import (
+    FOLD,
+    Judge,
+    Judgement,
+    Unit,
+    judges,
+    lacking,
+    measured_rungs,
+)
 from genbench.worlds.judging.asked import units as units_of
 from genbench.worlds.judging.board import Board
 from genbench.worlds.judging.grading import Grade
@@ -45,9 +55,18 @@ def planned(asked: Judgement, metrics: Sequence[str], sources: Sources, results_
 
 
 def check_world(name: str, sources: Sources) -> None:
-    """Raises UsageError where a dataset is no world."""
-    if getattr(sources.dataset(name), "density", None) is None:
-        raise UsageError(f"{name} is no world: its density is not known")
+    """Raises UsageError where a dataset is no world, with those there are; fits none."""
+    why = lacking(sources.dataset(name))
+    if why:
+        raise UsageError(f"{name} is no world: {why}; {registry.nearest(name, _worlds())}")
+
+
+def _worlds() -> Iterator[str]:
+    """The registered datasets that are worlds."""
+    for name in registry.names("dataset"):
+        with suppress(UsageError):  # a stranger's module that cannot be imported
+            if not lacking(registry.load("dataset", name)):
+                yield name
 
 
 @dataclass(frozen=True)
