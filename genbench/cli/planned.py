@@ -94,9 +94,9 @@ def print_costs(runs: Sequence[Run], environment: Environment, as_json: bool) ->
 
 
 def _line(one: Cost) -> str:
-    run = one.run
+    run, fold = one.run, "" if one.fold is None else f", fold {one.fold}"
     return (
-        f"{run.model} on {run.data.name}, preset {run.preset}, seed {run.seed}, "
+        f"{run.model} on {run.data.name}{fold}, preset {run.preset}, seed {run.seed}, "
         f"{one.left} of {one.scores} scores to do: {_said(one)}"
     )
 
@@ -104,6 +104,7 @@ def _line(one: Cost) -> str:
 def _as_json(one: Cost) -> dict[str, Any]:
     run = one.run
     about = {"model": run.model, "dataset": run.data.name, "preset": run.preset, "seed": run.seed}
+    about |= {} if one.fold is None else {"fold": one.fold}
     counts = {"scores": one.scores, "scores_to_do": one.left, "epochs": one.epochs}
     return {**about, **counts, "seconds": one.seconds, "said": _said(one)}
 

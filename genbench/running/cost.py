@@ -32,6 +32,7 @@ STEEPEST = 3.0  # power of the rows: two epochs on a busy machine prove no more
 class Cost:
     """What is left of one training and its scores: how many scores, of how many, and the training.
 
+    fold: the one that the training is for, None where it is for all that the data have.
     seconds, epochs: of the training, 0 where there is none left; unknown: why these cannot be told.
     empty: whether every score that is left stays empty, so that nothing is trained for them.
     """
@@ -43,6 +44,7 @@ class Cost:
     epochs: int = 0
     unknown: str = ""
     empty: bool = False
+    fold: int | None = None
 
 
 def costs(
@@ -57,7 +59,9 @@ def costs(
     for group in by_training(runs):
         first, left = group[0], pending(group, store, environment.rerun)
         empty = bool(left) and all(run.unmet for run in left)
-        cost = Cost(first, len(left), len(group), empty=empty)
+        single = len({run.data.fold for run in group}) < first.data.folds
+        fold = first.data.fold if single else None
+        cost = Cost(first, len(left), len(group), empty=empty, fold=fold)
         if left and not empty:
             try:
                 seconds, epochs = projected(first, store, sources, device)

@@ -35,6 +35,15 @@ def test_a_stranger_s_code_runs_in_its_own_process_only_so_its_time_is_not_proje
     assert "training: about" not in said
 
 
+def test_a_dry_run_names_the_fold_of_a_training_that_is_for_one_alone(genbench) -> None:
+    plan = ("run", "-m", "drift,held_out", *ALONE, "--dry-run")
+    lines = genbench(*plan).stdout.splitlines()
+    beginnings = ["drift on tiny, preset", "held_out on tiny, fold 0,", "held_out on tiny, fold 1,"]
+    assert [line.startswith(b) for line, b in zip(lines, beginnings, strict=False)] == [True] * 3
+    found = json.loads(genbench(*plan, "--json").stdout)["trainings"]
+    assert [one.get("fold") for one in found] == [None, 0, 1]
+
+
 def test_a_dry_run_is_json_where_json_is_asked_for(genbench) -> None:
     done = genbench("run", "-m", "drift,raises", *ALONE, "--dry-run", "--json")
     found = json.loads(done.stdout)
