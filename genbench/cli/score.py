@@ -181,8 +181,10 @@ def _check_files(
         raise UsageError("--models is for --protocols: a FILE holds what it holds")
     lacking = [option for option, value in named.items() if not value]
     if any(named.values()) and lacking:
+        verb = "is" if len(lacking) == 1 else "are"
         raise UsageError(
-            f"a row that is kept needs --as, --source and --date; {', '.join(lacking)} is missing: "
+            "a row that is kept needs --as, --source and --date; "
+            f"{', '.join(lacking)} {verb} missing: "
             "--as flow --source 'our flow, run 7' --date 2026-11-29"
         )
     if named["--as"] and len(files) > 1:

@@ -443,7 +443,8 @@ def test_other_samples_take_a_name_only_where_that_is_said(ours, genbench, tmp_p
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (("--as", "flow"), "--source, --date is missing"),
+        (("--as", "flow"), "--source, --date are missing"),
+        (("--as", "flow", "--source", "x"), "; --date is missing"),
         (("--as", "flow", "--source", "x", "--date", "today"), "2026-11-29"),
         (("--as", "../flow", "--source", "x", "--date", "2026-11-29"), "letters, digits"),
         (("--as", "drift", "--source", "x", "--date", "2026-11-29"), "is a registered model"),
