@@ -57,7 +57,7 @@ def lock(
     wanted = locked.wanted(folder, before, tables or [], drop or [])
     written = locked.write(folder, wanted, before, parsed)
     echo(
-        f"{folder / locks.NAME}: {len(written.files)} records, {len(wanted)} tables "
+        f"{folder / locks.NAME}: {len(written.files)} files of records, {len(wanted)} tables "
         f"in {len(FORMATS)} formats"
     )
 
@@ -84,7 +84,7 @@ def print_check(results_dir: Path, known: Lock) -> int:
     wrong = any(c.how != "new" for c in found) or any(one.holds is False for one in tables)
     holding = sum(bool(one.holds) for one in tables)
     echo(
-        f"{len(known.files)} records locked, {len(found)} otherwise; "
+        f"{len(known.files)} files locked, {len(found)} otherwise; "
         f"{holding} of {len(known.tables)} tables hold"
     )
     return 3 if wrong else int(bool(found) or holding < len(tables))

@@ -53,7 +53,7 @@ def check(genbench) -> tuple[int, str]:
 
 def test_what_was_just_locked_holds(locked: Path, genbench) -> None:
     n = len(known(locked).files)
-    assert check(genbench) == (0, f"{n} records locked, 0 otherwise; 5 of 5 tables hold\n")
+    assert check(genbench) == (0, f"{n} files locked, 0 otherwise; 5 of 5 tables hold\n")
 
 
 def test_the_lock_lists_every_record_and_table_sorted_and_relative(locked: Path) -> None:
@@ -74,8 +74,9 @@ def test_a_rendered_table_is_what_the_command_prints(locked: Path, genbench) -> 
 
 def test_locking_again_changes_no_byte(locked: Path, genbench) -> None:
     before = (locked / lock.NAME).read_bytes()
-    genbench("lock")
+    said = genbench("lock").stdout
     assert (locked / lock.NAME).read_bytes() == before
+    assert f": {len(known(locked).files)} files of records, 1 tables in 5 formats" in said
 
 
 @pytest.mark.parametrize(
