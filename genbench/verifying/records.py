@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from genbench.errors import AlteredError, UsageError
-from genbench.records import lock, rekeyed
+from genbench.records import lock, names, rekeyed
 from genbench.records.run import Result, Run
 from genbench.records.store import Store
 
@@ -39,10 +39,10 @@ class Record:
     def name(self) -> str:
         """The run in words, as `genbench run` names it."""
         r = self.result
-        marks = [r.preset, *(f"{key}={value}" for key, value in sorted(r.overrides.items()))]
-        marks += [f"set {r.sample_set}"] if r.sample_set else []
-        marks += [r.protocol] if r.protocol else []
-        return f"{r.model} [{', '.join(marks)}] on {r.dataset}, fold {r.fold}, seed {r.seed}"
+        name = f"{names.label(r)} on {r.dataset}, fold {r.fold}, seed {r.seed}"
+        name += f", {names.judge(r)}" if names.settings(r) else ""
+        name += f", sample set {r.sample_set}" if r.sample_set else ""
+        return f"{name}, {r.protocol}" if r.protocol else name
 
 
 # --- which ---

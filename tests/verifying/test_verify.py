@@ -80,6 +80,14 @@ def test_the_committed_results_are_as_they_were_written(kept: Path, genbench) ->
     assert done.stdout.endswith("2 of 2 records hold\n")
 
 
+def test_a_record_is_named_as_its_row_in_a_table_is(tiny: Path, genbench) -> None:
+    genbench(*TINY, *ONE_THREAD, "--set", "parzen.sigma=0.2", "--metrics", "parzen")
+    said, table = genbench("verify", "all").stdout, genbench("table", "-d", "tiny").stdout
+    assert "drift [50 samples]" in table
+    assert "drift [50 samples] on tiny, fold 1, seed 0 (" in said
+    assert "drift [50 samples] on tiny, fold 1, seed 0, parzen [sigma=0.2] (" in said
+
+
 def test_the_committed_numbers_come_out_of_their_samples_again(kept: Path, genbench) -> None:
     before = bytes_of(kept)
     done = genbench("verify", "all", "--rescore", "--results-dir", str(kept))
