@@ -71,6 +71,6 @@ def figure_judgement(
     ladder = ladders.Ladder(board.title, t.families, t.kl.tolist(), t.copies.tolist())
     drawn = ladders.ladders(ladder, panels)
     usual = judgements.pictures(f"{board.world}-{board.samples}")[-1]
-    path = parsing.place(out, results_dir, usual)
+    path = parsing.writable(parsing.place(out, results_dir, usual))
     style.save(drawn, path, style.form(path))
     echo(str(path))
