@@ -53,18 +53,14 @@ MISBEHAVING = {
     "prints": "Prints",
 }
 
-# files that take ten seconds and more, the longest first; those that mostly wait for processes
-# alternate with those that compute, so that the cores are busy; test_chaos forks a process, and so
-# comes before all that begin threads, as those of a cluster do
+# files that take long by a few tests; those of tests/chaos and tests/fuzz fork, and so come before
+# test_clusters, which leaves threads
 LONGEST = """
-    test_chaos test_cli test_statistics_coverage test_clusters test_figures test_kills test_golden
-    test_score_command test_holes test_misbehaviour test_judge test_front test_c2st test_changes
-    test_verify test_executors test_store test_gate test_parzen_pruning test_model_file
-    test_worlds_data test_runner test_keys test_rekeying test_calibration
-    test_report_metrics test_clusters_killed test_train_share test_peers test_beside test_fuzz
-    test_plan test_abilities test_lock test_faulty_machines test_copying test_asv_suites test_code
-    test_examples test_frechet test_changed_stores test_inception test_datasets_real
-    test_datasets_mnist_binary test_orders test_c2st_nn
+    test_front test_chaos test_keys test_statistics_coverage test_clusters_killed test_changes
+    test_figures test_peers test_asv_suites test_c2st test_frechet test_copying test_examples
+    test_worlds_data test_abilities test_inception test_executors test_changed_stores test_judge
+    test_datasets_real test_datasets_mnist_binary test_orders test_c2st_nn test_holes test_verify
+    test_beside test_faulty_machines test_fuzz
 """
 
 
