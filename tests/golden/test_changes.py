@@ -57,7 +57,7 @@ ROUNDS = {
             "baselines/held_out.py", ">= 2 * self.skip else", ">= 3 * self.skip else", "held_out"
         ),
         Change("baselines/kmeans.py", "len(train) // 5", "len(train) // 4", "kmeans"),
-        Change("baselines/replay.py", "train[: self.most]", "train[-self.most :]", "replay"),
+        Change("baselines/replay.py", "(train, self.most)", "(train.flip(0), self.most)", "replay"),
         Change(f"{PARZEN}/estimator.py", "d * torch.log(", "torch.log(", "parzen parzen_by_class"),
         Change(f"{METRICS}/class_fidelity.py", "== labels", "!= labels", "class_fidelity"),
         Change(f"{METRICS}/semi_supervised_error.py", "/ 100\n", "/ 99\n", "semi_supervised_error"),
@@ -170,7 +170,7 @@ def test_a_change_of_arithmetic_names_each_part_that_it_moves_and_the_way_out(
 
 
 def test_a_raised_revision_is_the_way_out_and_keeps_the_lines_before(copy: Path) -> None:
-    replaced(copy, "baselines/replay.py", "train[: self.most]", "train[-self.most :]")
+    replaced(copy, "baselines/replay.py", "(train, self.most)", "(train.flip(0), self.most)")
     replaced(copy, "baselines/replay.py", "revision = 1", "revision = 2")
     code, printed = golden(copy, "replay")
     assert (code, printed) == (0, "genbench model replay, revision 2: 2 runs appended, 0 hold\n")
