@@ -149,11 +149,10 @@ def _made_otherwise(found: Sequence[Cell]) -> list[str]:
     """Rows whose trainings were cut, that other code made, or whose samples were brought."""
     cut = [cell.label for cell in found if any(result.cut for result in cell.results)]
     known = registry.names("model")
-    made = {
-        cell.label: cell.results[0].model in known for cell in found if cell.stale or cell.older
-    }
-    stale = [label for label, installed in made.items() if installed]
-    absent = [label for label, installed in made.items() if not installed]
+    stale, absent = [], []
+    for cell in (cell for cell in found if cell.stale or cell.older):
+        first = cell.results[0]
+        (stale if first.run.source or first.model in known else absent).append(cell.label)
     brought = [cell.label for cell in found if cell.results[0].run.source]
     kinds = (
         (cut, "cut by the time budget"),
