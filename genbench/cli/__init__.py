@@ -70,7 +70,7 @@ __all__ = [
 def main() -> None:
     """The console script; a user's mistake ends in one paragraph and an exit code."""
     warnings.showwarning = _once()
-    gc.set_threshold(50_000)  # instead of 700: a tenth of a short command went into looking
+    gc.set_threshold(50_000)  # instead of 700: short commands leave few cycles to collect
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave others the core
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # those of numpy would spin
     try:

@@ -168,7 +168,7 @@ def figure_all(
     for each in forms:
         parsing.one_of(list(figures.DATES), each, "format")
     beside = sources(of.store, data_dir)
-    made = figures.available(of.found, of.store, DEFAULTS.references, beside)
+    made = figures.available(of.cells(), of.store, DEFAULTS.references, beside)
     _write(made, lambda drawn: [place / f"{drawn.name}.{form}" for form in forms])
 
 
@@ -185,8 +185,7 @@ class _Of:
     def store(self) -> Store:
         return parsing.store(self.results_dir)
 
-    @property
-    def found(self) -> list[tuple[str, list[Cell]]]:
+    def cells(self) -> list[tuple[str, list[Cell]]]:
         """The titles and cells of what is to be drawn: of all results where the last run has none.
 
         Says on stderr where that is so.
@@ -221,7 +220,7 @@ def _one(name: str, out: Path | None, of: _Of) -> None:
 
     path = parsing.writable(parsing.place(out, of.results_dir, f"{name}.png"))
     figures.form(path)
-    _write(figures.named(name, of.found, of.store, DEFAULTS.references), lambda _: [path])
+    _write(figures.named(name, of.cells(), of.store, DEFAULTS.references), lambda _: [path])
 
 
 def _several(
@@ -233,7 +232,7 @@ def _several(
     path = parsing.writable(parsing.place(out, of.results_dir, f"{name}.png"))
     store = of.store
     form, beside, count = figures.form(path), sources(store, data_dir), count or figures.COUNT
-    made = list(figures.named(name, of.found, store, DEFAULTS.references, beside, count))
+    made = list(figures.named(name, of.cells(), store, DEFAULTS.references, beside, count))
     single = sum(isinstance(figure, figures.Drawn) for figure in made) == 1
 
     def place(drawn: Drawn) -> list[Path]:

@@ -56,7 +56,7 @@ def _of_the_model(result: Result) -> dict[str, Any]:
 def _version(result: Result) -> str:
     """A short name for the code and the recipe that made a result.
 
-    Metrics that are installed as they were are not in it: a row is of one version in all columns.
+    What is installed as it was is not in it, so that a row is of one version in all its columns.
     """
     named = Roles(result.model, result.metric, str(result.run.settings.get(FEATURES, ""))).named()
     parts = result.run.parts.items()
