@@ -125,6 +125,11 @@ def _sigmoid(dh: Tensor, a: Tensor, h: Tensor) -> Tensor:
     return (1 - h).mul_(h).mul_(dh)
 
 
+def _tanh(dh: Tensor, a: Tensor, h: Tensor) -> Tensor:
+    """∂L/∂a = dh (1 - h²)."""
+    return h.square().neg_().add_(1).mul_(dh)
+
+
 def _maxout(dh: Tensor, a: Tensor, h: Tensor) -> Tensor:
     """∂L/∂a_j = dh [a_j = h] / Σ_i [a_i = h]: pieces that tie have equal shares, as amax's do."""
     a = a.unflatten(1, (-1, h.shape[1]))
@@ -136,6 +141,7 @@ ABOVE: dict[type[nn.Module], Above] = {
     nn.Identity: _identity,
     nn.ReLU: _relu,
     nn.Sigmoid: _sigmoid,
+    nn.Tanh: _tanh,
     layers.Maxout: _maxout,
 }
 

@@ -50,12 +50,12 @@ def slope_G(a_fake: Tensor, kind: str) -> Tensor:
 
 @dataclass(eq=False)
 class GAN:
-    """G: noise -> ReLU or sigmoid layers -> x. D: x -> maxout layers with dropout -> logit a.
+    """G: noise -> ReLU, sigmoid or tanh layers -> x. D: x -> maxout layers with dropout -> logit a.
 
     noise: "uniform" on ±√3 or "gaussian", both of unit variance.
-    activations: "relu", "sigmoid" or "linear" for each width in `generator`, and for its `output`;
-        biases start at `sigmoid_bias` in hidden sigmoid layers, at the logits of the training
-        data's means in a sigmoid output, else at 0.
+    activations: for each width in `generator`, as `output` for its last layer; biases start at
+        `sigmoid_bias` in hidden sigmoid layers, at the logits of the training data's means in a
+        sigmoid output, else at 0.
     *_range: r of the first weights, U(-r, r); output_nonzeros: unless 0, the weights of G's last
         layer are instead 0 but for that many from N(0, 1) in each unit.
     update: "simultaneous", or "alternating": k steps of D, then one of G on fresh noise.
@@ -81,7 +81,7 @@ class GAN:
     noise: Literal["uniform", "gaussian"]
     noise_size: int
     generator: list[int]
-    activations: list[Literal["relu", "sigmoid", "linear"]]
+    activations: list[Literal["relu", "sigmoid", "tanh", "linear"]]
     output: Literal["sigmoid", "linear"]
     generator_range: float
     output_range: float
@@ -105,7 +105,7 @@ class GAN:
     max_updates: int = 0
     deepen_after: int = 0
     deepening: Sequence[int] = ()
-    deepening_activations: Sequence[Literal["relu", "sigmoid", "linear"]] = ()
+    deepening_activations: Sequence[Literal["relu", "sigmoid", "tanh", "linear"]] = ()
     transposed_convolution: Sequence[int] = ()
     convolutions: Sequence[Sequence[int]] = ()
     convolution_pieces: int = 2

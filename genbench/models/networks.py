@@ -11,8 +11,8 @@ from torch import nn
 from genbench.models import layers
 
 ACTIVATIONS: dict[str, type[nn.Module]]
-ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
-Activation = Literal["relu", "sigmoid", "linear"]
+ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "linear": nn.Identity}
+Activation = Literal["relu", "sigmoid", "tanh", "linear"]
 
 
 class Hyperparameters(Protocol):
