@@ -1,0 +1,51 @@
+"""The page of benchmarks/decoder_likelihoods.py, and whose order it is."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+from decoder_likelihoods import compared, doubled, page
+
+
+def of_rows(*rows):
+    mean = sum(rows) / len(rows)
+    return {"mean": mean, "stderr": 0.5, "rows": list(rows)}
+
+
+def decoder(ais, kde, changes):
+    certificates = {"distributions": max(changes), "mean by distributions": changes}
+    return {
+        "about": "a decoder",
+        "v": 0.025,
+        "AIS": {"test": of_rows(*ais), "train": of_rows(*ais)},
+        "AIS at v = 0.025": {"test": of_rows(*ais), "train": of_rows(*ais)},
+        "KDE": {"test": of_rows(*kde), "train": of_rows(*kde)},
+        "certificates": certificates,
+        "certificates at the common v": certificates,
+        "BDMC gap, simulated rows only": {"mean": 0.25, "stderr": None},
+    }
+
+
+FOUND = {
+    "a": decoder([10.0, 11.0, 12.0], [3.0, 4.0, 5.0], {250: 9.0, 500: 11.5}),
+    "b": decoder([20.0, 21.0, 22.5], [1.0, 2.0, 2.5], {250: 21.0}),
+    "c": decoder([0.0, 11.0, 24.0], [9.0, 9.0, 9.5], {250: 11.0}),
+}
+
+
+def test_an_order_is_open_where_one_of_both_differences_is_within_its_error():
+    orders = {tuple(line["pair"]): line["order"] for line in compared(FOUND)}
+    assert orders == {("a", "b"): "opposite", ("a", "c"): "open", ("b", "c"): "open"}
+
+
+def test_a_change_is_that_of_the_last_doubling():
+    assert doubled(FOUND["a"]["certificates"]) == "500 (+2.5)"
+    assert doubled(FOUND["b"]["certificates"]) == "250"
+
+
+def test_a_row_has_both_numbers_of_distributions():
+    record = {"budget": {"rows": 3}, "decoders": FOUND, "controls": {}, "pairs": compared(FOUND)}
+    (row,) = (line for line in page(record).splitlines() if line.startswith("| a |"))
+    assert row.count("500 (+2.5)") == 2
+    assert row.count("|") == page(record).count("---|") + 1
