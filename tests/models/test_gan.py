@@ -711,7 +711,7 @@ def test_nets_that_cannot_be_built_are_refused_with_the_reason(said: dict, hint:
 
 def test_an_unknown_activation_is_refused_before_any_work() -> None:
     with pytest.raises(UsageError, match="activations"):
-        recipe.resolve("gan", "mnist", "smoke", {"activations": ["tanh", "relu"]})
+        recipe.resolve("gan", "mnist", "smoke", {"activations": ["softplus", "relu"]})
 
 
 def test_interpolations_are_straight_lines_in_z_whose_ends_are_samples() -> None:

@@ -195,6 +195,13 @@ def coordinated() -> Given:
     return given
 
 
+def odd() -> Given:
+    """Units of G that are as often negative as positive."""
+    model = gan(activations=["tanh"])
+    given = trained(model, pictures(10, SHAPE))
+    return {**given, **weights(model), "samples": model.sample(5)}
+
+
 def rounded() -> Given:
     """Products of factors in bfloat16, by the type itself and by float32, are near unrounded ones.
 
@@ -232,4 +239,4 @@ def refusals() -> Given:
 TOLERANCE = 1e-5
 RUNS = (simultaneous, alternating, deepened, finished, convolutional, constant_pixels, refusals)
 RUNS += (critic, critic_in_training, without_its_critic, codes, means_of_the_critic, coordinated)
-RUNS += (rounded,)
+RUNS += (rounded, odd)
