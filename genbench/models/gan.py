@@ -53,7 +53,7 @@ class GAN:
     """G: noise -> ReLU, sigmoid or tanh layers -> x. D: x -> maxout layers with dropout -> logit a.
 
     noise: "uniform" on ±√3 or "gaussian", both of unit variance.
-    activations: for each width in `generator`, as `output` for its last layer; biases start at
+    activations: one for each width in `generator`; output: that of G's last layer. Biases start at
         `sigmoid_bias` in hidden sigmoid layers, at the logits of the training data's means in a
         sigmoid output, else at 0.
     *_range: r of the first weights, U(-r, r); output_nonzeros: unless 0, the weights of G's last
@@ -81,7 +81,7 @@ class GAN:
     noise: Literal["uniform", "gaussian"]
     noise_size: int
     generator: list[int]
-    activations: list[Literal["relu", "sigmoid", "tanh", "linear"]]
+    activations: list[networks.Activation]
     output: Literal["sigmoid", "linear"]
     generator_range: float
     output_range: float
@@ -105,7 +105,7 @@ class GAN:
     max_updates: int = 0
     deepen_after: int = 0
     deepening: Sequence[int] = ()
-    deepening_activations: Sequence[Literal["relu", "sigmoid", "tanh", "linear"]] = ()
+    deepening_activations: Sequence[networks.Activation] = ()
     transposed_convolution: Sequence[int] = ()
     convolutions: Sequence[Sequence[int]] = ()
     convolution_pieces: int = 2
