@@ -239,7 +239,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=50, help="test rows, and as many training rows")
     parser.add_argument("--chains", type=int, default=4)
     parser.add_argument("--first", type=int, default=250, help="distributions, doubled from here")
-    parser.add_argument("--most", type=int, default=8000, help="v is chosen with so many")
+    parser.add_argument("--most", type=int, default=8000, help="at most; v: by half and by all")
     parser.add_argument("--n-valid", type=int, default=5, help="validation rows that choose v")
     parser.add_argument("--v", type=float, help="for those that have none; default: chosen")
     parser.add_argument("--simulated", type=int, default=20)
