@@ -96,6 +96,7 @@ ACTS = {
             "genbench/figures/style.py:_bytes": "into memory; the one writer writes it",
             "genbench/figures/pages.py:animated": "into memory; the one writer writes it",
             "genbench/figures/strips.py:_png": "into memory; it stands in a page",
+            "genbench/figures/style.py:_in_few_colours": "into memory; a figure is written by save",
             "genbench/datasets/_mat.py:main": "into memory; it goes to stdout",
             "genbench/features/_unpickle.py": "into memory; it goes to stdout",
             "genbench/features/integers.py": "into memory; the one writer writes it",

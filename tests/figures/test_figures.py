@@ -1,5 +1,6 @@
 """The figure of speed, and what all figures share: bytes, hostile names, no global state."""
 
+import io
 import re
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import pytest
 from drawable import GAN, REFERENCES, REPLAY, current, every_text, found, said, stages
 from made import altered
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
 from test_cli import TINY
 
 from genbench import figures
 from genbench.errors import UsageError
-from genbench.figures import Drawn
+from genbench.figures import Drawn, style
 from genbench.records.observed import Training
 from genbench.records.run import Result
 from genbench.tables import cells
@@ -107,6 +110,30 @@ def test_a_name_is_printed_as_it_stands(name: str) -> None:
         assert text._preprocess_math(text.get_text())[1] is False
     assert texts(ax) == [name.replace("\n", " ")]
     assert figures.content(figure, "svg").startswith(b"<?xml")
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def test_a_png_of_lines_has_few_colours_and_looks_like_one_of_all() -> None:
+    figure = drawn(GAN, SLOWER).figure
+    full, lean = io.BytesIO(), figures.as_png(figure)
+    with style.style():
+        figure.savefig(full, format="png")
+    assert Image.open(io.BytesIO(lean)).mode == "P"
+    assert Image.open(io.BytesIO(lean)).info["dpi"] == pytest.approx((200, 200), abs=0.1)
+    assert len(lean) < len(full.getvalue()) / 2
+    error = np.abs(pixels(lean) - pixels(full.getvalue())).max(axis=2)
+    assert np.mean(error > 16) < 0.005
+
+
+def test_a_png_that_shows_an_image_keeps_every_tone() -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (20, 25, 3), dtype=np.uint8)
+    figure = Figure(figsize=(2, 2))
+    figure.add_axes((0, 0, 1, 1)).imshow(colours, interpolation="nearest", aspect="auto")
+    shown = pixels(figures.as_png(figure)).reshape(-1, 3)
+    assert {*map(tuple, colours.reshape(-1, 3).tolist())} <= {*map(tuple, shown.tolist())}
 
 
 @pytest.mark.parametrize("form", figures.DATES)
