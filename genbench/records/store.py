@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -347,13 +348,19 @@ class Store:
 
     def __iter__(self) -> Iterator[Result]:
         """Every result, done or failed, in the order of its folder's name."""
-        for folder in self.folders():
+        return self.of(None)
+
+    def of(self, datasets: Collection[str] | None) -> Iterator[Result]:
+        """The same, of some datasets only where these are named: no others are read."""
+        for folder in self.folders(datasets):
             yield self._result(folder.relative_to(self.runs))
 
-    def folders(self) -> list[Path]:
-        """The folder of every result, whatever its status, sorted."""
-        answers = {*ANSWERS.values()}
-        walked = os.walk(self.runs)
+    def folders(self, datasets: Collection[str] | None = None) -> list[Path]:
+        """The folder of every result, or of those of some datasets, whatever its status, sorted."""
+        answers, tops = {*ANSWERS.values()}, [self.runs]
+        if datasets is not None:
+            tops = [top for top in self.runs.glob("*") if top.name in datasets]
+        walked = chain.from_iterable(map(os.walk, tops))
         return sorted(Path(folder) for folder, _, inside in walked if answers.intersection(inside))
 
     def unanswered(self) -> list[Path]:

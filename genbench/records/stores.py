@@ -5,7 +5,7 @@ Committed records are read and never written, so a user's runs leave them as the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +61,10 @@ class Stores(Store):
         """Whether a done answer lies in a folder that is only read."""
         return run in self and run not in self.every[0]
 
-    def __iter__(self) -> Iterator[Result]:
-        """Every result once, in the order of its folder's name."""
+    def of(self, datasets: Collection[str] | None) -> Iterator[Result]:
+        """Every result once, or those of some datasets, in the order of its folder's name."""
         found: dict[str, Result] = {}
-        for result in (result for store in self.every for result in store):
+        for result in (result for store in self.every for result in store.of(datasets)):
             known = found.get(result.key)
             if known is None or (known.status != "done" and result.status == "done"):
                 found[result.key] = result

@@ -24,13 +24,19 @@ def only(
 
     Raises UsageError for a name that no result has, and where there are no results.
     """
-    results = list(store)
+    results = _of("dataset", datasets, _read(store, datasets))
     results = _of("model", models, results)
-    results = _of("dataset", datasets, results)
     results = _of("metric", metrics, results)
     if not results:
         raise UsageError(f"no results in {store.runs}; `genbench run` makes some")
     return results
+
+
+def _read(store: Store, datasets: Sequence[str] | None) -> list[Result]:
+    """All results; where all datasets that are named have some, no others are read."""
+    names = None if datasets is None else {*map(_plain, datasets)}
+    found = list(store.of(names))
+    return found if names is None or {r.dataset for r in found} == names else list(store)
 
 
 def asked_last(

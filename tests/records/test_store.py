@@ -213,6 +213,22 @@ def test_three_folds_cannot_pass_for_five(tmp_path: Path, genbench) -> None:
         FIVE[3] in store  # noqa: B015 it raises
 
 
+def test_results_of_other_datasets_than_those_named_are_not_read(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    named, other = (
+        dataclasses.replace(RUN, data=dataclasses.replace(RUN.data, name=name))
+        for name in ("named", "other")
+    )
+    for run in (named, other):
+        store.put(Result(run, "done", value=1.0, stderr=0.1, unit="nats", scored=9), {})
+    (store.runs / other.folder / "run.json").write_text("not read")
+    assert [result.dataset for result in store.of(["named", "absent", "..", "../runs"])] == [
+        "named"
+    ]
+    with pytest.raises(StoreError):
+        list(store)
+
+
 # --- provenance ---
 
 
