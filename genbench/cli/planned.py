@@ -36,13 +36,15 @@ def announced(todo: Sequence[Run], environment: Environment, here: bool) -> Iter
     """
     from genbench.plugins import registry
     from genbench.running import cost
-    from genbench.running.plan import by_training
+    from genbench.running.plan import by_training, must_train
     from genbench.timing import Since
     from genbench.words import duration
 
-    groups, clock = by_training(todo), Since()
+    store, rerun, clock = environment.store, environment.rerun, Since()
+    groups = [group for group in by_training(todo) if must_train(group, store, rerun)]
     yield f"to do: {_plan(todo, len(groups))}"
-    ours = [r for r in todo if r.parts["model"].distribution == registry.SUITE]
+    trained = (run for group in groups for run in group)
+    ours = [run for run in trained if run.parts["model"].distribution == registry.SUITE]
     total, told = 0.0, 0
     for one in cost.costs(ours, environment) if here else ():
         told += not one.unknown
@@ -58,10 +60,11 @@ def announced(todo: Sequence[Run], environment: Environment, here: bool) -> Iter
 
 
 def _plan(todo: Sequence[Run], trainings: int) -> str:
-    """ "3 trainings, 15 scores: gan, dbn, replay on mnist5k"."""
+    """ "3 trainings, 15 scores: gan, dbn, replay on mnist5k"; "15 scores: ..." of what is kept."""
     models = ", ".join(dict.fromkeys(run.model for run in todo))
     datasets = ", ".join(dict.fromkeys(run.data.name for run in todo))
-    counts = [_several(trainings, "training"), _several(len(todo), "score")]
+    counts = [_several(trainings, "training")] if trainings else []
+    counts.append(_several(len(todo), "score"))
     return f"{', '.join(counts)}: {models} on {datasets}"
 
 

@@ -16,7 +16,7 @@ from genbench.records.store import Store
 from genbench.running import selecting, training
 from genbench.running.bench import Bench
 from genbench.running.data import Sources
-from genbench.running.plan import by_training, pending
+from genbench.running.plan import by_training, must_train, pending
 from genbench.running.runner import Environment, choose_device
 from genbench.timing import Clock
 
@@ -62,7 +62,7 @@ def costs(
         single = len({run.data.fold for run in group}) < first.data.folds
         fold = first.data.fold if single else None
         cost = Cost(first, len(left), len(group), empty=empty, fold=fold)
-        if left and not empty:
+        if must_train(left, store, environment.rerun):
             try:
                 seconds, epochs = projected(first, store, sources, device)
             except _UNKNOWN as error:
@@ -75,18 +75,15 @@ def costs(
 def untrained(runs: Sequence[Run], store: Store) -> list[list[Run]]:
     """Runs that share one training, together, where that must still be made for some of them."""
     groups = by_training([run for run in pending(runs, store) if not run.unmet])
-    return [group for group in groups if store.weights(group[0]) is None]
+    return [group for group in groups if must_train(group, store)]
 
 
 def projected(run: Run, store: Store, sources: Sources, device: torch.device) -> tuple[float, int]:
     """Projected seconds of what is left to train, from a timed piece of an epoch; its epochs.
 
-    Nothing where the store holds the weights. Writes nothing; sampling and scoring are not in it.
-    The piece is of the first two epochs: a stack's later layers are taken to cost what its first
-    does.
+    Writes nothing; sampling and scoring are not in it. The piece is of the first two epochs: a
+    stack's later layers are taken to cost what its first does.
     """
-    if store.weights(run) is not None:
-        return 0.0, 0
     bench = Bench(run, store, sources, device)
     seconds, epochs = _whole(bench)
     stopped = store.checkpoint(run)

@@ -347,8 +347,14 @@ def _is_own(run: Run, left: Sequence[Run], store: Store) -> bool:
     """Whether a training was made in the user's own folder, or has to be for what is left."""
     if store.has_trained(run):
         return True
-    lack = [run for run in left if not (run.unmet or (run.draws and store.keeps_samples(run)))]
-    return bool(lack) and store.weights(run) is None
+    return must_train(left, store)
+
+
+def must_train(left: Sequence[Run], store: Store, rerun: bool = False) -> bool:
+    """Whether these runs, which share a training, need it made: kept samples are scored without."""
+    met = [run for run in left if not run.unmet]
+    lack = [run for run in met if rerun or not (run.draws and store.keeps_samples(run))]
+    return bool(lack) and (rerun or store.weights(lack[0]) is None)
 
 
 # --- what was asked before ---

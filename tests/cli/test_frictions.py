@@ -27,6 +27,27 @@ def test_the_plan_and_its_time_come_before_any_work(genbench) -> None:
     assert "to do" not in genbench("run", *asked).stderr  # all is done
 
 
+def test_a_plan_counts_no_training_for_scores_of_what_is_kept(genbench, tmp_path: Path) -> None:
+    asked = ("run", "-m", "gaussian", "-d", "ring", "--no-references", "--samples", "50")
+    more = (*asked, "--metrics", "parzen,nn_ratio")
+    genbench(*asked)
+    [weights] = tmp_path.rglob("weights.safetensors")
+    weights.unlink()  # as in a clone, which has samples and no weights
+    assert "1 of 2 scores to do: trained; to sample" in genbench(*more, "--dry-run").stdout
+    anew = genbench(*more, "--rerun", "--dry-run").stdout
+    assert "2 of 2 scores to do: 1 epoch, about" in anew
+    assert genbench(*more, "--rerun").stderr.startswith("to do: 1 training, 2 scores: gaussian")
+    assert "2 of 2 scores to do: 1 epoch, about" in genbench(*more, "--rerun", "--dry-run").stdout
+    third = genbench(*asked, "--metrics", "parzen,mmd")
+    assert third.stderr.splitlines()[0] == "to do: 1 score: gaussian on ring"
+    [samples] = tmp_path.rglob("samples.npz")
+    samples.unlink()
+    [weights] = tmp_path.rglob("weights.safetensors")
+    weights.unlink()
+    lost = genbench(*asked, "--metrics", "parzen,recall", "--dry-run").stdout
+    assert "1 of 2 scores to do: 1 epoch, about" in lost
+
+
 def test_a_stranger_s_code_runs_in_its_own_process_only_so_its_time_is_not_projected(
     genbench,
 ) -> None:

@@ -144,6 +144,9 @@ class Trained:
     def weights(self, run: Run) -> Any:
         return ({}, {}) if run.seed in self.seeds else None
 
+    def keeps_samples(self, run: Run) -> bool:
+        return False
+
 
 def test_the_trainings_that_are_left_are_those_without_weights() -> None:
     runs = [made(seed=seed, metric=m).run for seed in range(4) for m in ("parzen", "elbo")]
