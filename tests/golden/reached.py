@@ -36,10 +36,11 @@ def _missed(coverage: Coverage, path: Path) -> list[int]:
 
 
 def _inside_functions(tree: ast.Module) -> set[int]:
-    """The lines of all bodies of functions."""
+    """The lines of all bodies of functions, but of those that only a type checker reads."""
     spans = [
         (node.body[0].lineno, node.end_lineno or node.lineno)
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if ast.unparse(node.body[-1]) != "..."
     ]
     return {line for first, last in spans for line in range(first, last + 1)}

@@ -1,6 +1,7 @@
 """Bounds of a decoder's log p(x), on a linear decoder whose log p(x) is known."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -29,14 +30,17 @@ def ended(of_rows, plan):
 # --- annealing ---
 
 
-def test_annealing_is_within_a_tenth_of_a_nat_and_both_directions_within_one() -> None:
+@pytest.mark.parametrize("slopes", [torch.float32, torch.bfloat16], ids=str)
+def test_annealing_is_within_a_tenth_of_a_nat_and_both_directions_within_one(slopes) -> None:
     model, of_rows, exact = given(10)
+    decoder = replace(model.decoder, slopes=slopes)
+    of_rows = OfRows(decoder, of_rows.x, model.variance)
     found = ended(of_rows, Plan(16, 100, 200, 0))
     assert abs(found.rows.mean() - exact.mean()) < 0.1
     assert found.settled
     with seeded("simulated"):
-        truth, x = bdmc.simulated(model.decoder, 10, model.variance, of_rows.x)
-    gap = bdmc.gap(OfRows(model.decoder, x, model.variance), truth, 200, 16, 1, found.steps)
+        truth, x = bdmc.simulated(decoder, 10, model.variance, of_rows.x)
+    gap = bdmc.gap(OfRows(decoder, x, model.variance), truth, 200, 16, 1, found.steps)
     assert abs(gap.value) < 1
     assert abs(gap.lower.mean() - model.log_prob(x).mean()) < 0.2
     assert abs(gap.upper.mean() - model.log_prob(x).mean()) < 0.2
@@ -112,6 +116,18 @@ def test_no_distributions_and_no_chains_are_refused() -> None:
         Plan(1, 100, 50, 0)
     with pytest.raises(ValueError, match="at least 2 distributions, got 1"):
         decoders.schedule(1)
+
+
+def test_slopes_of_rounded_products_are_near_the_true_ones_and_values_stay() -> None:
+    model, of_rows, _ = given(20)
+    coarse = OfRows(replace(model.decoder, slopes=torch.bfloat16), of_rows.x, of_rows.v)
+    t = torch.randn(20, 2)
+    values, slopes = of_rows(t)
+    again, rounded = coarse(t)
+    assert torch.equal(values, again)
+    assert torch.equal(rounded, coarse.slope(t))
+    assert not torch.equal(slopes, rounded)
+    assert (slopes - rounded).norm() < 0.05 * slopes.norm()
 
 
 def test_a_decoder_without_a_slope_is_refused() -> None:

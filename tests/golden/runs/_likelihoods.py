@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -76,6 +78,22 @@ def observations() -> Given:
     }
 
 
+def rounded() -> Given:
+    """Slopes of bfloat16 products, which differ between processors: near the true ones."""
+    W = torch.tensor([[1.0, -0.5, 0.25], [0.3, 0.8, -0.6]])
+    x, t, decoder = torch.full((2, 3), 0.4), torch.ones(4, 2), Decoder(lambda t: t @ W, 2)
+    exact, coarse = (
+        OfRows(replace(decoder, slopes=slopes), x, 0.1)
+        for slopes in (torch.float32, torch.bfloat16)
+    )
+    near = torch.allclose(exact.slope(t), coarse.slope(t), rtol=0.05, atol=0.05)
+    return {
+        "value": coarse(t)[0],
+        "same": [str(torch.equal(exact(t)[0], coarse(t)[0]))],
+        "near": [str(near)],
+    }
+
+
 def rows_with_noise() -> Given:
     k = greys(5, 4)
     return {"test": dequantised(k, "test"), "same": dequantised(cloud(2, 1), "test")}
@@ -92,5 +110,5 @@ def proposals() -> Given:
     return {**vars(found), "errors": [refusal(call) for call in calls]}
 
 
-SHARED = (observations, rows_with_noise)
+SHARED = (observations, rounded, rows_with_noise)
 IMPORTANCE = (*SHARED, proposals)

@@ -16,6 +16,7 @@ from genbench.likelihood.observations import (
 )
 
 from ..fingerprints import Given, refusal
+from ._likelihoods import rounded
 
 
 class _Plain:
@@ -67,4 +68,4 @@ def made_continuous() -> Given:
     return {"greys": dequantised(greys, "test"), "others": dequantised(others, "test")}
 
 
-OBSERVED = (observed, decoded, made_continuous)
+OBSERVED = (observed, decoded, rounded, made_continuous)
