@@ -204,7 +204,7 @@ def page(record: Mapping[str, Any]) -> str:
         "over rows; every column scores the same rows.",
         "",
         "T is the number of distributions, doubled until the mean changes by under 1 nat; beside",
-        "it stands what the last doubling changed.",
+        "it stands what the last doubling changed, and ± the error over chains, of the same rows.",
         "",
         f"| decoder | v | AIS, test | AIS, train | T | AIS at v = {COMMON}, test | train | T "
         "| KDE, test | KDE, train | IWAE, test | BDMC gap |",
@@ -218,6 +218,7 @@ def page(record: Mapping[str, Any]) -> str:
         cells += [shown(one["BDMC gap, simulated rows only"])]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", *(f"- `{label}`: {one['about']}" for label, one in found.items()), ""]
+    lines += [over_v(label, one) for label, one in found.items() if "validation by v" in one]
     lines += ["Exact log densities of the same test rows:", ""]
     lines += [f"- {name}: {shown(one)}" for name, one in record["controls"].items()]
     lines += [
@@ -237,10 +238,20 @@ def both(one: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def doubled(certificates: Mapping[str, Any]) -> str:
-    """The number of distributions, and by how much the last doubling moved the mean."""
+    """The number of distributions, by how much the last doubling moved the mean, and its error."""
     by_T = [*certificates["mean by distributions"].values()]
-    change = f" ({by_T[-1] - by_T[-2]:+.1f})" if len(by_T) > 1 else ""
-    return f"{certificates['distributions']:,}{change}"
+    change = f"{by_T[-1] - by_T[-2]:+.1f} " if len(by_T) > 1 else ""
+    return f"{certificates['distributions']:,} ({change}± {certificates['stderr over chains']:.1f})"
+
+
+def over_v(label: str, one: Mapping[str, Any]) -> str:
+    """By which bounds on validation rows v was chosen."""
+    pairs = zip(one["validation by v"], one["change by doubling, by v"], strict=True)
+    curve = ", ".join(f"{v:.4f}: {bound:.1f} ({moved:+.1f})" for (v, bound), moved in pairs)
+    return (
+        f"v of `{label}`, by the bound on validation rows (what doubling changed): {curve}. "
+        f"Chosen among those that moved by under a nat: {one['v']:.4g}.\n"
+    )
 
 
 def shown(one: Mapping[str, Any]) -> str:

@@ -1,11 +1,13 @@
 """The page of benchmarks/decoder_likelihoods.py, and whose order it is."""
 
+import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from decoder_likelihoods import compared, doubled, page
+import decoder_likelihoods
+from decoder_likelihoods import compared, doubled, once, page
 
 
 def of_rows(*rows):
@@ -15,9 +17,12 @@ def of_rows(*rows):
 
 def decoder(ais, kde, changes):
     certificates = {"distributions": max(changes), "mean by distributions": changes}
+    certificates["stderr over chains"] = 0.75
     return {
         "about": "a decoder",
         "v": 0.025,
+        "validation by v": [(0.025, 11.0), (0.1, 3.0)],
+        "change by doubling, by v": [0.5, -0.25],
         "AIS": {"test": of_rows(*ais), "train": of_rows(*ais)},
         "AIS at v = 0.025": {"test": of_rows(*ais), "train": of_rows(*ais)},
         "KDE": {"test": of_rows(*kde), "train": of_rows(*kde)},
@@ -40,12 +45,35 @@ def test_an_order_is_open_where_one_of_both_differences_is_within_its_error():
 
 
 def test_a_change_is_that_of_the_last_doubling():
-    assert doubled(FOUND["a"]["certificates"]) == "500 (+2.5)"
-    assert doubled(FOUND["b"]["certificates"]) == "250"
+    assert doubled(FOUND["a"]["certificates"]) == "500 (+2.5 ± 0.8)"
+    assert doubled(FOUND["b"]["certificates"]) == "250 (± 0.8)"
 
 
 def test_a_row_has_both_numbers_of_distributions():
     record = {"budget": {"rows": 3}, "decoders": FOUND, "controls": {}, "pairs": compared(FOUND)}
     (row,) = (line for line in page(record).splitlines() if line.startswith("| a |"))
-    assert row.count("500 (+2.5)") == 2
+    assert row.count("500 (+2.5 ± 0.8)") == 2
     assert row.count("|") == page(record).count("---|") + 1
+
+
+def test_the_page_says_by_which_bounds_v_was_chosen():
+    record = {"budget": {}, "decoders": FOUND, "controls": {}, "pairs": compared(FOUND)}
+    assert "0.0250: 11.0 (+0.5), 0.1000: 3.0 (-0.2). Chosen" in page(record)
+
+
+def test_a_decoder_that_is_done_is_read_and_measured_anew_where_something_else_is_asked(
+    tmp_path: Path, monkeypatch
+):
+    (tmp_path / "weights").write_bytes(b"weights")
+    spec = {"label": "a", "weights": str(tmp_path / "weights")}
+    named = ("rows", "chains", "first", "most", "v", "n_valid", "simulated", "slopes")
+    o = argparse.Namespace(**dict.fromkeys(named, 1), state=tmp_path)
+    times = []
+    monkeypatch.setattr(
+        decoder_likelihoods, "measured", lambda *_: {"time": times.append(0) or len(times)}
+    )
+    assert [once(spec, {}, o)["time"] for _ in range(2)] == [1, 1]
+    o.rows = 2
+    assert once(spec, {}, o)["time"] == 2
+    (tmp_path / "weights").write_bytes(b"others")
+    assert once(spec, {}, o)["time"] == 3
