@@ -37,10 +37,17 @@ FOUND = {
     "b": decoder([20.0, 21.0, 22.5], [1.0, 2.0, 2.5], {250: 21.0}),
     "c": decoder([0.0, 11.0, 24.0], [9.0, 9.0, 9.5], {250: 11.0}),
 }
+RECORD = {
+    "budget": {"rows": 3, "v": None},
+    "decoders": FOUND,
+    "controls": {},
+    "pairs": compared(FOUND),
+    "machine": {"cpu": "a processor"},
+}
 
 
 def test_an_order_is_open_where_one_of_both_differences_is_within_its_error():
-    orders = {tuple(line["pair"]): line["order"] for line in compared(FOUND)}
+    orders = {tuple(line["pair"]): line["order"]["AIS"] for line in compared(FOUND)}
     assert orders == {("a", "b"): "opposite", ("a", "c"): "open", ("b", "c"): "open"}
 
 
@@ -50,15 +57,13 @@ def test_a_change_is_that_of_the_last_doubling():
 
 
 def test_a_row_has_both_numbers_of_distributions():
-    record = {"budget": {"rows": 3}, "decoders": FOUND, "controls": {}, "pairs": compared(FOUND)}
-    (row,) = (line for line in page(record).splitlines() if line.startswith("| a |"))
+    (row,) = (line for line in page(RECORD).splitlines() if line.startswith("| a |"))
     assert row.count("500 (+2.5 ± 0.8)") == 2
-    assert row.count("|") == page(record).count("---|") + 1
+    assert row.count("|") == page(RECORD).count("---|") + 1
 
 
 def test_the_page_says_by_which_bounds_v_was_chosen():
-    record = {"budget": {}, "decoders": FOUND, "controls": {}, "pairs": compared(FOUND)}
-    assert "0.0250: 11.0 (+0.5), 0.1000: 3.0 (-0.2). Chosen" in page(record)
+    assert "0.0250: 11.0 (+0.5), 0.1000: 3.0 (-0.2). Chosen" in page(RECORD)
 
 
 def test_a_decoder_that_is_done_is_read_and_measured_anew_where_something_else_is_asked(
@@ -77,3 +82,9 @@ def test_a_decoder_that_is_done_is_read_and_measured_anew_where_something_else_i
     assert once(spec, {}, o)["time"] == 2
     (tmp_path / "weights").write_bytes(b"others")
     assert once(spec, {}, o)["time"] == 3
+
+
+def test_a_pair_is_compared_at_both_variances():
+    found = {**FOUND, "a": {**FOUND["a"], "AIS at v = 0.025": {"test": of_rows(30.0, 31.0, 32.0)}}}
+    (line, *_) = compared(found)
+    assert line["order"] == {"AIS": "opposite", "AIS at v = 0.025": "the same"}
