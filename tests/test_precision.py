@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from genbench import precision
-from genbench.precision import coarse_dtype, describe, float32_products
+from genbench.precision import coarse_dtype, describe, float32_products, subnormals_flushed
+from genbench.protocols import Epoch
+from genbench.running.training import epochs
 
 CPU = torch.device("cpu")
 
@@ -293,3 +295,46 @@ def test_on_a_gpu_bfloat16_is_coarse_from_ampere_on_and_its_products_are_exact()
     assert describe()["coarse on cuda:0"] == str(coarse_dtype(device)).removeprefix("torch.")
     with float32_products():
         assert precision._is_exact(torch.float32, device)
+
+
+# --- subnormal numbers ---
+
+
+def shrunk(times=1500) -> float:
+    """A momentum of no slope any more: .9 of it are left each time."""
+    momentum = torch.ones(64)
+    for _ in range(times):
+        momentum.mul_(0.9)
+    return momentum.max().item()
+
+
+def test_a_number_that_shrinks_ends_at_0_inside_and_at_subnormals_outside() -> None:
+    assert 0 < shrunk() < torch.finfo(torch.float32).tiny
+    with subnormals_flushed():
+        assert shrunk() == 0
+        with subnormals_flushed():
+            pass
+        assert shrunk() == 0
+    assert shrunk() > 0
+    with pytest.raises(KeyError), subnormals_flushed():
+        raise KeyError
+    assert shrunk() > 0
+
+
+class Shrinking:
+    """Its state is a momentum of no slope."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def fit(self, train, valid):
+        for epoch in (1, 2):
+            self.seen.append(shrunk())
+            yield Epoch(epoch, 2, {})
+
+
+def test_a_training_flushes_them_and_whoever_looks_at_its_epochs_does_not() -> None:
+    model, rows = Shrinking(), torch.zeros(4, 2)
+    for _ in epochs(model, rows, rows, ("a stream",)):
+        assert shrunk() > 0
+    assert model.seen == [0, 0]

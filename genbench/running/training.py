@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from genbench.errors import ModelError, StoreError
+from genbench.precision import subnormals_flushed
 from genbench.protocols import Epoch, Split
 from genbench.records.run import Run
 from genbench.records.store import BEST, CHECKPOINT
@@ -46,7 +47,7 @@ def epochs(
     clock = clock or Clock()
     while True:
         done += 1
-        with seeded(*stream, "fit", done), device, timed(device, clock):
+        with seeded(*stream, "fit", done), device, timed(device, clock), subnormals_flushed():
             epoch = next(running, _END)
         if epoch is _END:
             return
