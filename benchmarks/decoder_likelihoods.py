@@ -90,8 +90,8 @@ def certificates(bound: Bound, halves: int) -> dict[str, Any]:
     return {
         "distributions": bound.T,
         "settled": bound.settled,
-        "mean by distributions": {T: rows.mean().item() for T, rows in means.items()},
-        "test by distributions": {T: rows[:halves].mean().item() for T, rows in means.items()},
+        "mean by distributions": [(T, rows.mean().item()) for T, rows in means.items()],
+        "test by distributions": [(T, rows[:halves].mean().item()) for T, rows in means.items()],
         "stderr over chains": bound.stderr_of_chains,
         "acceptance": bound.acceptance,
         "effective chains": bound.effective.mean().item(),
@@ -256,7 +256,7 @@ def both(one: Mapping[str, Any]) -> tuple[str, str]:
 
 def doubled(certificates: Mapping[str, Any]) -> str:
     """The number of distributions, by how much the last doubling moved the mean, and its error."""
-    by_T = [*certificates["mean by distributions"].values()]
+    by_T = [mean for _, mean in certificates["mean by distributions"]]
     change = f"{by_T[-1] - by_T[-2]:+.1f} " if len(by_T) > 1 else ""
     return f"{certificates['distributions']:,} ({change}± {certificates['stderr over chains']:.1f})"
 

@@ -16,7 +16,7 @@ def of_rows(*rows):
 
 
 def decoder(ais, kde, changes):
-    certificates = {"distributions": max(changes), "mean by distributions": changes}
+    certificates = {"distributions": max(changes), "mean by distributions": [*changes.items()]}
     certificates["stderr over chains"] = 0.75
     return {
         "about": "a decoder",
