@@ -2,7 +2,8 @@
 
 TF32 and bfloat16 keep 11 and 8 bits of each factor. A Parzen log-likelihood divides squared
 distances by 2 sigma², and at sigma 0.1 such products miss it by whole nats. So training and
-scoring multiply in true float32, and only bounds that know what was rounded multiply in less.
+scoring multiply in true float32. In less multiply only bounds that know what was rounded, and
+slopes of paths whose end is judged by the exact value.
 
 What is chosen is a function of the processor and of torch, never of a stopwatch; products that
 fail a comparison with float64 are not chosen.
@@ -39,6 +40,13 @@ def float32_products() -> Iterator[None]:
     read before.
     """
     with _switched(_cpu_switch()):
+        yield
+
+
+@contextmanager
+def products_in(dtype: torch.dtype, device: torch.device) -> Iterator[None]:
+    """Products inside have factors rounded to `dtype`: for slopes that need not be exact."""
+    with torch.autocast(device.type, dtype):
         yield
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genbench.precision import products_in
+
 KINDS = ("gaussian", "bernoulli", "continuous_bernoulli")
 COMMON = 0.025  # v at which every decoder can be scored, beside its own
 NEAREST = 1e-7  # of a mean to 0 or 1, where its logarithm is taken
@@ -154,7 +156,7 @@ class OfRows:
         """∂ℓ/∂t, (m n, c), of products in the decoder's `slopes`."""
         if self.decoder.slopes == torch.float32:
             return self._both(t)[1]
-        with torch.autocast(t.device.type, self.decoder.slopes):
+        with products_in(self.decoder.slopes, t.device):
             return self._both(t, torch.float32)[1]
 
     def _both(self, t: Tensor, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
